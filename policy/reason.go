@@ -1,0 +1,94 @@
+package policy
+
+// Reason is the stable code of a denial or of an undecided verdict: kebab-case,
+// documented on the page of its control, used unchanged in records, answers and
+// metrics. The set is closed.
+type Reason string
+
+// Reasons that any control may give.
+const (
+	// PrerequisiteFailed: a control that this one needs did not permit; Cause names it.
+	PrerequisiteFailed Reason = "prerequisite-failed"
+	// InternalError: a stage or check panicked.
+	InternalError Reason = "internal-error"
+	// NotInspected: the body was not read whole, so nothing can be said of it.
+	NotInspected Reason = "not-inspected"
+)
+
+// Reasons of tok.present.
+const (
+	CredentialMissing   Reason = "credential-missing"
+	CredentialScheme    Reason = "credential-scheme"
+	CredentialDuplicate Reason = "credential-duplicate"
+)
+
+// Reasons of tok.sig.
+const (
+	TokenMalformed    Reason = "token-malformed"
+	TokenOversize     Reason = "token-oversize"
+	TokenHeader       Reason = "token-header"
+	TokenAlg          Reason = "token-alg"
+	TokenSignature    Reason = "token-signature"
+	KeyUnknown        Reason = "key-unknown"
+	KeySetUnavailable Reason = "key-set-unavailable"
+)
+
+// Reasons of tok.iss, tok.aud, tok.time, tok.typ, tok.ttl and tok.replay.
+const (
+	IssuerMissing         Reason = "issuer-missing"
+	IssuerUnknown         Reason = "issuer-unknown"
+	AudienceMissing       Reason = "audience-missing"
+	AudienceMismatch      Reason = "audience-mismatch"
+	ExpiryMissing         Reason = "expiry-missing"
+	TokenExpired          Reason = "token-expired"
+	TokenNotYetValid      Reason = "token-not-yet-valid"
+	TokenIssuedInFuture   Reason = "token-issued-in-future"
+	TokenType             Reason = "token-type"
+	TokenLifetime         Reason = "token-lifetime"
+	TokenLifetimeUnknown  Reason = "token-lifetime-unknown"
+	TokenIDMissing        Reason = "token-id-missing"
+	TokenReplayed         Reason = "token-replayed"
+	ReplayStoreFull       Reason = "replay-store-full"
+	IdentityNotInToken    Reason = "identity-not-in-token"
+	TokenIssuedAtMissing  Reason = "token-issued-at-missing"
+	TokenLifetimeNegative Reason = "token-lifetime-negative"
+)
+
+// Reasons of in.route, in.method, in.ctype, in.size, in.wellformed and in.schema.
+const (
+	RouteUnknown          Reason = "route-unknown"
+	MethodNotAllowed      Reason = "method-not-allowed"
+	ContentTypeMissing    Reason = "content-type-missing"
+	ContentTypeDuplicate  Reason = "content-type-duplicate"
+	ContentTypeMalformed  Reason = "content-type-malformed"
+	ContentTypeUndeclared Reason = "content-type-undeclared"
+	ContentTypeCharset    Reason = "content-type-charset"
+	ContentCoding         Reason = "content-coding"
+	BodyUndeclared        Reason = "body-undeclared"
+	BodyTooLarge          Reason = "body-too-large"
+	JSONSyntax            Reason = "json-syntax"
+	JSONEncoding          Reason = "json-encoding"
+	JSONDuplicateMember   Reason = "json-duplicate-member"
+	JSONTooDeep           Reason = "json-too-deep"
+	JSONTooManyMembers    Reason = "json-too-many-members"
+	JSONNumber            Reason = "json-number"
+	JSONTrailingData      Reason = "json-trailing-data"
+	XMLSyntax             Reason = "xml-syntax"
+	XMLDoctype            Reason = "xml-doctype"
+	XMLTooDeep            Reason = "xml-too-deep"
+	BodyRequired          Reason = "body-required"
+	SchemaMismatch        Reason = "schema-mismatch"
+	UndeclaredProperty    Reason = "undeclared-property"
+	ParameterMissing      Reason = "parameter-missing"
+	ParameterInvalid      Reason = "parameter-invalid"
+	SchemaUnsupported     Reason = "schema-unsupported"
+)
+
+// Reasons of az.scope, az.account and rate.app.
+const (
+	ScopeMissing      Reason = "scope-missing"
+	AccountMissing    Reason = "account-missing"
+	AccountNotInToken Reason = "account-not-in-token"
+	AccountUnbound    Reason = "account-unbound"
+	RateExceeded      Reason = "rate-exceeded"
+)

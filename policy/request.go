@@ -1,0 +1,149 @@
+package policy
+
+import (
+	"net/http"
+	"net/netip"
+	"time"
+)
+
+// Request is everything that is known of one request. The proxy alone fills it,
+// once, left to right; everybody else reads. Values of the client are marked;
+// they are compared, never trusted and never put into a label.
+type Request struct {
+	// ID is the decision id that we minted, never the client's.
+	ID string
+	// Time is when the head was read: the only clock of a check.
+	Time time.Time
+	Peer Peer
+
+	Method   string      // client's, as sent
+	Path     string      // client's, escaped, exactly as it is forwarded
+	RawQuery string      // client's, exactly as it is forwarded
+	Host     string      // client's
+	Proto    string      // "HTTP/1.1", "HTTP/2.0"
+	Query    []Pair      // RawQuery by ParseQuery
+	Header   http.Header // client's; shared with the proxy, so never changed
+
+	Match    Match          // by the Matcher
+	Auth     Authentication // by the Authenticator
+	Spent    []Verdict      // by the Spender, in the Spender's own order
+	Body     Body           // Size from the head, the rest by the Inspector
+	Response *Response      // nil until forwarded
+}
+
+// HasBody reports whether the request carries a body: a declared length above
+// zero, or an undeclared one that was not counted as empty.
+func (r *Request) HasBody() bool { return r.Body.Size != 0 }
+
+// Pair is one name and value of a query or path, percent-decoded.
+type Pair struct{ Name, Value string }
+
+// Peer is the connected client address: in front of the sidecar, so usually a
+// gateway's.
+type Peer struct{ Addr netip.Addr }
+
+// Match is what the Matcher found.
+type Match struct {
+	// Operation is nil when no operation of the contract has this path and method.
+	Operation *Operation
+	// Params are the path parameters, percent-decoded, in template order.
+	Params []Pair
+	// Allow lists the methods that the path has, when only the method is unknown.
+	Allow []string
+}
+
+// Missing returns the verdict of a control that needs an operation, and true,
+// when the request matched none.
+func (m Match) Missing() (Verdict, bool) {
+	switch {
+	case m.Operation != nil:
+		return Verdict{}, false
+	case len(m.Allow) > 0:
+		return UndecidedBy(InMethod), true
+	default:
+		return UndecidedBy(InRoute), true
+	}
+}
+
+// Authentication is what the Authenticator found out about the credential.
+type Authentication struct {
+	// Proof says whether the credential proved itself (its signature by a
+	// configured key). Without a credential it is undecided by tok.present with
+	// the reason that tok.present gives; for an issuer that is not configured it
+	// is undecided by tok.iss.
+	Proof Verdict
+	// Token holds the claims as sent, proven or not; nil when none could be read.
+	Token *Token
+	// Identity exists exactly when Proof permits.
+	Identity *Identity
+}
+
+// Missing returns the verdict of a control that needs an identity, and true,
+// when there is none.
+func (a Authentication) Missing() (Verdict, bool) {
+	if a.Identity != nil {
+		return Verdict{}, false
+	}
+	return a.Proof.Dependent(TokSig), true
+}
+
+// Token holds the facts of one access token. Unless Authentication.Proof
+// permits, they are only what the client claims.
+type Token struct {
+	Algorithm, KeyID, Type string
+	ID                     string // jti
+	Audience               []string
+	// Expires, NotBefore and IssuedAt are zero when the token has no such claim.
+	Expires, NotBefore, IssuedAt time.Time
+	// Claimed is the identity that the token asserts.
+	Claimed Identity
+	// Fingerprint is a digest of the exact token bytes; it never leaves the
+	// process unkeyed.
+	Fingerprint [32]byte
+}
+
+// Identity is who the caller is by proven claims. A client is always the pair of
+// issuer and client.
+type Identity struct {
+	Issuer, Client, Principal, Actor string
+	Accounts, Scopes                 []string
+}
+
+// Owns reports whether account is one of the identity's accounts, compared as
+// an exact string.
+func (i *Identity) Owns(account string) bool {
+	for _, a := range i.Accounts {
+		if a == account {
+			return true
+		}
+	}
+	return false
+}
+
+// Body is what is known of a message body.
+type Body struct {
+	// Bytes is the inspected copy; nil when nothing was inspected.
+	Bytes []byte
+	// Size is the declared or counted length in bytes, -1 when undeclared and not
+	// yet counted.
+	Size int64
+	// Whole reports that Bytes is the whole body.
+	Whole bool
+	// WellFormed and Schema are facts of the Inspector's one pass; in.wellformed
+	// and in.schema judge them.
+	WellFormed, Schema Verdict
+	// Selected has the values that each body selector of the account rules found,
+	// by selector; a JSON number is its literal text.
+	Selected [][]string
+}
+
+// Response is the backend's answer. A Status of 0 means that the request was
+// forwarded and no answer came.
+type Response struct {
+	Status int
+	Header http.Header // shared with the proxy, so never changed
+	Body   Body
+	// Aborted reports that the answer ended before it was complete by the
+	// backend's doing.
+	Aborted bool
+}
