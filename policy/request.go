@@ -50,6 +50,8 @@ type Match struct {
 	Params []Pair
 	// Allow lists the methods that the path has, when only the method is unknown.
 	Allow []string
+	// Err is set when the Matcher could not decide; nothing is known then.
+	Err error
 }
 
 // Missing returns the verdict of a control that needs an operation, and true,

@@ -1,0 +1,32 @@
+// Package proxy is the HTTP edge of sidewarden: it fills a policy.Request from
+// left to right, asks the policy, forwards or answers, watches what the backend
+// does, and tells the observer what became of each request. It is the only
+// package that writes HTTP answers.
+//
+// # What is promised
+//
+// Without an enforcing rule the backend sees what a bare
+// httputil.ReverseProxy with Host and forwarded headers preserved would send:
+// same method, raw target, Host, end-to-end header values and body bytes. A body
+// streams through while a bounded copy is taken; it is judged after the answer.
+// Where a Body rule enforces, the body is held up to its limit, judged, and the
+// same bytes are forwarded. The target that was judged is, byte for byte, the
+// target at the backend.
+//
+// Every request that the handler sees is observed exactly once, also after a
+// panic and after a client that went away. A panic in a stage leaves its facts
+// undecided, which blocks where they are enforced and nowhere else.
+//
+// # Memory
+//
+// The bytes of bodies that are held or copied at one time have one bound for
+// the process. When it is reached, a body that only shadow rules want is not
+// copied (counted as a partial inspection), and one that an enforcing rule needs
+// is undecided, which answers 503.
+//
+// # What is left to others
+//
+// The verdicts are policy's, records audit's. Ambiguous framing and targets are
+// forwarded as a bare proxy would, until the controls in.frame, in.path and
+// in.hdr exist.
+package proxy

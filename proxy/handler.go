@@ -1,0 +1,109 @@
+package proxy
+
+import (
+	"io"
+	"log"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// Options are what a Handler needs; every field is required unless it says
+// otherwise.
+type Options struct {
+	Policy   *policy.Policy
+	Observer policy.Observer
+	// Backend is the scheme and host that requests are forwarded to.
+	Backend *url.URL
+	// Transport sends requests to the backend; NewTransport makes it.
+	Transport http.RoundTripper
+	// InstanceHeader names the response header in which a backend instance names
+	// itself. Optional.
+	InstanceHeader string
+	// MaxHeldBytes bounds the body bytes that are held or copied at one time, over
+	// all requests.
+	MaxHeldBytes int64
+	// Now is the clock, NewID mints decision ids.
+	Now   func() time.Time
+	NewID func() string
+	Log   *zap.Logger
+}
+
+// Handler serves the data listener. It is safe for concurrent use.
+type Handler struct {
+	policy  atomic.Pointer[policy.Policy]
+	options Options
+	held    budget
+	buffers *bufferPool
+	counts  counts
+	quiet   *log.Logger
+}
+
+// New returns a handler that serves by the policy in o.
+func New(o Options) *Handler {
+	h := &Handler{
+		options: o,
+		held:    budget{limit: o.MaxHeldBytes},
+		buffers: &bufferPool{pool: sync.Pool{New: func() any { return new([bufferBytes]byte) }}},
+		quiet:   log.New(io.Discard, "", 0),
+	}
+	h.policy.Store(o.Policy)
+	return h
+}
+
+// Apply makes p the policy of every request that begins from now on. A request
+// is decided by the one policy that was current when it began.
+func (h *Handler) Apply(p *policy.Policy) { h.policy.Store(p) }
+
+// Policy returns the current policy.
+func (h *Handler) Policy() *policy.Policy { return h.policy.Load() }
+
+// ServeHTTP decides one request and forwards it or answers it.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	x := h.begin(w, req)
+	defer x.end()
+	if x.decideHead(req.Context()); x.blocked {
+		return
+	}
+	if x.takeBody(req); x.done {
+		return
+	}
+	x.forward(req)
+}
+
+// Stats are counters since start and the bytes held now.
+type Stats struct {
+	InspectedBytes     uint64
+	PartialInspections uint64
+	HeldBytes          int64
+}
+
+type counts struct {
+	inspected, partial atomic.Uint64
+}
+
+// Stats returns the handler's counters.
+func (h *Handler) Stats() Stats {
+	return Stats{
+		InspectedBytes:     h.counts.inspected.Load(),
+		PartialInspections: h.counts.partial.Load(),
+		HeldBytes:          h.held.used.Load(),
+	}
+}
+
+const bufferBytes = 32 << 10
+
+// bufferPool lends copy buffers to the reverse proxies of all requests.
+type bufferPool struct{ pool sync.Pool }
+
+func (b *bufferPool) Get() []byte {
+	return b.pool.Get().(*[bufferBytes]byte)[:] //nolint:errcheck // the pool holds nothing else
+}
+
+func (b *bufferPool) Put(p []byte) { b.pool.Put((*[bufferBytes]byte)(p)) }

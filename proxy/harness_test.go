@@ -1,0 +1,271 @@
+package proxy_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/proxy"
+)
+
+// stages are the facts of a test policy; nil functions find nothing.
+type stages struct {
+	match        func(*policy.Request) policy.Match
+	authenticate func(*policy.Request) policy.Authentication
+	spend        func(*policy.Request) []policy.Verdict
+}
+
+func (s stages) Match(r *policy.Request) policy.Match {
+	if s.match == nil {
+		return policy.Match{}
+	}
+	return s.match(r)
+}
+
+func (s stages) Authenticate(_ context.Context, r *policy.Request) policy.Authentication {
+	if s.authenticate == nil {
+		return policy.Authentication{}
+	}
+	return s.authenticate(r)
+}
+
+func (s stages) Spend(_ context.Context, r *policy.Request, _ policy.Decision) []policy.Verdict {
+	if s.spend == nil {
+		return nil
+	}
+	return s.spend(r)
+}
+
+type checkFunc func(*policy.Request) policy.Verdict
+
+func (f checkFunc) Check(_ context.Context, r *policy.Request) policy.Verdict { return f(r) }
+
+// says is a check of one verdict.
+func says(v policy.Verdict) checkFunc { return func(*policy.Request) policy.Verdict { return v } }
+
+// textInspector finds a body that contains "bad" malformed.
+type textInspector struct{}
+
+func (textInspector) Inspect(_ *policy.Request, b []byte, size int64, whole bool) policy.Body {
+	body := policy.Body{Bytes: b, Size: size, Whole: whole, WellFormed: policy.Permitted()}
+	switch {
+	case !whole:
+		body.WellFormed = policy.Undecided(policy.NotInspected, nil)
+	case strings.Contains(string(b), "bad"):
+		body.WellFormed = policy.Denied(policy.JSONSyntax, "")
+	}
+	return body
+}
+
+const maxIn = 1 << 10
+
+func wellformed(m policy.Mode) *policy.Rule {
+	return &policy.Rule{Control: policy.InWellformed, Phase: policy.BodyPhase, Mode: m,
+		Check: checkFunc(func(r *policy.Request) policy.Verdict { return r.Body.WellFormed })}
+}
+
+func size(m policy.Mode) *policy.Rule {
+	return &policy.Rule{Control: policy.InSize, Phase: policy.BodyPhase, Mode: m,
+		Check: checkFunc(func(r *policy.Request) policy.Verdict {
+			if r.Body.Size > maxIn {
+				return policy.Denied(policy.BodyTooLarge, "")
+			}
+			return policy.Permitted()
+		})}
+}
+
+// policyOf returns a policy whose every request has the given plan.
+func policyOf(s stages, rules ...*policy.Rule) *policy.Policy {
+	hold := false
+	for _, r := range rules {
+		hold = hold || (r.Phase == policy.BodyPhase && r.Mode == policy.Enforce)
+	}
+	return &policy.Policy{
+		Digest: "sha256:test", Matcher: s, Authenticator: s, Spender: s,
+		Unmatched: &policy.Operation{ID: policy.UnmatchedID, Rules: rules, In: textInspector{}, HoldIn: hold, MaxIn: maxIn},
+	}
+}
+
+// seen is one call of the observer.
+type seen struct {
+	request  policy.Request
+	decision policy.Decision
+	outcome  policy.Outcome
+}
+
+type observer struct {
+	mu   sync.Mutex
+	seen []seen
+}
+
+func (o *observer) Observe(r *policy.Request, d policy.Decision, out policy.Outcome) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.seen = append(o.seen, seen{*r, d, out})
+}
+
+// one waits for the only observation.
+func (o *observer) one(t *testing.T) seen {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return len(o.seen) > 0
+	}, 5*time.Second, time.Millisecond, "nothing was observed")
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	require.Len(t, o.seen, 1)
+	return o.seen[0]
+}
+
+type sidecar struct {
+	handler  *proxy.Handler
+	observer *observer
+	addr     string
+}
+
+// start serves a sidecar in front of backend, an address.
+func start(t *testing.T, p *policy.Policy, backend string, tune ...func(*proxy.Options, *proxy.Backend)) *sidecar {
+	t.Helper()
+	obs := &observer{}
+	b := proxy.Backend{Connect: time.Second, Response: 2 * time.Second, Idle: 500 * time.Millisecond, MaxIdle: 8}
+	o := proxy.Options{
+		Policy: p, Observer: obs, Backend: &url.URL{Scheme: "http", Host: backend}, InstanceHeader: "X-Instance",
+		MaxHeldBytes: 1 << 20, Now: time.Now, Log: zap.NewNop(),
+		NewID: func() string { return "id" },
+	}
+	for _, f := range tune {
+		f(&o, &b)
+	}
+	transport := proxy.NewTransport(b)
+	o.Transport = transport
+	h := proxy.New(o)
+	server := proxy.NewServer(h, proxy.Bounds{HeadBytes: 64 << 10, Head: 5 * time.Second, Idle: time.Minute}, zap.NewNop())
+	addr := serve(t, server)
+	t.Cleanup(transport.CloseIdleConnections)
+	return &sidecar{handler: h, observer: obs, addr: addr}
+}
+
+func serve(t *testing.T, server *http.Server) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test listener
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(l)
+	}()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-done
+	})
+	return l.Addr().String()
+}
+
+// raw sends bytes and returns everything that comes back until the peer closes or
+// the answer to the last request is complete.
+func raw(t *testing.T, addr, request string) *http.Response {
+	t.Helper()
+	c, err := net.Dial("tcp", addr) //nolint:noctx // a raw client
+	require.NoError(t, err)
+	defer func() { _ = c.Close() }()
+	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+	_, err = io.WriteString(c, request)
+	require.NoError(t, err)
+	method, _, _ := strings.Cut(request, " ")
+	in := bufio.NewReader(c)
+	resp, err := http.ReadResponse(in, &http.Request{Method: method})
+	require.NoError(t, err)
+	if resp.StatusCode == http.StatusContinue {
+		resp, err = http.ReadResponse(in, &http.Request{Method: method})
+		require.NoError(t, err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	_ = resp.Body.Close()
+	resp.Body = io.NopCloser(strings.NewReader(string(body)))
+	return resp
+}
+
+func bodyOf(t *testing.T, resp *http.Response) string {
+	t.Helper()
+	b, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return string(b)
+}
+
+// recorder is a backend that keeps the raw bytes of every request.
+type recorder struct {
+	addr string
+	mu   sync.Mutex
+	got  []string
+}
+
+// record starts a recorder that answers 200 to each request.
+func record(t *testing.T) *recorder {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test listener
+	require.NoError(t, err)
+	rec := &recorder{addr: l.Addr().String()}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { rec.serve(c) })
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
+	return rec
+}
+
+func (rec *recorder) serve(c net.Conn) {
+	defer func() { _ = c.Close() }()
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	var copied strings.Builder
+	in := bufio.NewReader(io.TeeReader(c, &copied))
+	for {
+		req, err := http.ReadRequest(in)
+		if err != nil {
+			return
+		}
+		if req.Header.Get("Expect") != "" {
+			_, _ = io.WriteString(c, "HTTP/1.1 100 Continue\r\n\r\n")
+		}
+		_, _ = io.Copy(io.Discard, req.Body)
+		rec.mu.Lock()
+		rec.got = append(rec.got, copied.String())
+		rec.mu.Unlock()
+		copied.Reset()
+		_, _ = fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Instance: a-1\r\n\r\nok")
+	}
+}
+
+// requests returns what came, whole messages as bytes.
+func (rec *recorder) requests() []string {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	return append([]string(nil), rec.got...)
+}
+
+func backend(t *testing.T, f http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(f)
+	t.Cleanup(s.Close)
+	return strings.TrimPrefix(s.URL, "http://")
+}

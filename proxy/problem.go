@@ -1,0 +1,107 @@
+package proxy
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// DecisionHeader carries the decision id of an answer that we made, so that the
+// bodies of all 401 answers can be equal.
+const DecisionHeader = "Sidewarden-Decision-Id"
+
+// problem is the body of an answer that we made (RFC 9457). It names the status,
+// a stable code and a structural detail, and nothing internal.
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Code   string `json:"code,omitempty"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// statusOf returns the HTTP status of an answer to a finding that blocks.
+func statusOf(f policy.Finding) int {
+	if f.Verdict.Effect == policy.Deny {
+		if entry, ok := policy.Lookup(f.Rule.Control); ok {
+			return entry.Status
+		}
+	}
+	if f.Verdict.Reason == policy.InternalError {
+		return http.StatusInternalServerError
+	}
+	return http.StatusServiceUnavailable
+}
+
+// writeBlocked answers a request that a finding blocks.
+func writeBlocked(w http.ResponseWriter, r *policy.Request, f policy.Finding) {
+	status := statusOf(f)
+	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status}
+	header := w.Header()
+	switch {
+	case status == http.StatusUnauthorized:
+		// No code and no detail: an oracle would tell an attacker which check to
+		// work on. The record has the reason.
+		header.Set("WWW-Authenticate", challenge(f.Verdict.Reason))
+	case f.Verdict.Effect == policy.Deny:
+		p.Code, p.Detail = string(f.Verdict.Reason), f.Verdict.Detail
+	default:
+		p.Code = "undecided"
+	}
+	switch status {
+	case http.StatusForbidden:
+		if f.Verdict.Reason == policy.ScopeMissing {
+			header.Set("WWW-Authenticate", `Bearer error="insufficient_scope"`)
+		}
+	case http.StatusMethodNotAllowed:
+		header.Set("Allow", strings.Join(r.Match.Allow, ", "))
+	case http.StatusTooManyRequests:
+		header.Set("Retry-After", retryAfter(f.Verdict.RetryAfter))
+	case http.StatusRequestEntityTooLarge:
+		header.Set("Connection", "close") // the rest of the body is not read
+	}
+	write(w, r, p)
+}
+
+// challenge returns the Bearer challenge of a 401. A request without a credential
+// gets no error code (RFC 6750, section 3.1).
+func challenge(reason policy.Reason) string {
+	if reason == policy.CredentialMissing {
+		return "Bearer"
+	}
+	return `Bearer error="invalid_token"`
+}
+
+// retryAfter is delay-seconds (RFC 9110, section 10.2.3), rounded up, at least a
+// second and at most a day: a limit may say that waiting cannot help.
+func retryAfter(d time.Duration) string {
+	d = min(max(d, time.Second), 24*time.Hour)
+	return strconv.FormatInt(int64(math.Ceil(d.Seconds())), 10)
+}
+
+// writeFailure answers a request that failed without a finding behind it.
+func writeFailure(w http.ResponseWriter, r *policy.Request, status int) {
+	write(w, r, problem{Type: "about:blank", Title: http.StatusText(status), Status: status})
+}
+
+// write is the one place that writes an answer of ours.
+func write(w http.ResponseWriter, r *policy.Request, p problem) {
+	body, err := json.Marshal(p)
+	if err != nil { // strings and a number always marshal
+		body = []byte(`{"type":"about:blank"}`)
+	}
+	header := w.Header()
+	header.Set("Content-Type", "application/problem+json")
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	header.Set("Cache-Control", "no-store")
+	header.Set(DecisionHeader, r.ID)
+	w.WriteHeader(p.Status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // a client that went away is seen by the outcome's byte count
+	}
+}

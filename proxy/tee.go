@@ -1,0 +1,114 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"sync"
+)
+
+// tee passes a body through and keeps a copy of up to limit bytes. The transport
+// may read a request body from its own goroutine until after the handler has
+// returned, so every field below mu is guarded by it; after seal nothing more is
+// copied.
+type tee struct {
+	body  io.ReadCloser
+	limit int64
+	held  *budget
+
+	mu     sync.Mutex
+	copied []byte
+	lent   int64
+	size   int64 // bytes that went through
+	eof    bool
+	shed   bool  // the copy was given up: over the limit or the budget
+	err    error // what ended the body, other than its end
+	sealed bool
+}
+
+// firstCopy is how much a copy begins with. A declared length reserves no more:
+// it costs a client nothing to declare one and then to send nothing.
+const firstCopy = 8 << 10
+
+// newTee wraps body. Declared is the declared length, -1 when unknown; of a body
+// that is declared longer than limit nothing is copied.
+func newTee(body io.ReadCloser, limit, declared int64, held *budget) *tee {
+	return &tee{body: body, limit: limit, held: held, shed: limit <= 0 || declared > limit}
+}
+
+// Read passes bytes through and copies them.
+func (t *tee) Read(p []byte) (int, error) {
+	n, err := t.body.Read(p)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.sealed {
+		return n, err
+	}
+	t.size += int64(n)
+	t.keep(p[:n])
+	switch {
+	case errors.Is(err, io.EOF):
+		t.eof = true
+	case err != nil:
+		t.err = err
+	}
+	return n, err
+}
+
+// keep copies b. It requires that mu is held.
+func (t *tee) keep(b []byte) {
+	if t.shed || len(b) == 0 {
+		return
+	}
+	need := int64(len(t.copied) + len(b))
+	if need > t.limit {
+		t.drop()
+		return
+	}
+	if need > t.lent {
+		next := max(need, min(max(2*t.lent, firstCopy), t.limit))
+		if !t.held.take(next - t.lent) {
+			t.drop()
+			return
+		}
+		t.lent = next
+		larger := make([]byte, len(t.copied), next)
+		copy(larger, t.copied)
+		t.copied = larger
+	}
+	t.copied = append(t.copied, b...)
+}
+
+// drop gives the copy up. It requires that mu is held.
+func (t *tee) drop() {
+	t.held.give(t.lent)
+	t.copied, t.lent, t.shed = nil, 0, true
+}
+
+// Close closes the body.
+func (t *tee) Close() error { return t.body.Close() }
+
+// passed is what is known of a body after it went through.
+type passed struct {
+	bytes []byte
+	size  int64
+	whole bool
+	ended bool // the body came to its end
+	err   error
+}
+
+// seal ends the copying and returns what passed. The bytes stay valid until
+// release.
+func (t *tee) seal() passed {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sealed = true
+	return passed{bytes: t.copied, size: t.size, whole: t.eof && !t.shed, ended: t.eof, err: t.err}
+}
+
+// release gives the copy back; nobody may use its bytes after that.
+func (t *tee) release() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sealed = true
+	t.drop()
+}
