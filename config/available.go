@@ -1,0 +1,93 @@
+package config
+
+import (
+	"regexp"
+	"strings"
+)
+
+// absence is a part of the file format that this version reads and refuses, so
+// that a file never looks as if it were in force.
+type absence struct {
+	field string // Path; [] stands for every element, * for every key.
+	value string // If set, only this value is refused.
+	but   string // If set, this value is accepted.
+	fix   string // If set, it is said in place of "remove it".
+}
+
+// absences lists what is not available in this version. Whoever makes a line
+// untrue deletes it.
+func absences() []absence {
+	return []absence{
+		{field: "account.delegation"},
+		{field: "backend.path_prefix"},
+		{field: "credential.headers"},
+		{field: "credential.kind", but: KindClientToken},
+		{field: "evidence.dir"},
+		{field: "exceptions"},
+		{field: "gateway.proof"},
+		{field: "health"},
+		{field: "limits[].key[]", value: KeyAccount},
+		{field: "limits[].quota"},
+		{field: "listen.tls.client_auth", but: "none"},
+		{field: "listen.tls.client_ca_file"},
+		{field: "operations.*.replay", value: ReplaySameSender},
+		{field: "specs[1]", fix: "keep one contract per process"},
+		{field: "token.issuers[].proxy_url"},
+		{field: "token.replay.mode", value: ReplaySameSender},
+		{field: "trace.inject", value: "true"},
+	}
+}
+
+// discoveryAvailable tells whether an issuer may have neither jwks_url nor
+// jwks_file and is then asked where its key set is.
+const discoveryAvailable = false
+
+const notAvailable = "not available in this version"
+
+// pattern returns the expression that the paths of the field match.
+func (a absence) pattern() *regexp.Regexp {
+	p := regexp.QuoteMeta(a.field)
+	p = strings.ReplaceAll(p, `\[\]`, `\[[0-9]+\]`)
+	p = strings.ReplaceAll(p, `\.\*`, `(\.[A-Za-z0-9_-]+|\[".*"\])`)
+	return regexp.MustCompile("^" + p + "$")
+}
+
+// about tells the manual about a field: whether it is missing as a whole, else
+// what of it is, or "".
+func (a absence) about(path string) (missing bool, note string) {
+	path = strings.ReplaceAll(path, "<name>", "*")
+	rest, under := strings.CutPrefix(path, a.field)
+	switch {
+	case a.value == "" && a.but == "" && under && (rest == "" || rest[0] == '.' || rest[0] == '['):
+		return true, ""
+	case a.field == path+"[1]":
+		return false, "More than one is " + notAvailable + "."
+	case strings.TrimSuffix(a.field, "[]") != path:
+		return false, ""
+	case a.but != "":
+		return false, "Anything but `" + a.but + "` is " + notAvailable + "."
+	default:
+		return false, "`" + a.value + "` is " + notAvailable + "."
+	}
+}
+
+// available refuses what this version does not have.
+func (v *validator) available() {
+	for _, a := range absences() {
+		pattern := a.pattern()
+		for path, p := range v.places {
+			if !pattern.MatchString(path) || a.value != "" && !strings.EqualFold(p.text, a.value) || a.but != "" && p.text == a.but {
+				continue
+			}
+			fix := a.fix
+			if fix == "" {
+				fix = "remove it"
+			}
+			cause := notAvailable
+			if a.value != "" || a.but != "" {
+				cause = quote(p.text) + " is " + notAvailable
+			}
+			v.add(path, cause, fix)
+		}
+	}
+}

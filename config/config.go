@@ -1,0 +1,147 @@
+package config
+
+// Config is the whole configuration of one sidecar process: one API product in
+// front of one backend. It is inert data; package compile gives it meaning.
+type Config struct {
+	Version          int                  `yaml:"version" required:"true" doc:"Version of this file format. Always 1."`
+	Product          string               `yaml:"product" required:"true" doc:"Names the API in metrics, records and reports: lower-case letters, digits and dashes, at most 63. One product per process."`
+	Environment      string               `yaml:"environment" doc:"Free name of the environment, for example prod. Copied to records."`
+	Listen           Listen               `yaml:"listen" required:"true" doc:"Where the gateway or the client connects."`
+	Admin            Admin                `yaml:"admin" doc:"The administrative listener: health, readiness, metrics and the JSON sources."`
+	Backend          Backend              `yaml:"backend" required:"true" doc:"What stands behind the sidecar."`
+	Gateway          Gateway              `yaml:"gateway" doc:"What stands in front of the sidecar."`
+	Credential       Credential           `yaml:"credential" doc:"Where the credential of the caller arrives."`
+	Health           []string             `yaml:"health" doc:"Operations of the backend that are health checks, as METHOD /path. They are forwarded and not judged."`
+	Mode             Mode                 `yaml:"mode" default:"shadow" doc:"Mode of every control that is not named under controls. Shadow judges and forwards, enforce judges and blocks, off does not judge."`
+	Specs            []Spec               `yaml:"specs,single=spec" doc:"The OpenAPI contracts. A single one may be written as spec instead."`
+	Schema           SchemaRules          `yaml:"schema" doc:"How bodies are compared with the contract."`
+	Token            Token                `yaml:"token" doc:"Who may issue tokens, and what a token must look like."`
+	Account          Account              `yaml:"account" doc:"The account boundary: whose data a request is about."`
+	Payload          Payload              `yaml:"payload" doc:"Bounds of bodies."`
+	Limits           []Limit              `yaml:"limits" doc:"Rate limits. All limits of a request are taken together or not at all."`
+	Controls         map[string]Mode      `yaml:"controls" keys:"@families" doc:"Mode by control, for example az.account, or by family, for example tok. A control wins over its family, a family wins over mode."`
+	Operations       map[string]Operation `yaml:"operations" doc:"Settings of single operations, by operationId or METHOD /path."`
+	Exceptions       []Exception          `yaml:"exceptions" doc:"Callers that may violate a control for a while."`
+	InsecureFailOpen []string             `yaml:"insecure_fail_open" enum:"@families" doc:"Controls, or families, that let a request pass when they could not decide. Insecure: whoever can break the check gets around it."`
+	DecisionTimeout  Duration             `yaml:"decision_timeout" default:"50ms" positive:"true" doc:"Time for the stages of a decision that ask somebody else over the network. When it is over, what was not decided counts as undecided. No stage of this version does."`
+	Trace            Trace                `yaml:"trace" doc:"Trace context."`
+	Audit            Audit                `yaml:"audit" doc:"The audit log: one record per request."`
+	Evidence         Evidence             `yaml:"evidence" doc:"Where measured evidence is kept."`
+
+	// What Effective and Warnings know of the file; not configuration.
+	origin
+	refs     map[string]string
+	warnings Problems
+}
+
+// Listen is the listener that takes requests.
+type Listen struct {
+	Address      string     `yaml:"address" required:"true" doc:"Address as host:port. An empty host means every interface."`
+	TLS          *ListenTLS `yaml:"tls" doc:"Serve TLS instead of plain HTTP."`
+	MaxHeadBytes Size       `yaml:"max_head_bytes" default:"256KiB" positive:"true" doc:"Largest request line and headers. A transport bound: it holds in every mode."`
+	HeadTimeout  Duration   `yaml:"head_timeout" default:"60s" positive:"true" doc:"Time to receive the request line and headers. A transport bound: it holds in every mode."`
+	IdleTimeout  Duration   `yaml:"idle_timeout" default:"5m" positive:"true" doc:"Time after which an unused connection is closed. It must outlive the connection pool of the gateway, else reused connections break."`
+}
+
+// ListenTLS is the server side of TLS.
+type ListenTLS struct {
+	CertFile     string `yaml:"cert_file" required:"true" file:"true" doc:"PEM file with the certificate chain, leaf first."`
+	KeyFile      string `yaml:"key_file" required:"true" file:"true" doc:"PEM file with the private key of the certificate."`
+	ClientCAFile string `yaml:"client_ca_file" file:"true" doc:"PEM file with the authorities that sign client certificates."`
+	ClientAuth   string `yaml:"client_auth" default:"none" enum:"none|request|require" doc:"Whether a client certificate is asked for."`
+}
+
+// Admin is the administrative listener.
+type Admin struct {
+	Address               string `yaml:"address" default:"127.0.0.1:9901" doc:"Address as host:port. It must be a loopback address unless insecure_expose_metrics is set."`
+	InsecureExposeMetrics bool   `yaml:"insecure_expose_metrics" default:"false" doc:"Allow an address that is not loopback. Then only health, readiness and metrics are served there, and the JSON sources are not served at all. Metrics tell strangers which controls are not enforced."`
+}
+
+// Backend is everything behind the sidecar.
+type Backend struct {
+	URL                string      `yaml:"url" required:"true" doc:"Base URL, http or https, without path, query and user."`
+	PathPrefix         string      `yaml:"path_prefix" doc:"Prefix that is put before the path of a forwarded request."`
+	InstanceHeader     string      `yaml:"instance_header" doc:"Response header that names the instance that answered. Gaps are then told per instance."`
+	TLS                *BackendTLS `yaml:"tls" doc:"TLS towards an https backend. Without it the authorities of the system are trusted."`
+	Timeouts           Timeouts    `yaml:"timeouts" doc:"Time bounds towards the backend."`
+	MaxIdleConnections int         `yaml:"max_idle_connections" default:"512" min:"1" doc:"Most unused connections kept open to the backend."`
+	SoftDeny           []SoftDeny  `yaml:"soft_deny" doc:"How this backend refuses with a status of success. Without it such an answer is taken as a success."`
+	LoginPaths         []string    `yaml:"login_paths" doc:"Paths of login pages. A redirect there is a refusal by authentication, not a success."`
+}
+
+// BackendTLS is the client side of TLS towards the backend.
+type BackendTLS struct {
+	CAFile     string `yaml:"ca_file" file:"true" doc:"PEM file with the authorities that sign the certificate of the backend. Default: those of the system."`
+	CertFile   string `yaml:"cert_file" file:"true" doc:"PEM file with the client certificate to present."`
+	KeyFile    string `yaml:"key_file" file:"true" doc:"PEM file with the private key of the client certificate."`
+	ServerName string `yaml:"server_name" doc:"Name to verify in the certificate of the backend. Default: the host of backend.url."`
+}
+
+// Timeouts are the time bounds towards the backend.
+type Timeouts struct {
+	Connect  Duration `yaml:"connect" default:"5s" positive:"true" doc:"Time to connect, TLS included."`
+	Response Duration `yaml:"response" default:"5m" positive:"true" doc:"Time from the end of the request to the headers of the response. A transport bound: it holds in every mode."`
+	Idle     Duration `yaml:"idle" default:"500ms" positive:"true" doc:"Time after which an unused connection is closed. It stays below the keep-alive time of every common server, so that a reused connection is never one that the backend is closing."`
+}
+
+// SoftDeny describes one envelope in which the backend refuses with a 2xx.
+type SoftDeny struct {
+	Pointer  string            `yaml:"pointer" required:"true" doc:"JSON pointer to the member that tells success, for example /success."`
+	Equals   Literal           `yaml:"equals" required:"true" doc:"Value at the pointer that means refused: any JSON scalar, for example false."`
+	Code     string            `yaml:"code" doc:"JSON pointer to the error code, for example /ErrorCode."`
+	Families map[string]string `yaml:"families" enum:"authn|authz-op|authz-obj|authz-field|input|rate|waf|path" doc:"Family of controls by error code. An unknown code makes the answer ambiguous."`
+}
+
+// Gateway is what stands in front of the sidecar.
+type Gateway struct {
+	Present         bool              `yaml:"present" default:"false" doc:"Whether requests come through a gateway. Without one nothing is said about gaps at the gateway."`
+	Proof           map[string]string `yaml:"proof" doc:"How a request shows that it came through the gateway."`
+	RequestIDHeader string            `yaml:"request_id_header" doc:"Request header in which the gateway puts its identifier of the request. Copied to records."`
+}
+
+// Credential tells where the credential of the caller arrives.
+type Credential struct {
+	Kind    string            `yaml:"kind" default:"client_token" enum:"client_token|gateway_token|identity_headers|none" doc:"What arrives: the client's own token, a token that the gateway issued, headers in which the gateway asserts the caller, or nothing."`
+	Header  string            `yaml:"header" default:"Authorization" doc:"Header that carries the token."`
+	Scheme  string            `yaml:"scheme" default:"Bearer" doc:"Authentication scheme before the token. Empty: the header holds the token alone."`
+	Headers CredentialHeaders `yaml:"headers" doc:"Headers of kind identity_headers."`
+}
+
+// CredentialHeaders are the headers in which a gateway asserts the caller.
+type CredentialHeaders struct {
+	Client   string `yaml:"client" doc:"Header with the client."`
+	Accounts string `yaml:"accounts" doc:"Header with the accounts of the caller."`
+}
+
+// Spec is one OpenAPI contract.
+type Spec struct {
+	File     string `yaml:"file" required:"true" file:"true" doc:"OpenAPI 3 document, YAML or JSON."`
+	Root     string `yaml:"root" file:"true" doc:"Folder that external references must stay in. Default: the folder of the document."`
+	BasePath string `yaml:"base_path" doc:"Path before the paths of the contract, for example /v1. Empty: what the contract's servers say."`
+}
+
+// SchemaRules tell how bodies are compared with the contract.
+type SchemaRules struct {
+	UndeclaredProperties string `yaml:"undeclared_properties" default:"contract" enum:"contract|deny" doc:"What a property that the contract does not declare means: what the contract says, or always a violation."`
+}
+
+// Trace is trace context.
+type Trace struct {
+	Inject bool `yaml:"inject" default:"false" doc:"Create a traceparent header when a request has none. Otherwise trace context is only passed on."`
+}
+
+// Audit is the audit log.
+type Audit struct {
+	File         AuditFile `yaml:"file" doc:"Write records to a file."`
+	PseudonymKey Secret    `yaml:"pseudonym_key" doc:"Key of the pseudonyms of clients, accounts and principals, at least 16 bytes. Default: a random key per process, with which pseudonyms do not join across restarts or instances."`
+}
+
+// AuditFile is the file that records are appended to.
+type AuditFile struct {
+	Path string `yaml:"path" file:"true" doc:"JSON lines file. Default: standard output."`
+}
+
+// Evidence is where measured evidence is kept.
+type Evidence struct {
+	Dir string `yaml:"dir" file:"true" doc:"Folder for evidence. Default: memory only."`
+}

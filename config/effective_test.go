@@ -1,0 +1,93 @@
+package config_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sidewarden/sidewarden/config"
+)
+
+func TestEffectiveHidesWhatCameThroughAReference(t *testing.T) {
+	data := string(read(t, "minimal.good.yaml")) + "environment: \"${env:ENVIRONMENT}\"\naudit: {pseudonym_key: \"${env:PSEUDONYM_KEY}\"}\n"
+	c, err := config.Parse("f", []byte(data), world())
+	require.NoError(t, err)
+	out, err := c.Effective()
+	require.NoError(t, err)
+	assert.Contains(t, string(out), "environment: ${env:ENVIRONMENT}\n")
+	assert.Contains(t, string(out), "pseudonym_key: '[secret]'\n")
+	assert.NotContains(t, string(out), "prod\n")
+	assert.NotContains(t, string(out), "an-example-key")
+}
+
+func TestEffectiveKeepsEmptyScopesApartFromAbsentOnes(t *testing.T) {
+	data := string(read(t, "minimal.good.yaml")) + "operations: {a: {scopes: []}, b: {account: none}}\n"
+	c, err := config.Parse("f", []byte(data), world())
+	require.NoError(t, err)
+	assert.NotNil(t, c.Operations["a"].Scopes)
+	assert.Nil(t, c.Operations["b"].Scopes)
+	fixedPoint(t, c)
+}
+
+func TestEffectiveReadsBackForEveryGoodFile(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.good.yaml")
+	require.NoError(t, err)
+	for _, f := range files {
+		c, err := config.Parse(f, read(t, filepath.Base(f)), world())
+		require.NoError(t, err)
+		fixedPoint(t, c)
+	}
+}
+
+func TestAReferencedContractDoesNotTellItsFolder(t *testing.T) {
+	env := world()
+	env.LookupEnv = func(string) (string, bool) { return "/somewhere/private/openapi.yaml", true }
+	c, err := config.Parse("f", []byte("version: 1\nproduct: a\nmode: off\nlisten: {address: ':1'}\nbackend: {url: 'http://127.0.0.1:1'}\nspec: {file: '${env:SPEC}'}\n"), env)
+	require.NoError(t, err)
+	assert.Equal(t, "/somewhere/private", c.Specs[0].Root)
+	out, err := c.Effective()
+	require.NoError(t, err)
+	assert.NotContains(t, string(out), "private")
+	again, err := config.Parse("f", out, env)
+	require.NoError(t, err)
+	assert.Equal(t, c.Specs, again.Specs)
+}
+
+// fixedPoint states that what Effective prints is read back as the same
+// configuration, if it holds no secret.
+func fixedPoint(t *testing.T, c *config.Config) {
+	t.Helper()
+	if !c.Audit.PseudonymKey.IsZero() {
+		return
+	}
+	first, err := c.Effective()
+	require.NoError(t, err)
+	again, err := config.Parse("effective", first, world())
+	require.NoError(t, err, "%s", first)
+	second, err := again.Effective()
+	require.NoError(t, err)
+	require.Equal(t, string(first), string(second))
+}
+
+func FuzzConfig(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.yaml")
+	require.NoError(f, err)
+	for _, file := range files {
+		f.Add(read(f, filepath.Base(file)))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 4096 {
+			return
+		}
+		c, err := config.Parse("fuzz", data, world())
+		if err != nil {
+			var ps config.Problems
+			require.ErrorAs(t, err, &ps)
+			require.NotEmpty(t, ps)
+			return
+		}
+		fixedPoint(t, c)
+	})
+}

@@ -1,0 +1,37 @@
+package config
+
+import "strings"
+
+// origin remembers where in which file the values of a configuration stand.
+type origin struct {
+	file   string
+	places map[string]place
+	single bool // The file says spec and not specs.
+}
+
+// At returns a problem of the configuration at the place of a field, or of the
+// nearest part of the file that it would be in. Packages that give a
+// configuration its meaning report with it what only they can find.
+func (c *Config) At(field, cause, fix string) Problem { return c.at(field, cause, fix) }
+
+// Key returns the path of the value under a key of a map, such as
+// controls["az.account"].
+func Key(field, key string) string { return pathKey(field, key) }
+
+func (o *origin) at(path, cause, fix string) Problem {
+	nearest := path
+	p, ok := o.places[nearest]
+	for !ok && nearest != "" {
+		nearest = parent(nearest)
+		p, ok = o.places[nearest]
+	}
+	return Problem{File: o.file, Line: p.line, Column: p.column, Field: o.shown(path), Cause: cause, Fix: fix}
+}
+
+// shown returns the path as the author of the file wrote it.
+func (o *origin) shown(path string) string {
+	if rest, ok := strings.CutPrefix(path, "specs[0]"); ok && o.single {
+		return "spec" + rest
+	}
+	return path
+}

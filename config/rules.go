@@ -1,0 +1,151 @@
+package config
+
+// Values of the closed sets that other packages compare with.
+const (
+	// KindClientToken is the credential kind in which the client's own token arrives.
+	KindClientToken = "client_token"
+	// KindGatewayToken is the credential kind in which the gateway issued the token.
+	KindGatewayToken = "gateway_token"
+	// KindIdentityHeaders is the credential kind in which the gateway asserts the caller in headers.
+	KindIdentityHeaders = "identity_headers"
+	// KindNone is the credential kind in which nothing arrives.
+	KindNone = "none"
+
+	// ReplayOff accepts a token any number of times.
+	ReplayOff = "off"
+	// ReplaySingleUse accepts a token once.
+	ReplaySingleUse = "single_use"
+	// ReplaySameSender accepts a token from its first sender only.
+	ReplaySameSender = "same_sender"
+
+	// AudienceAny accepts a token that has one of the audiences.
+	AudienceAny = "any"
+	// AudienceAll accepts a token that has all of the audiences.
+	AudienceAll = "all"
+
+	// UndeclaredContract leaves undeclared properties to the contract.
+	UndeclaredContract = "contract"
+	// UndeclaredDeny takes every undeclared property as a violation.
+	UndeclaredDeny = "deny"
+
+	// AccountNone says that no account rule applies to an operation.
+	AccountNone = "none"
+
+	// InPath finds an account in a path parameter.
+	InPath = "path"
+	// InQuery finds an account in a query parameter.
+	InQuery = "query"
+	// InHeader finds an account in a request header.
+	InHeader = "header"
+	// InBody finds an account in a JSON body.
+	InBody = "body"
+
+	// KeyClient counts a limit per client, which is a pair of issuer and client.
+	KeyClient = "client"
+	// KeyAccount counts a limit per account.
+	KeyAccount = "account"
+	// KeyPeer counts a limit per connected address.
+	KeyPeer = "peer"
+	// KeyOperation counts a limit per operation.
+	KeyOperation = "operation"
+)
+
+// Token tells who may issue tokens, and what a token must look like.
+type Token struct {
+	ClockSkew   Duration `yaml:"clock_skew" default:"30s" doc:"Tolerated difference between the clocks of issuer and sidecar."`
+	MaxLifetime Duration `yaml:"max_lifetime" default:"1h" positive:"true" doc:"Longest time between issue and expiry of a token."`
+	Replay      Replay   `yaml:"replay" doc:"Whether a token may be used again."`
+	Issuers     []Issuer `yaml:"issuers" doc:"The trusted issuers. A token of any other issuer is denied."`
+}
+
+// Replay tells whether a token may be used again.
+type Replay struct {
+	Mode string `yaml:"mode" default:"off" enum:"off|single_use|same_sender" doc:"Off: any number of times. Single use: once. Same sender: again by its first sender only. Not the mode of control tok.replay, but what it judges."`
+}
+
+// Issuer is one trusted token issuer.
+type Issuer struct {
+	Issuer        string   `yaml:"issuer" required:"true" doc:"Exact value of claim iss."`
+	JWKSURL       string   `yaml:"jwks_url" doc:"URL of the key set. It must be https unless the host is loopback. Exactly one of jwks_url and jwks_file."`
+	JWKSFile      string   `yaml:"jwks_file" file:"true" doc:"File with the key set. Exactly one of jwks_url and jwks_file."`
+	CAFile        string   `yaml:"ca_file" file:"true" doc:"PEM file with the authorities that sign the certificate of jwks_url. Default: those of the system."`
+	ProxyURL      string   `yaml:"proxy_url" doc:"HTTP proxy on the way to jwks_url."`
+	Audiences     []string `yaml:"audiences" required:"true" doc:"Values of claim aud that name this API."`
+	AudienceMatch string   `yaml:"audience_match" default:"any" enum:"any|all" doc:"Whether a token must have one of the audiences, or all."`
+	Algorithms    []string `yaml:"algorithms" default:"[RS256, ES256]" enum:"RS256|RS384|RS512|PS256|PS384|PS512|ES256|ES384|ES512|EdDSA" refused:"HS256|HS384|HS512|none: whoever can verify such a token can also make one" doc:"Accepted signature algorithms. Only public-key ones exist."`
+	Types         []string `yaml:"types" default:"[at+jwt]" doc:"Accepted values of header typ, compared without regard to case and to a leading application/."`
+	Claims        Claims   `yaml:"claims" doc:"Where the identity stands in the claims."`
+	Refresh       Duration `yaml:"refresh" default:"5m" positive:"true" doc:"Time between two reads of the key set."`
+	MaxStale      Duration `yaml:"max_stale" default:"24h" positive:"true" doc:"Longest use of a key set that can not be read again."`
+}
+
+// Claims are JSON pointers (RFC 6901) into the claims of a token.
+type Claims struct {
+	Client    string `yaml:"client" default:"/client_id" doc:"JSON pointer to the client."`
+	Principal string `yaml:"principal" default:"/sub" doc:"JSON pointer to the principal."`
+	Accounts  string `yaml:"accounts" default:"/account_id" doc:"JSON pointer to the account, or to the list of accounts."`
+	Scopes    string `yaml:"scopes" default:"/scope" doc:"JSON pointer to the scopes: a list, or one string with spaces between them."`
+}
+
+// Account is the account boundary.
+type Account struct {
+	Rules      []AccountRule `yaml:"rules" doc:"Where a request names an account. Every value of every rule must be one of the caller's accounts."`
+	Delegation []Delegation  `yaml:"delegation" doc:"Partners that may act for accounts that are not their own."`
+}
+
+// AccountRule selects account values of a request.
+type AccountRule struct {
+	In       string `yaml:"in" required:"true" enum:"path|query|header|body" doc:"Part of the request."`
+	Name     string `yaml:"name" doc:"Name of the path parameter, query parameter or header."`
+	Pointer  string `yaml:"pointer" doc:"JSON pointer into the body; for in body alone."`
+	Required bool   `yaml:"required" default:"false" doc:"Deny a request that has no value here. Otherwise the rule does not apply to it."`
+}
+
+// Delegation lets a partner act for accounts.
+type Delegation struct {
+	Issuer     string   `yaml:"issuer" required:"true" doc:"Issuer of the partner's tokens."`
+	Client     string   `yaml:"client" required:"true" doc:"Client of the partner."`
+	Accounts   []string `yaml:"accounts" required:"true" doc:"Accounts that the partner may act for."`
+	Operations []string `yaml:"operations" doc:"Operations that the delegation is for. Default: all."`
+	Expires    string   `yaml:"expires" doc:"Last day, as 2027-06-30."`
+}
+
+// Payload are bounds of bodies.
+type Payload struct {
+	MaxRequestBytes  Size `yaml:"max_request_bytes" default:"1MiB" positive:"true" doc:"Largest request body. Control in.size judges it; an operation may say otherwise."`
+	MaxResponseBytes Size `yaml:"max_response_bytes" default:"8MiB" positive:"true" doc:"Largest response body that is inspected."`
+	MaxJSONDepth     int  `yaml:"max_json_depth" default:"64" min:"1" doc:"Deepest nesting of JSON."`
+	MaxHeldBytes     Size `yaml:"max_held_bytes" default:"128MiB" positive:"true" doc:"Most bytes of bodies that the process holds at one time. Beyond it an enforcing control can not decide, and shadow forwards without inspection."`
+}
+
+// Limit is one rate limit.
+type Limit struct {
+	Name    string   `yaml:"name" required:"true" doc:"Name in metrics and records: lower-case letters, digits and dashes, at most 63."`
+	Key     []string `yaml:"key" required:"true" enum:"client|account|peer|operation" doc:"What is counted apart. Several members count their combinations."`
+	Rate    Rate     `yaml:"rate" doc:"Sustained rate, for example 100/s, 5/m or 1000/h."`
+	Burst   int      `yaml:"burst" min:"1" doc:"Most requests at once. Default: the rate per second, rounded up, at least 1."`
+	Quota   Quota    `yaml:"quota" doc:"Total in a window, for example 1000000/day; also /hour and /month."`
+	MaxKeys int      `yaml:"max_keys" default:"100000" min:"1" doc:"Most keys that have a bucket of their own. Beyond it new keys share one, so that nobody gets a fresh bucket by flooding."`
+}
+
+// Operation are the settings of one operation.
+type Operation struct {
+	Controls        map[string]Mode `yaml:"controls" keys:"@families" doc:"Mode by control or family, for this operation. It wins over the top-level controls."`
+	Scopes          [][]string      `yaml:"scopes" doc:"Alternatives of scopes that must all be there, for example [[orders:write], [admin, orders:read]]. An empty list asks for none. Default: what the contract's security says."`
+	Account         string          `yaml:"account" enum:"none" doc:"None: no account rule applies to this operation, on purpose."`
+	Public          bool            `yaml:"public" default:"false" doc:"The operation needs no credential."`
+	Replay          string          `yaml:"replay" enum:"off|single_use|same_sender" doc:"Overrides token.replay.mode."`
+	MaxRequestBytes Size            `yaml:"max_request_bytes" positive:"true" doc:"Overrides payload.max_request_bytes."`
+}
+
+// Exception lets a caller violate a control for a while.
+type Exception struct {
+	ID        string `yaml:"id" required:"true" doc:"Identifier in records."`
+	Control   string `yaml:"control" required:"true" enum:"@controls" doc:"The control."`
+	Operation string `yaml:"operation" doc:"The operation. Default: all."`
+	Issuer    string `yaml:"issuer" doc:"Issuer of the caller's tokens."`
+	Client    string `yaml:"client" doc:"Client of the caller."`
+	Owner     string `yaml:"owner" required:"true" doc:"Who answers for it."`
+	Reason    string `yaml:"reason" required:"true" doc:"Why it exists."`
+	Expires   string `yaml:"expires" required:"true" doc:"Last day, as 2027-01-31."`
+}

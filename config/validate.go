@@ -1,0 +1,218 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// validator finds what is wrong with values that the decoder could read. It
+// reports into the decoder's list of semantic problems.
+type validator struct {
+	*decoder
+	c *Config
+}
+
+func (v *validator) validate() {
+	v.available()
+	v.head()
+	v.listeners()
+	v.backend()
+	v.contracts()
+	v.token()
+	v.accounts()
+	v.limits()
+	v.operations()
+}
+
+// add reports a wrong or missing value, unless the decoder or an earlier rule has
+// a problem with the value or with what it is part of.
+func (v *validator) add(path, cause, fix string) {
+	for at := path; at != ""; at = parent(at) {
+		if v.troubled[at] {
+			return
+		}
+	}
+	v.troubled[path] = true
+	v.semantic = append(v.semantic, v.at(path, cause, fix))
+}
+
+// parent returns the path without its last part.
+func parent(path string) string {
+	return path[:max(0, strings.LastIndexAny(path, ".["))]
+}
+
+// given reports whether the file has the path.
+func (v *validator) given(path string) bool {
+	_, ok := v.places[path]
+	return ok
+}
+
+// named returns a value for a message. One that came through a reference is
+// named by the reference: it may be a secret.
+func (v *validator) named(path, value string) string {
+	if ref, ok := v.refs[path]; ok {
+		return "the value of " + ref
+	}
+	return quote(value)
+}
+
+func (v *validator) head() {
+	if v.c.Version != 1 {
+		v.add("version", fmt.Sprintf("version %d is not known", v.c.Version), "write version: 1")
+	}
+	if !isName(v.c.Product) {
+		v.add("product", v.named("product", v.c.Product)+" is not a product name", nameFix)
+	}
+	v.header("backend.instance_header", v.c.Backend.InstanceHeader)
+	v.header("gateway.request_id_header", v.c.Gateway.RequestIDHeader)
+	v.header("credential.headers.client", v.c.Credential.Headers.Client)
+	v.header("credential.headers.accounts", v.c.Credential.Headers.Accounts)
+	if v.c.Credential.Header == "" {
+		v.add("credential.header", "is empty", "name a header, for example Authorization")
+	}
+	v.header("credential.header", v.c.Credential.Header)
+	if s := v.c.Credential.Scheme; s != "" && !isToken(s) {
+		v.add("credential.scheme", v.named("credential.scheme", s)+" is not an authentication scheme", "write for example Bearer")
+	}
+	if key := v.c.Audit.PseudonymKey; !key.IsZero() && len(key.Reveal()) < minKeyBytes {
+		v.add("audit.pseudonym_key", fmt.Sprintf("%s has fewer than %d bytes", v.named("audit.pseudonym_key", ""), minKeyBytes), "make a random key, for example with openssl rand -hex 32")
+	}
+}
+
+const (
+	minKeyBytes = 16
+	nameFix     = "use 1 to 63 lower-case letters, digits and dashes"
+)
+
+// header checks the name of a header; none is no problem.
+func (v *validator) header(path, name string) {
+	if name != "" && !isToken(name) {
+		v.add(path, v.named(path, name)+" is not a header name", "use letters, digits and dashes")
+	}
+}
+
+func (v *validator) listeners() {
+	listenOK := v.address("listen.address", v.c.Listen.Address)
+	adminOK := v.address("admin.address", v.c.Admin.Address)
+	if !adminOK {
+		return
+	}
+	host, port, _ := net.SplitHostPort(v.c.Admin.Address)
+	if !isLoopback(host) && !v.c.Admin.InsecureExposeMetrics {
+		v.add("admin.address", v.named("admin.address", v.c.Admin.Address)+" is not a loopback address, and the admin listener asks for no credentials",
+			"use 127.0.0.1, or set admin.insecure_expose_metrics: true to serve health and metrics alone there")
+	}
+	if !listenOK || port == "0" {
+		return
+	}
+	listenHost, listenPort, _ := net.SplitHostPort(v.c.Listen.Address)
+	if listenPort == port && (listenHost == host || isEvery(listenHost) || isEvery(host)) {
+		v.add("admin.address", "listen.address takes the same address", "give admin.address another port")
+	}
+}
+
+// address checks host:port and reports whether it is good.
+func (v *validator) address(path, s string) bool {
+	host, port, err := net.SplitHostPort(s)
+	n, errPort := strconv.ParseUint(port, 10, 16)
+	if err == nil && errPort == nil && port == strconv.FormatUint(n, 10) && !strings.ContainsAny(host, " /@") {
+		return true
+	}
+	v.add(path, v.named(path, s)+" is not an address", "write host:port, for example 127.0.0.1:8080")
+	return false
+}
+
+func (v *validator) backend() {
+	b := &v.c.Backend
+	u, err := url.Parse(b.URL)
+	switch {
+	case err != nil || u.Host == "" || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
+		v.add("backend.url", v.named("backend.url", b.URL)+" is not an http or https URL", "write for example http://127.0.0.1:9000")
+	case u.User != nil:
+		v.add("backend.url", "has a user or password in it", "remove everything up to the @")
+	case u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		v.add("backend.url", "has a path, query or fragment", "end it after host and port; requests bring their own path")
+	case u.Scheme == "http" && b.TLS != nil:
+		v.add("backend.tls", "has no effect on an http backend", "write https in backend.url or remove tls")
+	}
+	if t := b.TLS; t != nil && t.CertFile == "" && t.KeyFile != "" {
+		v.add("backend.tls.cert_file", "is missing beside key_file", "give both or none")
+	} else if t != nil && t.CertFile != "" && t.KeyFile == "" {
+		v.add("backend.tls.key_file", "is missing beside cert_file", "give both or none")
+	}
+	for i, p := range b.LoginPaths {
+		if path := fmt.Sprintf("backend.login_paths[%d]", i); !strings.HasPrefix(p, "/") {
+			v.add(path, v.named(path, p)+" is not a path", "start it with /")
+		}
+	}
+	for i, s := range b.SoftDeny {
+		path := fmt.Sprintf("backend.soft_deny[%d]", i)
+		v.pointer(path+".pointer", s.Pointer)
+		if s.Code != "" {
+			v.pointer(path+".code", s.Code)
+		} else if len(s.Families) > 0 {
+			v.add(path+".code", "families are given, and no place of the code", "add code: with the JSON pointer to the error code")
+		}
+	}
+}
+
+// pointer checks a JSON pointer to a member (RFC 6901 section 3).
+func (v *validator) pointer(path, s string) {
+	if !isPointer(s) {
+		v.add(path, v.named(path, s)+" is not a JSON pointer", "start it with /, and write ~0 for ~ and ~1 for / in a name")
+	}
+}
+
+func (v *validator) contracts() {
+	if len(v.c.Specs) == 0 {
+		v.add("specs", "no contract is named", "add spec: {file: openapi.yaml}")
+	}
+	for i, s := range v.c.Specs {
+		path := fmt.Sprintf("specs[%d].base_path", i)
+		if b := s.BasePath; b != "" && (!strings.HasPrefix(b, "/") || strings.HasSuffix(b, "/") || strings.ContainsAny(b, "?#")) {
+			v.add(path, v.named(path, b)+" is not a base path", "start it with / and do not end it with /, for example /v1")
+		}
+	}
+}
+
+// isName reports whether s can name something in metrics and records.
+func isName(s string) bool {
+	const most = 63
+	for _, r := range s {
+		if r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= most
+}
+
+// isToken reports whether s is a token of RFC 9110 section 5.6.2.
+func isToken(s string) bool {
+	for _, r := range s {
+		if (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isPointer reports whether s is a JSON pointer other than to the whole document.
+func isPointer(s string) bool {
+	rest := strings.NewReplacer("~0", "", "~1", "").Replace(s)
+	return strings.HasPrefix(s, "/") && !strings.Contains(rest, "~")
+}
+
+// isLoopback reports whether a host can only be this machine.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// isEvery reports whether a host stands for every interface.
+func isEvery(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "" || ip != nil && ip.IsUnspecified()
+}

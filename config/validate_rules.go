@@ -1,0 +1,163 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+func (v *validator) token() {
+	t := &v.c.Token
+	if len(t.Issuers) == 0 && v.c.Credential.Kind == KindClientToken && v.anyMode("tok.", "az.") {
+		v.add("token.issuers", "controls tok.* and az.* are on, and no issuer is trusted", "add token.issuers or set controls: {tok: off, az: off}")
+	}
+	first := map[string]int{}
+	for i, is := range t.Issuers {
+		path := fmt.Sprintf("token.issuers[%d]", i)
+		if before, again := first[is.Issuer]; again {
+			v.add(path+".issuer", fmt.Sprintf("%s is given twice, first as token.issuers[%d]", v.named(path+".issuer", is.Issuer), before), "keep one; an issuer has one key set")
+		} else if is.Issuer != "" {
+			first[is.Issuer] = i
+		}
+		v.keySet(path, is)
+		if len(is.Algorithms) == 0 {
+			v.add(path+".algorithms", "is empty", "name at least one, or remove the line for [RS256, ES256]")
+		}
+		if len(is.Types) == 0 {
+			v.add(path+".types", "is empty", "name at least one, or remove the line for [at+jwt]")
+		}
+		v.pointer(path+".claims.client", is.Claims.Client)
+		v.pointer(path+".claims.principal", is.Claims.Principal)
+		v.pointer(path+".claims.accounts", is.Claims.Accounts)
+		v.pointer(path+".claims.scopes", is.Claims.Scopes)
+		if is.MaxStale < is.Refresh && !is.MaxStale.IsZero() {
+			v.add(path+".max_stale", fmt.Sprintf("%s is shorter than refresh, which is %s", is.MaxStale, is.Refresh), "make it longer, or refresh shorter")
+		}
+	}
+}
+
+// keySet checks where the keys of an issuer come from.
+func (v *validator) keySet(path string, is Issuer) {
+	byURL, byFile := v.given(path+".jwks_url"), v.given(path+".jwks_file")
+	switch {
+	case byURL && byFile:
+		v.add(path+".jwks_file", "jwks_url is given too", "keep one of them")
+	case !byURL && !byFile && !discoveryAvailable:
+		v.add(path+".jwks_url", "neither jwks_url nor jwks_file is given, and discovery is "+notAvailable, "add one of them")
+	case byFile && is.JWKSFile == "":
+		v.add(path+".jwks_file", "is empty", "name the file")
+	case byFile && is.CAFile != "":
+		v.add(path+".ca_file", "has no effect with jwks_file", "remove it")
+	case byURL:
+		v.keySetURL(path+".jwks_url", is.JWKSURL)
+	}
+}
+
+func (v *validator) keySetURL(path, s string) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
+		v.add(path, v.named(path, s)+" is not an https URL", "write for example https://idp.example.net/jwks")
+	case u.User != nil:
+		v.add(path, "has a user or password in it", "remove everything up to the @")
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		v.add(path, "is http: whoever is on the way can replace the keys", "write https")
+	}
+}
+
+func (v *validator) accounts() {
+	for i, r := range v.c.Account.Rules {
+		path := fmt.Sprintf("account.rules[%d]", i)
+		switch r.In {
+		case InBody:
+			if v.given(path + ".name") {
+				v.add(path+".name", "has no effect with in: body", "remove it; pointer tells the place")
+			}
+			if !v.given(path + ".pointer") {
+				v.add(path+".pointer", "in: body needs a pointer", "add for example pointer: /accountId")
+				continue
+			}
+			v.pointer(path+".pointer", r.Pointer)
+		case InPath, InQuery, InHeader:
+			if v.given(path + ".pointer") {
+				v.add(path+".pointer", "has no effect with in: "+r.In, "remove it; name tells the place")
+			}
+			if r.Name == "" {
+				v.add(path+".name", "in: "+r.In+" needs a name", "add the name of the "+map[string]string{InPath: "path parameter", InQuery: "query parameter", InHeader: "header"}[r.In])
+			}
+			if r.In == InHeader {
+				v.header(path+".name", r.Name)
+			}
+		}
+	}
+}
+
+func (v *validator) limits() {
+	first := map[string]int{}
+	for i, l := range v.c.Limits {
+		path := fmt.Sprintf("limits[%d]", i)
+		before, again := first[l.Name]
+		switch {
+		case again:
+			v.add(path+".name", fmt.Sprintf("%s is given twice, first as limits[%d]", v.named(path+".name", l.Name), before), "give it another name")
+		case !isName(l.Name):
+			v.add(path+".name", v.named(path+".name", l.Name)+" is not a limit name", nameFix)
+		default:
+			first[l.Name] = i
+		}
+		for j, k := range l.Key {
+			if slices.Contains(l.Key[:j], k) {
+				v.add(fmt.Sprintf("%s.key[%d]", path, j), quote(k)+" is given twice", "remove one")
+			}
+		}
+		if !v.given(path+".rate") && !v.given(path+".quota") {
+			v.add(path+".rate", "the limit has no rate", "add for example rate: 100/s")
+		}
+	}
+}
+
+func (v *validator) operations() {
+	for key, o := range v.c.Operations {
+		path := pathKey("operations", key)
+		if method, target, ok := strings.Cut(key, " "); ok && (!isToken(method) || method != strings.ToUpper(method) || !strings.HasPrefix(target, "/")) {
+			v.add(path, quote(key)+" is not an operation", "write an operationId, or a method in capitals and a path, for example GET /orders/{id}")
+		}
+		for i, alternative := range o.Scopes {
+			at := fmt.Sprintf("%s.scopes[%d]", path, i)
+			if len(alternative) == 0 {
+				v.add(at, "is an empty alternative, which every token meets", "name a scope, or write scopes: [] to ask for none")
+			}
+			for j, s := range alternative {
+				if strings.ContainsAny(s, " \t\r\n") {
+					v.add(fmt.Sprintf("%s[%d]", at, j), "has a space in it", "write one scope per element: [a, b] asks for both")
+				}
+			}
+		}
+		if o.Public && len(o.Scopes) > 0 {
+			v.add(path+".public", "a public operation can not ask for scopes", "remove public or scopes")
+		}
+	}
+}
+
+// anyMode reports whether a control with one of the prefixes is not off, for any
+// operation.
+func (v *validator) anyMode(prefixes ...string) bool {
+	for _, id := range ControlIDs() {
+		if slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(id, p) }) &&
+			(v.modeAnywhere(id, Shadow) || v.modeAnywhere(id, Enforce)) {
+			return true
+		}
+	}
+	return false
+}
+
+// modeAnywhere reports whether a control has the mode, for any operation.
+func (v *validator) modeAnywhere(control string, m Mode) bool {
+	for op := range v.c.Operations {
+		if v.c.ControlMode(op, control) == m {
+			return true
+		}
+	}
+	return v.c.ControlMode("", control) == m
+}
