@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/compile"
+)
+
+func checkCommand() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "check --config FILE",
+		Short: "Validate a configuration and print what it means",
+		Long: `Validate a configuration with everything that it names, and print the effective configuration, the mode of every
+control for every operation, and the lines that would make each control enforce.
+
+Exits with 1 and every problem when something is wrong. Starts nothing and fetches nothing.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, err := load(path, nil, zap.NewNop())
+			if err != nil {
+				return err
+			}
+			if _, err := openings(l, path); err != nil {
+				return err
+			}
+			l.printWarnings(cmd.ErrOrStderr())
+			return l.print(cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().StringVarP(&path, "config", "c", "", "configuration file")
+	if err := cmd.MarkFlagRequired("config"); err != nil {
+		panic(err) // the flag is defined above
+	}
+	return cmd
+}
+
+// print writes the effective configuration as YAML; what it means follows as YAML
+// comments, so that the whole output is a configuration file.
+func (l *loaded) print(w io.Writer) error {
+	effective, err := l.config.Effective()
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	b.Write(effective)
+	fmt.Fprintf(&b, "\n# policy %s\n#\n# What serves each operation (S shadow, E enforce, . no rule):\n#\n", l.output.Policy.Digest)
+	matrix(&b, l.output.Policy)
+	b.WriteString("#\n# To make a control enforce, merge its line:\n#\n")
+	for _, line := range compile.EnforceLines(l.output.Policy) {
+		b.WriteString("#   " + line + "\n")
+	}
+	_, err = io.WriteString(w, b.String())
+	return err
+}
+
+// matrix writes one row per operation, one column per control.
+func matrix(b *strings.Builder, p *policy.Policy) {
+	operations := append(slices.Clone(p.Operations), p.Unmatched)
+	var controls []policy.Control
+	for _, entry := range policy.Catalogue() {
+		if slices.ContainsFunc(operations, func(op *policy.Operation) bool { return modeIn(op, entry.ID) != policy.Off }) {
+			controls = append(controls, entry.ID)
+		}
+	}
+	table := tabwriter.NewWriter(b, 0, 0, 1, ' ', 0)
+	write := func(cells ...string) {
+		_, _ = fmt.Fprintln(table, "#  "+strings.Join(cells, "\t")) // to memory
+	}
+	header := []string{"operation"}
+	for _, c := range controls {
+		header = append(header, string(c))
+	}
+	write(header...)
+	for _, op := range operations {
+		row := []string{op.ID}
+		for _, c := range controls {
+			row = append(row, letter(modeIn(op, c)))
+		}
+		write(row...)
+	}
+	_ = table.Flush() // as above
+}
+
+func modeIn(op *policy.Operation, c policy.Control) policy.Mode {
+	for _, rule := range op.Rules {
+		if rule.Control == c {
+			return rule.Mode
+		}
+	}
+	return policy.Off
+}
+
+func letter(m policy.Mode) string {
+	switch m {
+	case policy.Off:
+		return "."
+	case policy.Shadow:
+		return "S"
+	case policy.Enforce:
+		return "E"
+	}
+	return "?"
+}

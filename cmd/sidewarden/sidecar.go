@@ -1,0 +1,305 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sidewarden/sidewarden/assess/evidence"
+	"github.com/sidewarden/sidewarden/audit"
+	"github.com/sidewarden/sidewarden/audit/metrics"
+	"github.com/sidewarden/sidewarden/config"
+	"github.com/sidewarden/sidewarden/proxy"
+	"github.com/sidewarden/sidewarden/proxy/admin"
+)
+
+const (
+	queueCapacity = 8192
+	// drainTime is how long requests may take to end after the sidecar stopped
+	// accepting; Kubernetes kills after 30 s.
+	drainTime = 25 * time.Second
+)
+
+// sidecar is one running process: the parts and what joins them. Fields are set
+// by newSidecar; after that run's goroutines share them.
+type sidecar struct {
+	options   serveOptions
+	log       *zap.Logger
+	startedAs *loaded // what a reload may not change is compared with it
+	current   atomic.Pointer[loaded]
+
+	handler   *proxy.Handler
+	recorder  *audit.Recorder
+	records   *audit.Log
+	recordsTo io.Closer // nil for standard output
+	metrics   *metrics.Metrics
+	evidence  *evidence.Store
+	refusals  *proxy.Refusals
+	transport *http.Transport
+
+	data, admin         *http.Server
+	dataAddr, adminAddr net.Listener
+	ready               atomic.Bool
+}
+
+// newSidecar opens what must be open before anything runs: the audit file and the
+// listeners.
+func newSidecar(l *loaded, o serveOptions) (*sidecar, error) {
+	s := &sidecar{options: o, log: o.log, startedAs: l, refusals: &proxy.Refusals{}}
+	s.current.Store(l)
+	if err := s.observers(); err != nil {
+		return nil, err
+	}
+	backend, err := url.Parse(l.config.Backend.URL)
+	if err != nil { // config has parsed it before
+		return nil, err
+	}
+	open, err := openings(l, o.path)
+	if err != nil {
+		return nil, err
+	}
+	times := l.config.Backend.Timeouts
+	s.transport = proxy.NewTransport(proxy.Backend{
+		Connect: times.Connect.Std(), Response: times.Response.Std(), Idle: times.Idle.Std(),
+		MaxIdle: l.config.Backend.MaxIdleConnections, TLS: open.backend,
+	})
+	s.handler = proxy.New(proxy.Options{
+		Policy: l.output.Policy, Observer: s.recorder, Backend: backend, Transport: s.transport,
+		InstanceHeader: l.config.Backend.InstanceHeader, MaxHeldBytes: int64(l.config.Payload.MaxHeldBytes),
+		Now: time.Now, NewID: newID, Log: s.log,
+	})
+	s.metrics.Use(l.output.Policy)
+	return s, s.listen(open.listen)
+}
+
+func newID() string { return proxy.NewID(time.Now()) }
+
+// observers builds what learns of requests: log, metrics, evidence, and the
+// recorder that feeds them.
+func (s *sidecar) observers() error {
+	l := s.startedAs
+	cfg := l.config
+	out := s.options.records
+	if path := cfg.Audit.File.Path; path != "" {
+		f, err := audit.OpenFile(path)
+		if err != nil {
+			return noError{fmt.Sprintf("%s: audit.file.path: %v", s.options.path, err)}
+		}
+		out, s.recordsTo = f, f
+	}
+	s.records = audit.NewLog(out, queueCapacity)
+	pseudonyms, err := audit.NewPseudonymizer([]byte(cfg.Audit.PseudonymKey.Reveal()), "1", cfg.Product)
+	if err != nil {
+		return noError{fmt.Sprintf("%s: audit.pseudonym_key: %v", s.options.path, err)}
+	}
+	s.metrics = metrics.New(metrics.Options{Version: version, Sources: metrics.Sources{
+		TransportRefused: s.refusals.Counts,
+		KeySets:          s.keySets,
+		Logs:             func() map[string]audit.LogStats { return map[string]audit.LogStats{sinkName(cfg): s.records.Stats()} },
+	}})
+	s.evidence = evidence.New(evidenceOptions(l))
+	s.recorder = audit.NewRecorder(audit.Options{
+		Product: cfg.Product, Environment: cfg.Environment, Instance: hostname(), Version: version,
+		RequestIDHeader: cfg.Gateway.RequestIDHeader, CredentialHeader: cfg.Credential.Header,
+		Contract: vocabulary(l), Pseudonyms: pseudonyms, Log: s.records,
+		Consumers: []audit.Consumer{s.metrics, s.evidence},
+	})
+	return nil
+}
+
+func sinkName(cfg *config.Config) string {
+	if cfg.Audit.File.Path != "" {
+		return "file"
+	}
+	return "stdout"
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
+// keySets tells the metrics about the key sets in force.
+func (s *sidecar) keySets() []metrics.KeySet {
+	var all []metrics.KeySet
+	for _, k := range s.current.Load().output.Parts.KeySets() {
+		stats := k.Stats()
+		m := metrics.KeySet{Issuer: stats.Issuer, Age: stats.Age, Loaded: stats.Loaded}
+		for result, n := range stats.Refreshes {
+			if result == "ok" {
+				m.Refreshed += n
+			} else {
+				m.Failed += n
+			}
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+// vocabulary is what records may repeat of a request.
+func vocabulary(l *loaded) audit.Contract {
+	c := audit.Contract{Operations: l.output.Policy.Operations}
+	for _, op := range l.output.Contract.Operations() {
+		c.Parameters = append(c.Parameters, op.QueryParams...)
+		c.MediaTypes = append(c.MediaTypes, op.RequestMediaTypes...)
+	}
+	for _, i := range l.config.Token.Issuers {
+		c.Issuers = append(c.Issuers, i.Issuer)
+	}
+	for _, r := range l.config.Account.Rules {
+		name := r.Name
+		if r.In == "body" {
+			name = r.Pointer
+		}
+		c.Selectors = append(c.Selectors, audit.Selector{In: r.In, Name: name})
+	}
+	return c
+}
+
+func evidenceOptions(l *loaded) evidence.Options {
+	return evidence.Options{
+		Operations:     evidence.OperationsOf(l.output.Policy),
+		Gateway:        evidence.Gateway{Present: l.config.Gateway.Present},
+		CredentialKind: l.config.Credential.Kind,
+		Since:          time.Now(),
+	}
+}
+
+// listen opens both listeners, so that a taken address is told before anything
+// starts.
+func (s *sidecar) listen(serverTLS *tls.Config) error {
+	cfg := s.startedAs.config
+	s.data = proxy.NewServer(s.handler, proxy.Bounds{
+		HeadBytes: int(cfg.Listen.MaxHeadBytes), Head: cfg.Listen.HeadTimeout.Std(), Idle: cfg.Listen.IdleTimeout.Std(),
+	}, s.log)
+	s.data.TLSConfig = serverTLS
+	options := admin.Options{Ready: s.notReady, Metrics: s.metrics.Handler()}
+	if !cfg.Admin.InsecureExposeMetrics {
+		options.Sources = map[string]func() (any, error){
+			"cells":  func() (any, error) { return s.evidence.Document(), nil },
+			"config": s.configDocument,
+		}
+	}
+	s.admin = &http.Server{Handler: admin.New(options), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	var l net.ListenConfig
+	var errData, errAdmin error
+	s.dataAddr, errData = l.Listen(context.Background(), "tcp", cfg.Listen.Address)
+	s.adminAddr, errAdmin = l.Listen(context.Background(), "tcp", cfg.Admin.Address)
+	if err := errors.Join(errData, errAdmin); err != nil {
+		return noError{fmt.Sprintf("%s: an address can not be used:\n%v", s.options.path, err)}
+	}
+	s.dataAddr = &proxy.RefusalListener{
+		Listener: s.dataAddr, Refusals: s.refusals, Observer: s.recorder, Now: time.Now, NewID: newID,
+	}
+	return nil
+}
+
+// configDocument is what /config shows: the digest in force and the effective
+// configuration, with secrets masked.
+func (s *sidecar) configDocument() (any, error) {
+	l := s.current.Load()
+	effective, err := l.config.Effective()
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{
+		"policy": l.output.Policy.Digest, "measured": l.output.Measured, "effective": string(effective),
+	}, nil
+}
+
+// notReady says why requests should not come, if they should not. A key set that
+// is not there makes an enforcing sidecar not ready; in shadow a gauge tells.
+func (s *sidecar) notReady() error {
+	if !s.ready.Load() {
+		return errors.New("not started, or shutting down")
+	}
+	l := s.current.Load()
+	if !enforces(l.output, "tok.sig") {
+		return nil
+	}
+	for _, k := range l.output.Parts.KeySets() {
+		if !k.Ready() {
+			return fmt.Errorf("the key set of issuer %q is not available", k.Stats().Issuer)
+		}
+	}
+	return nil
+}
+
+// run serves until ctx ends, then drains, flushes and returns.
+func (s *sidecar) run(ctx context.Context) error {
+	// The log outlives everything that writes to it.
+	logCtx, stopLog := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLog()
+	logDone := make(chan error, 1)
+	go func() { logDone <- s.records.Run(logCtx) }()
+
+	group, groupCtx := errgroup.WithContext(ctx)
+	runners := newRunners(groupCtx, group, s.log)
+	runners.replace(s.startedAs.output.Runners)
+	group.Go(func() error { return s.serveData() })
+	group.Go(func() error { return ended(s.admin.Serve(s.adminAddr)) })
+	group.Go(func() error { return s.watch(groupCtx, runners) })
+	group.Go(func() error {
+		<-groupCtx.Done()
+		return s.shutdown()
+	})
+	s.ready.Store(true)
+	s.log.Info("serving", zap.String("listen", s.dataAddr.Addr().String()), zap.String("admin", s.adminAddr.Addr().String()),
+		zap.String("backend", s.startedAs.config.Backend.URL), zap.String("policy", s.startedAs.output.Policy.Digest))
+	err := group.Wait()
+	s.transport.CloseIdleConnections()
+	stopLog()
+	err = errors.Join(err, <-logDone)
+	if s.recordsTo != nil {
+		err = errors.Join(err, s.recordsTo.Close())
+	}
+	if err != nil {
+		return noError{fmt.Sprintf("the sidecar ended: %v", err)}
+	}
+	s.log.Info("stopped")
+	return nil
+}
+
+func (s *sidecar) serveData() error {
+	if s.data.TLSConfig != nil {
+		return ended(s.data.ServeTLS(s.dataAddr, "", ""))
+	}
+	return ended(s.data.Serve(s.dataAddr))
+}
+
+func ended(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// shutdown stops accepting, lets requests end, and then ends them.
+func (s *sidecar) shutdown() error {
+	s.ready.Store(false)
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if err := s.data.Shutdown(ctx); err != nil {
+		s.log.Warn("requests were cut at the end of the drain time", zap.Duration("after", drainTime))
+		err = s.data.Close()
+		if err != nil {
+			s.log.Debug("closing the data listener", zap.Error(err))
+		}
+	}
+	return ended(s.admin.Close())
+}

@@ -1,0 +1,215 @@
+package compile
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sidewarden/sidewarden/config"
+	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/openapi"
+	"github.com/sidewarden/sidewarden/policy/token"
+	"github.com/sidewarden/sidewarden/ratelimit"
+)
+
+// Input is what a policy is made from.
+type Input struct {
+	Config *config.Config
+	// Now is the clock of key sets.
+	Now func() time.Time
+	// OnRefresh is told of every read of a key set; nil does nothing.
+	OnRefresh func(issuer string, result token.RefreshResult, err error)
+	// Previous are the parts of the policy in force; nil for the first one.
+	Previous *Parts
+}
+
+// Runner is a part that works in the background until ctx ends.
+type Runner interface {
+	Run(ctx context.Context) error
+}
+
+// Parts are what outlives a policy, by stable ids.
+type Parts struct {
+	keySets       map[string]*token.KeySet
+	authenticator *token.Authenticator
+	authID        string
+	limiters      map[string]*ratelimit.Limiter
+	replay        map[string]*ratelimit.Once
+}
+
+// KeySets returns the key sets of all issuers.
+func (p *Parts) KeySets() []*token.KeySet {
+	all := make([]*token.KeySet, 0, len(p.keySets))
+	for _, k := range p.keySets {
+		all = append(all, k)
+	}
+	return all
+}
+
+// Output is a policy and what belongs to it.
+type Output struct {
+	Policy *policy.Policy
+	// Measured names what is measured: the digest of everything but the modes.
+	// Evidence stays valid while it stays the same.
+	Measured string
+	// Runners have to run while the policy is in force, by stable ids.
+	Runners map[string]Runner
+	Parts   *Parts
+	// Contract is the contract as it was read.
+	Contract *openapi.Contract
+	// Warnings tell what is allowed and probably not meant.
+	Warnings config.Problems
+}
+
+// Compile returns the policy of a configuration. An error is config.Problems.
+func Compile(in Input) (*Output, error) {
+	c := &compiler{
+		Input: in, cfg: in.Config,
+		parts: &Parts{
+			keySets:  map[string]*token.KeySet{},
+			limiters: map[string]*ratelimit.Limiter{},
+			replay:   map[string]*ratelimit.Once{},
+		},
+		previous: in.Previous,
+	}
+	if c.previous == nil {
+		c.previous = &Parts{}
+	}
+	out := c.compile()
+	if len(c.problems) > 0 {
+		return nil, c.problems
+	}
+	return out, nil
+}
+
+// compiler collects problems and never stops at the first.
+type compiler struct {
+	Input
+	cfg             *config.Config
+	parts, previous *Parts
+	problems        config.Problems
+	warnings        config.Problems
+}
+
+func (c *compiler) problem(field, cause, fix string) {
+	c.problems = append(c.problems, c.cfg.At(field, cause, fix))
+}
+
+func (c *compiler) warn(field, cause, fix string) {
+	c.warnings = append(c.warnings, c.cfg.At(field, cause, fix))
+}
+
+func (c *compiler) compile() *Output {
+	issuers := c.issuers()
+	contract := c.contract()
+	if contract == nil {
+		return nil
+	}
+	p := &policy.Policy{Hints: c.hints()}
+	plans := c.plan(contract, issuers)
+	for _, planned := range plans.all {
+		if planned.operation.ID == policy.UnmatchedID {
+			p.Unmatched = planned.operation
+		} else {
+			p.Operations = append(p.Operations, planned.operation)
+		}
+	}
+	c.checkNeeds(plans)
+	matcher, err := openapi.NewMatcher(p.Operations)
+	if err != nil {
+		c.problem("specs[0].file", err.Error(), "")
+	}
+	if len(c.problems) > 0 {
+		return nil
+	}
+	p.Matcher = matcher
+	p.Authenticator = c.authenticator(issuers)
+	p.Spender = plans.spending.stage
+	var measured string
+	if p.Digest, measured, err = c.digests(); err != nil {
+		c.problem("", err.Error(), "")
+	}
+	return &Output{
+		Policy: p, Measured: measured, Runners: c.runners(), Parts: c.parts, Contract: contract, Warnings: c.warnings,
+	}
+}
+
+// contract reads the contract; nil if it cannot be used.
+func (c *compiler) contract() *openapi.Contract {
+	spec := c.cfg.Specs[0]
+	contract, err := openapi.Load(openapi.Options{
+		File: spec.File, Root: spec.Root, BasePath: spec.BasePath,
+		UndeclaredProperties: c.cfg.Schema.UndeclaredProperties,
+	})
+	var problems openapi.Problems
+	switch {
+	case errors.As(err, &problems):
+		for _, p := range problems {
+			c.problem("specs[0].file", p.String(), "")
+		}
+		return nil
+	case err != nil:
+		c.problem("specs[0]", err.Error(), "")
+		return nil
+	}
+	for _, note := range contract.Notes() {
+		c.warn("specs[0].file", note.String(), "")
+	}
+	return contract
+}
+
+func (c *compiler) hints() policy.Hints {
+	h := policy.Hints{LoginPaths: c.cfg.Backend.LoginPaths}
+	for _, s := range c.cfg.Backend.SoftDeny {
+		families := make(map[string]policy.Family, len(s.Families))
+		for code, family := range s.Families {
+			families[code] = policy.Family(family)
+		}
+		h.SoftDenials = append(h.SoftDenials, policy.SoftDenial{
+			Pointer: s.Pointer, Equals: s.Equals.String(), Code: s.Code, Families: families,
+		})
+	}
+	return h
+}
+
+func (c *compiler) runners() map[string]Runner {
+	all := make(map[string]Runner, len(c.parts.keySets))
+	for id, k := range c.parts.keySets {
+		all["key-set "+id] = k
+	}
+	return all
+}
+
+// digests name the policy and what it measures. The contract is part of both by
+// its bytes and those of every file that it refers to.
+func (c *compiler) digests() (whole, measured string, err error) {
+	effective, err := c.cfg.Effective()
+	if err != nil {
+		return "", "", err
+	}
+	modeless := *c.cfg
+	modeless.Mode, modeless.Controls, modeless.InsecureFailOpen = "", nil, nil
+	modeless.Operations = make(map[string]config.Operation, len(c.cfg.Operations))
+	for id, op := range c.cfg.Operations {
+		op.Controls = nil
+		modeless.Operations[id] = op
+	}
+	neutral, err := modeless.Effective()
+	if err != nil {
+		return "", "", err
+	}
+	contract := c.contractDigest()
+	return digest(effective, contract), digest(neutral, contract), nil
+}
+
+func digest(parts ...[]byte) string {
+	h := sha256.New()
+	for _, p := range parts {
+		_, _ = fmt.Fprintf(h, "%d:", len(p)) // a hash takes everything
+		_, _ = h.Write(p)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,19 @@
+// Package compile turns a configuration and its contract into a policy. It is the
+// only package that knows every check: it chooses them, fixes their order (that of
+// the catalogue), binds them to modes, and refuses what contradicts itself.
+//
+// # What is refused
+//
+// A control may enforce only where the controls that it needs enforce too;
+// otherwise a shadowed rule would open a hole under an enforcing one. The problem
+// names the lines to add. Everything else that cannot work (a contract, key set
+// or certificate that cannot be read, settings of an operation that does not
+// exist) is a problem too, and all problems are returned at once.
+//
+// # Reloading
+//
+// Compile takes the parts of the policy in force. Key sets, token caches, buckets
+// and replay stores whose part of the configuration is unchanged are used again,
+// so that a reload neither forgets a quota nor fetches keys anew. Compile starts
+// nothing: it returns what has to run, by stable ids.
+package compile

@@ -1,0 +1,135 @@
+package compile
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/sidewarden/sidewarden/config"
+	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/token"
+)
+
+// issuers returns the issuers with their key sets, taken over where nothing about
+// their keys changed.
+func (c *compiler) issuers() []token.Issuer {
+	issuers := make([]token.Issuer, 0, len(c.cfg.Token.Issuers))
+	for i, cfg := range c.cfg.Token.Issuers {
+		keys := c.keySet(fmt.Sprintf("token.issuers[%d]", i), cfg)
+		if keys == nil {
+			continue
+		}
+		issuers = append(issuers, token.Issuer{
+			Issuer: cfg.Issuer, Keys: keys, Algorithms: cfg.Algorithms, Types: cfg.Types,
+			Audiences: cfg.Audiences, AllAudiences: cfg.AudienceMatch == "all",
+			Claims: token.Claims{
+				Client: cfg.Claims.Client, Principal: cfg.Claims.Principal,
+				Accounts: cfg.Claims.Accounts, Scopes: cfg.Claims.Scopes,
+			},
+		})
+	}
+	return issuers
+}
+
+// keySet returns the key set of an issuer; nil after a problem.
+func (c *compiler) keySet(field string, cfg config.Issuer) *token.KeySet {
+	id := stableID(cfg.Issuer, cfg.JWKSURL, cfg.JWKSFile, cfg.CAFile, cfg.Algorithms, cfg.Refresh, cfg.MaxStale)
+	if keys, ok := c.previous.keySets[id]; ok {
+		c.parts.keySets[id] = keys
+		return keys
+	}
+	options := token.KeySetOptions{
+		Issuer: cfg.Issuer, URL: cfg.JWKSURL, File: cfg.JWKSFile, Algorithms: cfg.Algorithms,
+		Refresh: cfg.Refresh.Std(), MaxStale: cfg.MaxStale.Std(), Now: c.Now,
+	}
+	if c.OnRefresh != nil {
+		options.OnRefresh = func(result token.RefreshResult, err error) { c.OnRefresh(cfg.Issuer, result, err) }
+	}
+	if cfg.CAFile != "" {
+		pool, err := CertPool(cfg.CAFile)
+		if err != nil {
+			c.problem(field+".ca_file", err.Error(), "give a PEM file with at least one certificate")
+			return nil
+		}
+		options.RootCAs = pool
+	}
+	keys, err := token.NewKeySet(options)
+	if err != nil {
+		where := field + ".jwks_url"
+		if cfg.JWKSFile != "" {
+			where = field + ".jwks_file"
+		}
+		c.problem(where, err.Error(), "")
+		return nil
+	}
+	c.parts.keySets[id] = keys
+	return keys
+}
+
+// CertPool reads authorities. A file without a certificate is an error: an empty
+// pool would mean those of the system.
+func CertPool(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, errors.New("the file can not be read: " + cause(err))
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, errors.New("the file holds no certificate")
+	}
+	return pool, nil
+}
+
+// cause returns an error of the file system without the path, which the field
+// already names.
+func cause(err error) string {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	return err.Error()
+}
+
+// authenticator keeps the one in force, and with it the cache of verified facts,
+// while everything about issuers and credential is the same.
+func (c *compiler) authenticator(issuers []token.Issuer) policy.Authenticator {
+	if len(issuers) == 0 {
+		return nobody{}
+	}
+	id := stableID(c.cfg.Credential, c.cfg.Token.Issuers)
+	if c.previous.authID == id {
+		c.parts.authenticator, c.parts.authID = c.previous.authenticator, id
+		return c.parts.authenticator
+	}
+	a, err := token.NewAuthenticator(token.Options{
+		Header: c.cfg.Credential.Header, Scheme: c.cfg.Credential.Scheme, Issuers: issuers,
+	})
+	if err != nil {
+		c.problem("token", err.Error(), "")
+		return nobody{}
+	}
+	c.parts.authenticator, c.parts.authID = a, id
+	return a
+}
+
+// nobody is the authenticator of a policy without issuers: no credential can
+// prove itself, and no rule of tok.* or az.* asks.
+type nobody struct{}
+
+func (nobody) Authenticate(context.Context, *policy.Request) policy.Authentication {
+	return policy.Authentication{Proof: policy.Verdict{
+		Effect: policy.Indeterminate, Reason: policy.CredentialMissing, Cause: policy.TokPresent,
+	}}
+}
+
+// stableID names a part by everything that it is made from.
+func stableID(from ...any) string {
+	b, err := json.Marshal(from)
+	if err != nil { // configuration is plain data
+		return ""
+	}
+	return string(b)
+}

@@ -1,0 +1,276 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sidewarden/sidewarden/config"
+	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/account"
+	"github.com/sidewarden/sidewarden/policy/entitlement"
+	"github.com/sidewarden/sidewarden/policy/openapi"
+	"github.com/sidewarden/sidewarden/policy/payload"
+	"github.com/sidewarden/sidewarden/policy/token"
+)
+
+// plans are the rules of every operation and, last, of requests that match none.
+type plans struct {
+	all      []*planned
+	spending *spending
+}
+
+// planned is one operation with what its rules were made from.
+type planned struct {
+	operation *policy.Operation
+	contract  openapi.Operation
+	// key is the operation's key in the configuration; "" if it has no settings.
+	key      string
+	settings config.Operation
+	// public operations have no rule of tok.* and az.*.
+	public   bool
+	declared payload.Declared
+	account  account.Options
+}
+
+// plan returns the rules of all operations. Settings come first, because what is
+// spent together depends on the modes of all operations.
+func (c *compiler) plan(contract *openapi.Contract, issuers []token.Issuer) *plans {
+	plans := &plans{}
+	keys := map[string]bool{}
+	for _, op := range contract.Operations() {
+		p := &planned{contract: op, operation: &policy.Operation{
+			ID: op.ID, Method: op.Method, Template: op.Template, AnswersJSON: op.AnswersJSON,
+		}}
+		c.settle(p, keys)
+		plans.all = append(plans.all, p)
+	}
+	c.strangers(contract, keys)
+	plans.all = append(plans.all, &planned{operation: &policy.Operation{
+		ID: policy.UnmatchedID, MaxIn: int64(c.cfg.Payload.MaxRequestBytes),
+	}})
+	plans.spending = c.spending(plans.all)
+	checks := c.tokenChecks(issuers)
+	for _, p := range plans.all {
+		c.rules(p, checks, plans.spending)
+	}
+	return plans
+}
+
+// settle finds the settings of an operation.
+func (c *compiler) settle(p *planned, keys map[string]bool) {
+	byPath := p.contract.Method + " " + p.contract.Template
+	keys[p.contract.ID], keys[byPath] = true, true
+	for _, key := range []string{byPath, p.contract.ID} {
+		settings, ok := c.cfg.Operations[key]
+		switch {
+		case !ok:
+		case p.key != "" && p.key != key:
+			c.problem(config.Key("operations", key), "is set a second time as "+p.key, "keep one of the two")
+		default:
+			p.key, p.settings = key, settings
+		}
+	}
+	p.public = p.settings.Public || p.contract.Public || p.contract.Optional
+	p.operation.MaxIn = int64(c.cfg.Payload.MaxRequestBytes)
+	if p.settings.MaxRequestBytes > 0 {
+		p.operation.MaxIn = int64(p.settings.MaxRequestBytes)
+	}
+	if p.contract.BodyDeclared {
+		declared, err := payload.Declare(p.contract.RequestMediaTypes...)
+		if err != nil {
+			c.problem("specs[0].file", fmt.Sprintf("operation %s: %v", p.contract.ID, err), "")
+		}
+		p.declared = declared
+	}
+	p.account = c.accountOf(p)
+}
+
+// strangers reports settings of operations that the contract does not have.
+func (c *compiler) strangers(contract *openapi.Contract, keys map[string]bool) {
+	var ids []string
+	for _, op := range contract.Operations() {
+		ids = append(ids, op.ID)
+	}
+	for key := range c.cfg.Operations {
+		if !keys[key] {
+			c.problem(config.Key("operations", key), "the contract has no such operation", config.DidYouMean(key, ids))
+		}
+	}
+}
+
+// tokenChecks has the checks that are the same for every operation.
+func (c *compiler) tokenChecks(issuers []token.Issuer) map[policy.Control]policy.Check {
+	skew := c.cfg.Token.ClockSkew.Std()
+	return map[policy.Control]policy.Check{
+		policy.InRoute: openapi.Route{}, policy.InMethod: openapi.Method{},
+		policy.TokPresent: token.Present{}, policy.TokSig: token.Sig{}, policy.TokIss: token.Iss{},
+		policy.TokTyp: token.NewTyp(issuers), policy.TokAud: token.NewAud(issuers),
+		policy.TokTime: token.Time{Skew: skew}, policy.TokTTL: token.TTL{Max: c.cfg.Token.MaxLifetime.Std()},
+	}
+}
+
+// rules gives an operation its rules and its inspector.
+func (c *compiler) rules(p *planned, checks map[policy.Control]policy.Check, spending *spending) {
+	for _, entry := range policy.Catalogue() {
+		mode := c.modeOf(p.key, entry.ID)
+		if mode == policy.Off || asksIdentity(entry.ID) && p.public {
+			continue
+		}
+		check, phase := checks[entry.ID], phaseOf(entry)
+		switch {
+		case check != nil:
+		case phase == policy.LimitPhase:
+			check = spending.check(entry.ID, mode, c.singleUse(p))
+		case p.operation.ID == policy.UnmatchedID:
+			check = c.unmatchedCheck(p, entry.ID)
+		default:
+			check, phase = c.checkOf(p, entry.ID, phase)
+		}
+		if check != nil {
+			p.add(&policy.Rule{Control: entry.ID, Phase: phase, Mode: mode, OnError: c.onError(entry.ID), Check: check})
+		}
+	}
+	c.inspect(p)
+}
+
+func (p *planned) add(rule *policy.Rule) {
+	p.operation.Rules = append(p.operation.Rules, rule)
+	if rule.Phase == policy.BodyPhase && rule.Mode == policy.Enforce {
+		p.operation.HoldIn = true
+	}
+}
+
+func (p *planned) has(control policy.Control) bool {
+	return slices.ContainsFunc(p.operation.Rules, func(r *policy.Rule) bool { return r.Control == control })
+}
+
+// checkOf returns the check of a control for one operation, and its phase; nil
+// when the control has nothing to say of the operation.
+func (c *compiler) checkOf(p *planned, control policy.Control, phase policy.Phase) (policy.Check, policy.Phase) {
+	switch control {
+	case policy.AzScope:
+		if anyOf := p.scopes(); len(anyOf) > 0 {
+			return entitlement.Scope{AnyOf: anyOf}, phase
+		}
+	case policy.AzAccount:
+		if len(c.cfg.Account.Rules) == 0 || p.settings.Account == config.AccountNone {
+			return nil, phase
+		}
+		if len(p.account.Body) > 0 {
+			phase = policy.BodyPhase
+		}
+		return account.New(p.account), phase
+	case policy.InCtype:
+		return payload.Ctype{Declared: p.declared}, phase
+	case policy.InSize:
+		return payload.Size{MaxBytes: p.operation.MaxIn}, phase
+	case policy.InWellformed:
+		return payload.WellFormed{}, phase
+	case policy.InSchema:
+		return openapi.Schema{}, phase
+	}
+	return nil, phase
+}
+
+// unmatchedCheck returns the check of a control for requests that match no
+// operation: the size needs none, the rest is undecided by what is missing.
+func (c *compiler) unmatchedCheck(p *planned, control policy.Control) policy.Check {
+	switch control {
+	case policy.InSize:
+		return payload.Size{MaxBytes: p.operation.MaxIn}
+	case policy.AzScope, policy.InCtype, policy.InWellformed, policy.InSchema:
+		return openapi.Unmatched{}
+	case policy.AzAccount:
+		if len(c.cfg.Account.Rules) > 0 {
+			return openapi.Unmatched{}
+		}
+	}
+	return nil
+}
+
+func asksIdentity(control policy.Control) bool {
+	family := familyOf(control)
+	return family == "tok" || family == "az"
+}
+
+func phaseOf(entry policy.Entry) policy.Phase {
+	for _, phase := range []policy.Phase{policy.HeadPhase, policy.LimitPhase, policy.BodyPhase, policy.ResponsePhase} {
+		if phase.String() == entry.Phase {
+			return phase
+		}
+	}
+	return policy.HeadPhase
+}
+
+// scopes returns the alternatives that the operation asks for: those of the
+// configuration, else those of the contract. An alternative without a scope asks
+// for none.
+func (p *planned) scopes() [][]string {
+	anyOf := p.contract.Security
+	if p.settings.Scopes != nil {
+		anyOf = p.settings.Scopes
+	}
+	if slices.ContainsFunc(anyOf, func(all []string) bool { return len(all) == 0 }) {
+		return nil
+	}
+	return anyOf
+}
+
+// accountOf returns how az.account judges the operation. Selectors of query,
+// header and body judge what is present, declared or not, because the backend
+// may read it; the operation is bound when it declares one of them.
+func (c *compiler) accountOf(p *planned) account.Options {
+	o := account.Options{Unbound: true}
+	takesJSON := slices.ContainsFunc(p.contract.RequestMediaTypes, payload.IsJSON)
+	for _, rule := range c.cfg.Account.Rules {
+		bound := false
+		switch rule.In {
+		case config.InPath:
+			if bound = slices.Contains(p.contract.PathParams, rule.Name); bound {
+				o.Path = append(o.Path, rule.Name)
+			}
+		case config.InQuery:
+			o.Query = append(o.Query, rule.Name)
+			bound = slices.Contains(p.contract.QueryParams, rule.Name)
+		case config.InHeader:
+			o.Header = append(o.Header, rule.Name)
+			bound = slices.ContainsFunc(p.contract.HeaderParams, func(n string) bool { return strings.EqualFold(n, rule.Name) })
+		case config.InBody:
+			if takesJSON {
+				o.Body = append(o.Body, rule.Pointer)
+			}
+			bound = p.contract.DeclaresBodyPointer(rule.Pointer)
+		}
+		if bound {
+			o.Unbound = false
+			o.Required = o.Required || rule.Required
+		}
+	}
+	return o
+}
+
+// inspect gives the operation an inspector if a rule needs the content of the
+// body.
+func (c *compiler) inspect(p *planned) {
+	if p.operation.ID == policy.UnmatchedID {
+		return
+	}
+	account := p.has(policy.AzAccount) && len(p.account.Body) > 0
+	if !account && !p.has(policy.InWellformed) && !p.has(policy.InSchema) {
+		return
+	}
+	o := payload.Options{Declared: p.declared, MaxBytes: p.operation.MaxIn, MaxDepth: c.cfg.Payload.MaxJSONDepth}
+	if account {
+		o.Selectors = p.account.Body
+	}
+	if p.has(policy.InSchema) {
+		o.Schema = p.contract.Judge()
+	}
+	inspector, err := payload.NewInspector(o)
+	if err != nil {
+		c.problem(config.Key("operations", p.operation.ID), err.Error(), "")
+		return
+	}
+	p.operation.In = inspector
+}
