@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sidewarden/sidewarden/config"
@@ -80,6 +81,7 @@ func Compile(in Input) (*Output, error) {
 	}
 	out := c.compile()
 	if len(c.problems) > 0 {
+		slices.SortStableFunc(c.problems, func(a, b config.Problem) int { return a.Line - b.Line })
 		return nil, c.problems
 	}
 	return out, nil

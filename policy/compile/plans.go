@@ -54,7 +54,25 @@ func (c *compiler) plan(contract *openapi.Contract, issuers []token.Issuer) *pla
 	for _, p := range plans.all {
 		c.rules(p, checks, plans.spending)
 	}
+	c.warnUnbound(plans.all)
 	return plans
+}
+
+// warnUnbound lists the operations for which az.account cannot decide, because no
+// account rule can apply to them and nobody said that none has to.
+func (c *compiler) warnUnbound(all []*planned) {
+	var ids, lines []string
+	for _, p := range all {
+		if p.operation.ID != policy.UnmatchedID && p.has(policy.AzAccount) && p.account.Unbound {
+			ids = append(ids, p.operation.ID)
+			lines = append(lines, fmt.Sprintf("%q: {account: none}", p.operation.ID))
+		}
+	}
+	if len(ids) > 0 {
+		c.warn("account.rules", "az.account can not decide for "+strings.Join(ids, ", ")+
+			": no account rule applies there, so it measures nothing and blocks under enforce",
+			"add a rule that applies, or add to operations: {"+strings.Join(lines, ", ")+"}")
+	}
 }
 
 // settle finds the settings of an operation.

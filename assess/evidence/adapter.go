@@ -1,0 +1,46 @@
+package evidence
+
+import (
+	"github.com/sidewarden/sidewarden/audit"
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// trialOf reads a record. It is the only code here that knows a record's fields.
+// A record that was cut or reduced is never clean: what is missing may be the
+// objection.
+func trialOf(rec *audit.Record) trial {
+	t := trial{
+		policy:    rec.Policy.Digest,
+		operation: rec.Op.ID,
+		at:        rec.Time,
+		client:    rec.ClientID,
+		proven:    rec.ClientID != "" || rec.PrincipalID != "" || rec.Auth.Outcome == audit.AuthSuccess,
+		class:     rec.Be.Class,
+		instance:  rec.Be.Instance,
+		permits:   rec.Permits,
+	}
+	judged := len(rec.Permits) > 0 || len(rec.NotApplicable) > 0
+	t.clean = judged && len(rec.Findings) == 0 && !rec.Truncated && len(rec.Redaction.Errors) == 0
+	if len(rec.Findings) > 0 {
+		t.objections = make([]objection, 0, len(rec.Findings))
+	}
+	for i := range rec.Findings {
+		f := &rec.Findings[i]
+		switch {
+		case f.Effect == policy.Deny.String():
+			t.objections = append(t.objections, objection{control: f.Control})
+		case f.Cause == "":
+			t.objections = append(t.objections, objection{control: f.Control, undecided: true})
+		}
+	}
+	if len(rec.Observations) > 0 {
+		t.observations = make([]policy.Observation, 0, len(rec.Observations))
+	}
+	for i := range rec.Observations {
+		o := &rec.Observations[i]
+		t.observations = append(t.observations, policy.Observation{
+			Control: o.Control, Position: o.Position, Signal: o.Signal, Reason: o.Reason, Isolated: o.Isolated,
+		})
+	}
+	return t
+}

@@ -1,0 +1,49 @@
+// Package evidence counts what traffic says about every control: a cell for
+// each operation and control, split into strata by reason and backend instance.
+//
+// # A fold over records
+//
+// A [Store] consumes audit records, nothing else. The same records in the same
+// order give the same cells, so a file of records can be read again later. What
+// a cell means is decided when it is read: [Store.Cells] applies the baseline
+// rule, derives the state of each position, and looks up the class in
+// [ClassOf], which is the table of the measurement plan (4.5).
+//
+// # What counts
+//
+// Only isolated observations count: exactly one control denied. A request that
+// violates two controls is counted as confounded and decides nothing. At the
+// gateway, each arrival is a leak, but the number of attempts is unknown, so
+// the state is OPEN and a gateway is never called enforcing from here. At the
+// backend, an answer that lets the violation through is a leak without further
+// proof, while a refusal counts only against a baseline: the same operation
+// and instance must be known to serve requests that the policy has nothing
+// against. A refusal as if nothing were there (404, or an empty list) would
+// need a proof that the thing exists; this version has none, so it stays
+// ambiguous. A limit is violated by a window, not by a request: only what
+// persists past a window of 60 seconds counts as a leak. Requests that match no
+// operation are never clean, so refusing them stays ambiguous.
+//
+// As long as no credential proved itself, the client's token may be consumed in
+// front of us: tok.* is untestable then, as it is when the configuration says so.
+//
+// Small numbers are said to be small. Grades and bounds are not computed yet,
+// so an enforcing position always carries LOW_N, and no text of this package
+// claims more than "refused so far".
+//
+// # Bounds
+//
+// Everything is in memory and bounded. At most MaxStrata strata and baselines
+// exist; beyond, violations fall into one stratum "other" for each cell, where
+// leaks still count and refusals never do. The 33rd instance is "other" too.
+// With the defaults and 200 operations of 17 controls, a store that is full in
+// every respect takes less than 24 MiB; a test fills one. [Store.Stats] counts
+// what did not fit. Callers are known by their client, and kept only as keyed
+// hashes; all callers without a proven client are one.
+//
+// # What it leaves to others
+//
+// What a verdict or an answer means belongs to policy, records to audit.
+// [ReadDocument] and the Write functions serve commands that read the cells of
+// a running sidecar; nothing here listens, logs or keeps files.
+package evidence

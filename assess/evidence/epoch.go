@@ -1,0 +1,225 @@
+package evidence
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// other names the instance and the reason of what found no stratum of its own.
+const other = "other"
+
+// maxInstanceName is the longest name of an instance in bytes; a backend that
+// sends longer ones is "other".
+const maxInstanceName = 128
+
+// epoch is all cells since one policy began.
+type epoch struct {
+	options    Options
+	operations []*operation // sorted for reading
+	byID       map[string]*operation
+	strata     atomic.Int64 // strata and baselines in use
+	proven     atomic.Bool  // some credential proved itself
+
+	mu        sync.Mutex                          // for writing instances
+	instances atomic.Pointer[map[string]struct{}] // replaced, never changed
+}
+
+// operation holds the cells of one operation.
+type operation struct {
+	id string
+
+	mu        sync.Mutex
+	cells     []*cell // in order of evaluation
+	baselines map[string]*baseline
+}
+
+// cell holds what is counted of one control of one operation. Its operation's
+// mu guards it.
+type cell struct {
+	control policy.Control
+	limit   bool // its trial is a window, not a request
+	token   bool // it judges the client's token
+
+	requests, undecided, confounded uint64
+
+	strata map[stratumKey]*stratum
+	// overflow has the violations that found no stratum: its instance is "other",
+	// which has no baseline.
+	overflow *stratum
+}
+
+type stratumKey struct {
+	reason   policy.Reason
+	instance string
+}
+
+// stratum is the violations of one cell for one reason, answered by one instance.
+type stratum struct {
+	stratumKey
+	gateway, backend position
+}
+
+func newEpoch(o Options) *epoch {
+	if o.MaxStrata <= 0 {
+		o.MaxStrata = DefaultMaxStrata
+	}
+	if o.MaxInstances <= 0 {
+		o.MaxInstances = DefaultMaxInstances
+	}
+	e := &epoch{options: o, byID: make(map[string]*operation, len(o.Operations))}
+	e.instances.Store(&map[string]struct{}{})
+	for _, plan := range o.Operations {
+		op, ok := e.byID[plan.ID]
+		if !ok {
+			op = &operation{id: plan.ID, baselines: map[string]*baseline{}}
+			e.byID[plan.ID] = op
+			e.operations = append(e.operations, op)
+		}
+		for _, control := range plan.Controls {
+			if op.cell(control, 0) == nil {
+				op.cells = append(op.cells, newCell(control))
+			}
+		}
+		slices.SortFunc(op.cells, func(a, b *cell) int { return compareControls(a.control, b.control) })
+	}
+	slices.SortFunc(e.operations, func(a, b *operation) int { return compareOperations(a.id, b.id) })
+	e.options.Operations = nil // the cells have them
+	return e
+}
+
+func newCell(control policy.Control) *cell {
+	c := &cell{control: control, token: strings.HasPrefix(string(control), "tok.")}
+	if entry, ok := policy.Lookup(control); ok {
+		c.limit = entry.Family == policy.Rate || entry.Family == policy.Abuse
+	}
+	return c
+}
+
+// compareOperations sorts by id, unmatched requests last.
+func compareOperations(a, b string) int {
+	if (a == policy.UnmatchedID) != (b == policy.UnmatchedID) {
+		if a == policy.UnmatchedID {
+			return 1
+		}
+		return -1
+	}
+	return cmp.Compare(a, b)
+}
+
+// compareControls sorts by order of evaluation.
+func compareControls(a, b policy.Control) int {
+	return cmp.Or(cmp.Compare(policy.Order(a), policy.Order(b)), cmp.Compare(a, b))
+}
+
+// instance returns the name under which an instance is counted, and false when
+// there is no room for its own.
+func (e *epoch) instance(name string) (string, bool) {
+	if _, ok := (*e.instances.Load())[name]; ok {
+		return name, true
+	}
+	if name == other || len(name) > maxInstanceName || !printable(name) {
+		return other, false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	known := *e.instances.Load()
+	if _, ok := known[name]; ok {
+		return name, true
+	}
+	if len(known) >= e.options.MaxInstances {
+		return other, false
+	}
+	name = strings.Clone(name) // may be a part of something larger
+	next := make(map[string]struct{}, len(known)+1)
+	for n := range known {
+		next[n] = struct{}{}
+	}
+	next[name] = struct{}{}
+	e.instances.Store(&next)
+	return name, true
+}
+
+// printable reports whether a name can be shown on a terminal as it is.
+func printable(name string) bool {
+	return utf8.ValidString(name) && strings.IndexFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
+}
+
+// room takes one stratum from the bound.
+func (e *epoch) room() bool {
+	if e.strata.Add(1) <= int64(e.options.MaxStrata) {
+		return true
+	}
+	e.strata.Add(-1)
+	return false
+}
+
+// cell returns the cell of a control, looking from index hint on; nil if the
+// plan does not have it.
+func (o *operation) cell(control policy.Control, hint int) *cell {
+	for i := range o.cells {
+		if c := o.cells[(hint+i)%len(o.cells)]; c.control == control {
+			return c
+		}
+	}
+	return nil
+}
+
+// request counts a request at every cell that judged it. The caller holds o.mu.
+func (o *operation) request(t *trial) {
+	for i, control := range t.permits {
+		if c := o.cell(control, i); c != nil {
+			c.requests++
+		}
+	}
+	for _, ob := range t.objections {
+		if c := o.cell(ob.control, 0); c != nil {
+			c.requests++
+			if ob.undecided {
+				c.undecided++
+			}
+		}
+	}
+}
+
+// baseline returns the baseline of an instance; nil when it can have none. The
+// caller holds o.mu. The instances that share the name "other" have none:
+// one that serves cannot vouch for one that refuses everything.
+func (o *operation) baseline(e *epoch, instance string) *baseline {
+	if instance == other {
+		return nil
+	}
+	b, ok := o.baselines[instance]
+	if !ok && e.room() {
+		b = &baseline{}
+		o.baselines[instance] = b
+	}
+	return b
+}
+
+// stratum returns the stratum of a violation, and false when it had to be the
+// overflow. The caller holds the operation's mu.
+func (c *cell) stratum(e *epoch, reason policy.Reason, instance string) (*stratum, bool) {
+	key := stratumKey{reason: reason, instance: instance}
+	if st, ok := c.strata[key]; ok {
+		return st, true
+	}
+	if e.room() {
+		if c.strata == nil {
+			c.strata = map[stratumKey]*stratum{}
+		}
+		st := &stratum{stratumKey: key}
+		c.strata[key] = st
+		return st, true
+	}
+	if c.overflow == nil {
+		c.overflow = &stratum{stratumKey: stratumKey{reason: other, instance: other}}
+	}
+	return c.overflow, false
+}

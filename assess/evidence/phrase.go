@@ -1,0 +1,116 @@
+package evidence
+
+import (
+	"strings"
+	"unicode"
+
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// phrase is how plain words speak of one control: what is checked, and how a
+// request that violates it is described.
+type phrase struct{ what, violation string }
+
+// phraseOf returns the words of a control. Where all violations have one reason
+// that has words of its own, those say more than the control's.
+func phraseOf(c policy.Control, reason policy.Reason) phrase {
+	p := phraseOfControl(c)
+	if v := violationOf(reason); v != "" {
+		p.violation = v
+	}
+	return p
+}
+
+func phraseOfControl(c policy.Control) phrase {
+	switch c {
+	case policy.InRoute:
+		return phrase{"whether the contract has the path", "for a path that the contract does not have"}
+	case policy.InMethod:
+		return phrase{"the method", "with a method that the path does not have"}
+	case policy.TokPresent:
+		return phrase{"whether there is a credential", "without a usable credential"}
+	case policy.TokSig:
+		return phrase{"the token's signature", "with a token that does not prove itself"}
+	case policy.TokIss:
+		return phrase{"the token's issuer", "with a token of an issuer that is not trusted"}
+	case policy.TokTyp:
+		return phrase{"the token's type", "with a token of another type"}
+	case policy.TokAud:
+		return phrase{"the token's audience", "with a token for another audience"}
+	case policy.TokTime:
+		return phrase{"the token's time of validity", "with a token outside its time of validity"}
+	case policy.TokTTL:
+		return phrase{"the token's lifetime", "with a token that lives too long"}
+	case policy.TokReplay:
+		return phrase{"whether a token was used before", "with a token that was used before"}
+	case policy.AzScope:
+		return phrase{"the scope", "without the scope that the operation needs"}
+	case policy.AzAccount:
+		return phrase{"the account", "with another customer's account"}
+	case policy.InCtype:
+		return phrase{"the content type", "with a content type that the contract does not declare"}
+	case policy.InSize:
+		return phrase{"the size of the body", "with a body over the limit"}
+	case policy.InWellformed:
+		return phrase{"whether the body is well-formed", "with a malformed body"}
+	case policy.InSchema:
+		return phrase{"the contract's schema", "that do not match the contract's schema"}
+	case policy.RateApp:
+		return phrase{"the limit per application", "over the limit per application"}
+	}
+	what := show(string(c))
+	if entry, ok := policy.Lookup(c); ok {
+		what += " (" + strings.ToLower(entry.Title) + ")"
+	}
+	return phrase{what, "that violate it"}
+}
+
+// violationOf returns the words of a reason that says more than its control; ""
+// for all others.
+func violationOf(r policy.Reason) string {
+	switch r { //nolint:exhaustive // for all other reasons the control's words are as good
+	case policy.CredentialMissing:
+		return "without a credential"
+	case policy.TokenAlg:
+		return "with a forbidden signature algorithm"
+	case policy.TokenSignature:
+		return "with a wrong signature"
+	case policy.KeyUnknown:
+		return "signed by an unknown key"
+	case policy.AudienceMissing:
+		return "with a token without an audience"
+	case policy.ExpiryMissing:
+		return "with a token that never expires"
+	case policy.TokenExpired:
+		return "with an expired token"
+	case policy.TokenNotYetValid:
+		return "with a token that is not valid yet"
+	case policy.TokenIssuedInFuture:
+		return "with a token from the future"
+	case policy.AccountMissing:
+		return "without an account"
+	case policy.UndeclaredProperty:
+		return "with a property that the contract does not declare"
+	case policy.ParameterMissing:
+		return "without a required parameter"
+	case policy.ParameterInvalid:
+		return "with an invalid parameter"
+	case policy.BodyRequired:
+		return "without the required body"
+	case policy.JSONDuplicateMember:
+		return "with a duplicate member in the body"
+	case policy.ContentTypeMissing:
+		return "without a content type"
+	}
+	return ""
+}
+
+// show makes a name safe for a terminal: contracts and backends choose names.
+func show(name string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, name)
+}

@@ -1,0 +1,235 @@
+package evidence
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// What a claim needs to go without LOW_N, and which share of undecided requests
+// makes the policy itself the finding: one in 20 is 5 %.
+const (
+	enoughTrials     = 3
+	enoughPrincipals = 2
+	undecidedShare   = 20
+)
+
+// Document returns all cells as they are now.
+func (s *Store) Document() Document {
+	e := s.epoch.Load()
+	return Document{Cells: e.cells(), Since: e.options.Since.UTC()}
+}
+
+// Cells returns all cells as they are now, sorted by operation, unmatched
+// requests last, and by order of evaluation of the control. The cells of one
+// operation belong to one moment; the caller may keep and change them.
+func (s *Store) Cells() []Cell { return s.epoch.Load().cells() }
+
+func (e *epoch) cells() []Cell {
+	all := []Cell{}
+	for _, op := range e.operations {
+		op.mu.Lock()
+		for _, c := range op.cells {
+			all = append(all, e.read(op, c))
+		}
+		op.mu.Unlock()
+	}
+	return all
+}
+
+// sum is the trials of some strata at one position.
+type sum struct {
+	n, k, ambiguous, unattributable uint64
+	// errors are the leaks that ended in a server error; soft are the counted
+	// refusals inside success answers; masked are refusals that look like nothing
+	// is there.
+	errors, soft, masked uint64
+	principals           map[uint64]struct{}
+	answers              map[policy.ResponseClass]uint64
+}
+
+// add adds what p counted; refusals are trials where b supports them. A nil b
+// supports none.
+func (s *sum) add(p *position, b *baseline) {
+	for _, t := range p.tallies {
+		s.tally(t, b)
+		if t.count > 0 {
+			if s.answers == nil {
+				s.answers = make(map[policy.ResponseClass]uint64)
+			}
+			s.answers[t.class] += t.count
+		}
+	}
+	for _, h := range p.principals {
+		if s.principals == nil {
+			s.principals = map[uint64]struct{}{}
+		}
+		s.principals[h] = struct{}{}
+	}
+}
+
+func (s *sum) tally(t tally, b *baseline) {
+	switch t.signal {
+	case policy.Leaked, policy.Weak:
+		s.n += t.count
+		s.k += t.count
+		if isServerError(t.class) {
+			s.errors += t.count
+		}
+	case policy.Enforced, policy.Soft:
+		if !supports(b.of(t.class), t.timely) {
+			s.ambiguous += t.count
+			return
+		}
+		s.n += t.count
+		if t.signal == policy.Soft {
+			s.soft += t.count
+		}
+	case policy.Masked:
+		s.masked += t.count
+		s.ambiguous += t.count
+	case policy.Unattributable:
+		s.unattributable += t.count
+	case policy.Ambiguous:
+		s.ambiguous += t.count
+	}
+}
+
+func isServerError(class policy.ResponseClass) bool {
+	switch class { //nolint:exhaustive // these are the classes without an answer of the application
+	case policy.Class500, policy.Class501, policy.ClassUnavail, policy.ClassAbort:
+		return true
+	}
+	return false
+}
+
+// merge adds the trials of another sum; answers stay with the strata.
+func (s *sum) merge(o sum) {
+	s.n += o.n
+	s.k += o.k
+	s.ambiguous += o.ambiguous
+	s.unattributable += o.unattributable
+	s.errors += o.errors
+	s.soft += o.soft
+	s.masked += o.masked
+	if s.principals == nil {
+		s.principals = map[uint64]struct{}{}
+	}
+	maps.Copy(s.principals, o.principals)
+}
+
+func (s *sum) empty() bool { return s.n == 0 && s.ambiguous == 0 && s.unattributable == 0 }
+
+// atBackend returns the counts at the backend, where attempts are known.
+func (s *sum) atBackend(known bool) Counts {
+	c := Counts{
+		State: StateUNK, N: s.n, K: s.k, Ambiguous: s.ambiguous, Unattributable: s.unattributable,
+		Principals: len(s.principals), Answers: s.answers,
+	}
+	switch {
+	case !known:
+	case s.n > 0 && s.k == 0:
+		c.State = StateENF
+	case s.n > 0 && s.k == s.n:
+		c.State = StateNOT
+	case s.n > 0:
+		c.State = StatePART
+	case s.ambiguous > 0:
+		c.State = StateAMB
+	}
+	return c
+}
+
+// atGateway returns the counts at the gateway: arrivals, of unknown attempts.
+func (s *sum) atGateway(g Gateway, known bool) Counts {
+	c := Counts{
+		State: StateUNK, K: s.k, Ambiguous: s.ambiguous, Unattributable: s.unattributable,
+		Principals: len(s.principals),
+	}
+	switch {
+	case !g.Present:
+		c.State = StateNA
+	case !known:
+	case s.k > 0:
+		c.State = StateOPEN
+		c.Unproven = !g.Proof
+	case s.ambiguous > 0:
+		c.State = StateAMB
+	}
+	return c
+}
+
+// read makes the cell as others see it. The caller holds op.mu.
+func (e *epoch) read(op *operation, c *cell) Cell {
+	known := !c.token || (e.clientToken() && e.proven.Load())
+	cell := Cell{
+		Operation: op.id, Control: c.control, Modifiers: []Modifier{}, Strata: []Stratum{},
+		Requests: c.requests, Undecided: c.undecided, Confounded: c.confounded,
+	}
+	var gateway, backend sum
+	for _, st := range c.all() {
+		var g, b sum
+		g.add(&st.gateway, nil)
+		b.add(&st.backend, op.baselines[st.instance])
+		gateway.merge(g)
+		backend.merge(b)
+		shown := Stratum{Reason: st.reason, Instance: st.instance, Backend: b.atBackend(known)}
+		if !g.empty() {
+			counts := g.atGateway(e.options.Gateway, known)
+			shown.Gateway = &counts
+		}
+		cell.Strata = append(cell.Strata, shown)
+	}
+	cell.Gateway = gateway.atGateway(e.options.Gateway, known)
+	cell.Backend = backend.atBackend(known)
+	tried := !gateway.empty() || !backend.empty()
+	untestable := c.token && (!e.clientToken() || (tried && !known))
+	cell.classify(untestable, &backend)
+	return cell
+}
+
+// clientToken reports that the token which arrives is the client's own.
+func (e *epoch) clientToken() bool {
+	return e.options.CredentialKind == "" || e.options.CredentialKind == "client_token"
+}
+
+// all returns the strata in a stable order, the overflow last.
+func (c *cell) all() []*stratum {
+	strata := slices.SortedFunc(maps.Values(c.strata), func(a, b *stratum) int {
+		return cmp.Or(cmp.Compare(a.reason, b.reason), cmp.Compare(a.instance, b.instance))
+	})
+	if c.overflow != nil {
+		strata = append(strata, c.overflow)
+	}
+	return strata
+}
+
+// classify sets class and modifiers: overrides first, then the table.
+func (c *Cell) classify(untestable bool, backend *sum) {
+	class, given := ClassOf(c.Gateway.State, c.Backend.State)
+	c.Class = class
+	switch {
+	case class == ClassNotApplicable:
+		return
+	case untestable:
+		c.Class = ClassUntestable
+		return
+	case c.Undecided > 0 && c.Undecided*undecidedShare >= c.Requests:
+		c.Class = ClassIndeterminatePolicy
+		return
+	}
+	refusals := backend.n - backend.k
+	low := c.Backend.State == StateENF ||
+		(c.Backend.State == StateNOT && (backend.n < enoughTrials || len(backend.principals) < enoughPrincipals))
+	for _, m := range Modifiers() {
+		if slices.Contains(given, m) ||
+			(m == ModSoft && refusals > 0 && backend.soft == refusals) ||
+			(m == ModMasked && refusals == 0 && backend.masked > 0) ||
+			(m == ModErrorMasked && backend.k > 0 && backend.errors == backend.k) ||
+			(m == ModLowN && low) {
+			c.Modifiers = append(c.Modifiers, m)
+		}
+	}
+}

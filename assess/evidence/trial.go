@@ -1,0 +1,40 @@
+package evidence
+
+import (
+	"time"
+
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// trial is what the store needs of one record; only the adapter knows where a
+// record keeps it.
+type trial struct {
+	policy    string // digest of the policy that decided
+	operation string
+	at        time.Time
+	// client is the pseudonym of the proven issuer and client; empty when unproven.
+	client string
+	// proven reports that the credential proved itself.
+	proven   bool
+	class    policy.ResponseClass
+	instance string
+	// clean reports that the request was judged, that no finding denies and that
+	// none is undecided.
+	clean bool
+	// permits are the controls that permit, objections those that deny or could
+	// not decide for a reason of their own. One that another control left
+	// undecided is in neither.
+	permits      []policy.Control
+	objections   []objection
+	observations []policy.Observation
+}
+
+// objection is one control that did not pass.
+type objection struct {
+	control   policy.Control
+	undecided bool
+}
+
+// answered reports whether the request was forwarded, so that its outcome can
+// say something about the backend.
+func (t *trial) answered() bool { return t.class != policy.ClassNone && t.class != "" }

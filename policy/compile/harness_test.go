@@ -1,0 +1,102 @@
+package compile_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sidewarden/sidewarden/config"
+	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/compile"
+)
+
+const contract = `openapi: 3.0.3
+info: {title: t, version: "1"}
+security: [{oauth: [ports:read]}]
+components:
+  securitySchemes:
+    oauth: {type: oauth2, flows: {clientCredentials: {tokenUrl: "https://i.example/t", scopes: {"ports:read": r, "ports:write": w}}}}
+paths:
+  /accounts/{accountId}/ports:
+    parameters: [{name: accountId, in: path, required: true, schema: {type: string}}]
+    get: {operationId: listPorts, responses: {"200": {description: ok, content: {application/json: {schema: {type: array, items: {type: object}}}}}}}
+    post:
+      operationId: createPort
+      security: [{oauth: [ports:write]}, {oauth: [admin]}]
+      requestBody:
+        required: true
+        content: {application/json: {schema: {type: object, properties: {name: {type: string}, accountId: {type: string}}}}}
+      responses: {"201": {description: created}}
+  /sites:
+    get: {operationId: listSites, responses: {"200": {description: ok}}}
+  /status:
+    get: {security: [], responses: {"200": {description: ok}}}
+`
+
+// keySet has one public key of P-256 that nobody signs with.
+const keySet = `{"keys":[{"kty":"EC","crv":"P-256","alg":"ES256","use":"sig","kid":"k",
+"x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}`
+
+// head is the least that a configuration needs.
+const head = `version: 1
+product: orders
+listen: {address: "127.0.0.1:8080"}
+backend: {url: "http://127.0.0.1:9000"}
+spec: {file: openapi.yaml}
+token:
+  issuers: [{issuer: "https://i.example", jwks_file: keys.json, audiences: [a]}]
+`
+
+// accounts are account rules of every carrier.
+const accounts = `account:
+  rules: [{in: path, name: accountId}, {in: query, name: account}, {in: header, name: X-Account-Id}, {in: body, pointer: /accountId}]
+`
+
+// read parses a configuration beside the contract and the key set.
+func read(t *testing.T, text string) *config.Config {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range map[string]string{"openapi.yaml": contract, "keys.json": keySet, "sidewarden.yaml": text} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+	}
+	c, err := config.Load(filepath.Join(dir, "sidewarden.yaml"), config.Env{})
+	require.NoError(t, err)
+	return c
+}
+
+func now() time.Time { return time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC) }
+
+func build(t *testing.T, text string) (*compile.Output, error) {
+	t.Helper()
+	return compile.Compile(compile.Input{Config: read(t, text), Now: now})
+}
+
+func must(t *testing.T, text string) *compile.Output {
+	t.Helper()
+	out, err := build(t, text)
+	require.NoError(t, err)
+	return out
+}
+
+func operation(t *testing.T, p *policy.Policy, id string) *policy.Operation {
+	t.Helper()
+	for _, op := range append(p.Operations, p.Unmatched) {
+		if op.ID == id {
+			return op
+		}
+	}
+	require.FailNow(t, "no operation", id)
+	return nil
+}
+
+func find(op *policy.Operation, c policy.Control) *policy.Rule {
+	for _, r := range op.Rules {
+		if r.Control == c {
+			return r
+		}
+	}
+	return nil
+}
