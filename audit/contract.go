@@ -1,0 +1,141 @@
+package audit
+
+import (
+	"strings"
+
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// Contract is the vocabulary of a policy: the words that a record may repeat,
+// because they are the contract's or the configuration's and not a client's.
+type Contract struct {
+	// Operations are those of the policy; their templates say which path segments
+	// are literal.
+	Operations []*policy.Operation
+	// Parameters are the names of all query parameters that the contract declares.
+	Parameters []string
+	// MediaTypes are those that the contract declares for request bodies, without
+	// parameters. Common ones need not be listed.
+	MediaTypes []string
+	// Issuers are the configured issuers of tokens.
+	Issuers []string
+	// Selectors say where a request names an account, in the order of the account
+	// rules; the n-th selector of the body belongs to Body.Selected[n].
+	Selectors []Selector
+}
+
+// Selector is one place where a request can name an account.
+type Selector struct {
+	// In is "path", "query", "header" or "body".
+	In string
+	// Name is the parameter's or header's name, or the JSON pointer into the body.
+	Name string
+}
+
+// words is a Contract made ready for lookups. It is immutable, and every word in
+// it is fit for a record.
+type words struct {
+	segments, parameters, media, issuers map[string]struct{}
+	selectors                            []Selector
+}
+
+func (c Contract) words() *words {
+	w := &words{
+		segments:   make(map[string]struct{}),
+		parameters: fit(c.Parameters),
+		media:      fit(commonMedia()),
+		issuers:    fit(c.Issuers),
+		selectors:  append([]Selector(nil), c.Selectors...),
+	}
+	for _, m := range c.MediaTypes {
+		if lower := strings.ToLower(m); isFit(lower) {
+			w.media[lower] = struct{}{}
+		}
+	}
+	for _, op := range c.Operations {
+		for segment := range strings.SplitSeq(op.Template, "/") {
+			if !strings.Contains(segment, "{") && isFit(segment) {
+				w.segments[segment] = struct{}{}
+			}
+		}
+	}
+	return w
+}
+
+func fit(list []string) map[string]struct{} {
+	m := make(map[string]struct{}, len(list))
+	for _, s := range list {
+		if isFit(s) {
+			m[s] = struct{}{}
+		}
+	}
+	return m
+}
+
+// isFit reports whether a word can stand in a record as it is. One that cannot is
+// treated like a word of a client.
+func isFit(word string) bool {
+	return len(word) <= 2*maxText && printable(word) == word && !secret(word)
+}
+
+// isAccount reports whether a path parameter names an account.
+func (w *words) isAccount(parameter string) bool {
+	for _, s := range w.selectors {
+		if s.In == "path" && s.Name == parameter {
+			return true
+		}
+	}
+	return false
+}
+
+func commonMedia() []string {
+	return []string{
+		"application/json", "application/merge-patch+json", "application/json-patch+json", "application/problem+json",
+		"application/xml", "text/xml", "text/plain", "text/html", "text/csv", "application/octet-stream",
+		"application/x-www-form-urlencoded", "multipart/form-data", "application/graphql", "application/cbor",
+	}
+}
+
+// method returns a method of RFC 9110, section 9, or RFC 5789, and OTHER for any
+// other.
+func method(m string) string {
+	switch m {
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT":
+		return m
+	}
+	return "OTHER"
+}
+
+func version(proto string) string {
+	switch proto {
+	case "", "HTTP/1.0", "HTTP/1.1", "HTTP/2.0", "HTTP/3.0":
+		return proto
+	}
+	return other
+}
+
+// algorithm returns a registered signature algorithm (IANA JOSE), or other.
+func algorithm(alg string) string {
+	switch alg {
+	case "", "none", "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
+		"ES256", "ES384", "ES512", "ES256K", "EdDSA", "Ed25519", "Ed448":
+		return alg
+	}
+	return other
+}
+
+// tokenType returns a known token type without its "application/" (RFC 7515,
+// section 4.1.9), or other.
+func tokenType(typ string) string {
+	if len(typ) > maxText {
+		return other
+	}
+	switch t := strings.TrimPrefix(strings.ToLower(typ), "application/"); t {
+	case "", "jwt", "at+jwt", "dpop+jwt", "logout+jwt", "secevent+jwt", "token-introspection+jwt":
+		return t
+	}
+	return other
+}
+
+// other stands for every value outside of a closed set.
+const other = "other"

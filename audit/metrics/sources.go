@@ -1,0 +1,135 @@
+package metrics
+
+import (
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sidewarden/sidewarden/audit"
+)
+
+// Sources tell, at every scrape, what no record tells. Each may be nil, and is
+// called from several goroutines. Counts never fall within a process.
+type Sources struct {
+	// TransportRefused counts connections and requests that were refused before a
+	// policy saw them, by reason. The reasons are a closed set.
+	TransportRefused func() map[string]uint64
+	// KeySets tells of the key sets of the configured issuers.
+	KeySets func() []KeySet
+	// Logs tells of the audit logs, by the name of their sink.
+	Logs func() map[string]audit.LogStats
+}
+
+// KeySet is what is known of one issuer's key set. Of several with one issuer the
+// counts are added and the greatest age counts.
+type KeySet struct {
+	// Issuer is the configured issuer.
+	Issuer string
+	// Age is the time since the keys were read; it counts only if Loaded.
+	Age    time.Duration
+	Loaded bool
+	// Refreshed and Failed count reads of the key set.
+	Refreshed, Failed uint64
+}
+
+// scraped turns sources into metrics at the time of the scrape, so that a series
+// is gone when its issuer or policy is.
+type scraped struct {
+	sources Sources
+	digest  *atomic.Pointer[string]
+}
+
+//nolint:gochecknoglobals // immutable descriptions
+var (
+	policyInfo = desc("policy_info", "Digest of the policy in force; always 1.", "digest")
+	refused    = desc("transport_refused_total", "Connections and requests refused by transport bounds before any policy.", "reason")
+	keyAge     = desc("key_set_age_seconds", "Time since the keys of an issuer were read; absent until they are.", "issuer")
+	keyReads   = desc("key_set_refresh_total", "Reads of an issuer's key set by result.", "issuer", "result")
+	records    = desc("audit_records_total", "Audit records by sink and result of writing.", "sink", "result")
+	dropped    = desc("audit_dropped_total", "Audit records that found no room in the queue, by class of record.", "class")
+)
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
+}
+
+// Describe implements [prometheus.Collector].
+func (s *scraped) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{policyInfo, refused, keyAge, keyReads, records, dropped} {
+		out <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (s *scraped) Collect(out chan<- prometheus.Metric) {
+	if digest := s.digest.Load(); digest != nil {
+		gauge(out, policyInfo, 1, *digest)
+	}
+	if s.sources.TransportRefused != nil {
+		for reason, n := range s.sources.TransportRefused() {
+			count(out, refused, n, reason)
+		}
+	}
+	if s.sources.KeySets != nil {
+		keySets(out, s.sources.KeySets())
+	}
+	if s.sources.Logs != nil {
+		logs(out, s.sources.Logs())
+	}
+}
+
+func keySets(out chan<- prometheus.Metric, sets []KeySet) {
+	byIssuer := make(map[string]KeySet, len(sets))
+	for _, k := range sets {
+		sum := byIssuer[k.Issuer]
+		if k.Loaded {
+			sum.Loaded, sum.Age = true, max(sum.Age, k.Age)
+		}
+		sum.Refreshed += k.Refreshed
+		sum.Failed += k.Failed
+		byIssuer[k.Issuer] = sum
+	}
+	for _, issuer := range slices.Sorted(maps.Keys(byIssuer)) {
+		k := byIssuer[issuer]
+		if k.Loaded {
+			gauge(out, keyAge, k.Age.Seconds(), issuer)
+		}
+		count(out, keyReads, k.Refreshed, issuer, "success")
+		count(out, keyReads, k.Failed, issuer, "failure")
+	}
+}
+
+func logs(out chan<- prometheus.Metric, stats map[string]audit.LogStats) {
+	var drops audit.Drops
+	for sink, s := range stats {
+		count(out, records, s.Written, sink, "written")
+		count(out, records, s.Failed, sink, "failed")
+		drops.Allowed += s.Dropped.Allowed
+		drops.Denied += s.Dropped.Denied
+		drops.Failed += s.Dropped.Failed
+	}
+	count(out, dropped, drops.Allowed, string(audit.ClassAllowed))
+	count(out, dropped, drops.Denied, string(audit.ClassDenied))
+	count(out, dropped, drops.Failed, string(audit.ClassFailed))
+}
+
+func gauge(out chan<- prometheus.Metric, d *prometheus.Desc, value float64, labels ...string) {
+	send(out, d, prometheus.GaugeValue, value, labels)
+}
+
+func count(out chan<- prometheus.Metric, d *prometheus.Desc, n uint64, labels ...string) {
+	send(out, d, prometheus.CounterValue, float64(n), labels)
+}
+
+// send reports a label that is not UTF-8 as an error of the scrape, never as a
+// panic.
+func send(out chan<- prometheus.Metric, d *prometheus.Desc, t prometheus.ValueType, value float64, labels []string) {
+	m, err := prometheus.NewConstMetric(d, t, value, labels...)
+	if err != nil {
+		m = prometheus.NewInvalidMetric(d, err)
+	}
+	out <- m
+}

@@ -1,0 +1,139 @@
+package audit
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"hash"
+	"strings"
+	"sync"
+)
+
+// Type is the kind of a value that gets a pseudonym. Equal values of different
+// types have different pseudonyms.
+type Type string
+
+// The types.
+const (
+	TypeClient    Type = "client"    // issuer, 0x1f, client
+	TypePrincipal Type = "principal" // issuer, 0x1f, principal
+	TypeAccount   Type = "account"   // as the token or the carrier spells it
+	TypePath      Type = "path"      // a path parameter or segment, percent-decoded
+	TypeToken     Type = "token"     // the 32 bytes of the token's fingerprint
+	TypeIssuer    Type = "issuer"    // an issuer that is not configured
+	TypeKey       Type = "key"       // a key id
+)
+
+const (
+	// RandomKeyID is the key id of a random key that dies with the process.
+	RandomKeyID = "r"
+
+	minKeyBytes      = 16
+	maxKeyID         = 8
+	pseudonymDigits  = 26 // 130 bits of base32
+	pseudonymDivider = "\x1f"
+)
+
+// Pseudonymizer replaces identifiers by keyed pseudonyms:
+//
+//	"p" kid "_" base32(HMAC-SHA-256(key, tenant 0x1f type 0x1f value))[0:26]
+//
+// in lower case. Equal values join, as long as the key is the same; without the
+// key nobody can find a value by trying all of them, which an unkeyed digest of
+// an account number would allow. Tenant is the product, so products do not join
+// even with one key.
+//
+// The value is hashed exactly as it was compared: no trimming, no change of case,
+// no leading zeros dropped. The account boundary compares exact strings, and a
+// pseudonym that merged two of them would show a denied request as a request for
+// the caller's own account. It is safe for concurrent use.
+type Pseudonymizer struct {
+	kid    string
+	tenant string
+	// macs holds keyed hash states; a reset restores the keyed start and is three
+	// times cheaper than keying anew.
+	macs sync.Pool
+}
+
+// NewPseudonymizer returns the pseudonymizer of one key and tenant. Kid names the
+// key in every pseudonym: 1 to 8 lower-case letters or digits, and not "r".
+// Without a key it takes a random one under the name "r", whatever kid says;
+// pseudonyms then do not join across restarts or instances, and the caller warns
+// of it. The error names a key of fewer than 16 bytes, a bad key id, or a tenant
+// that holds the divider 0x1f.
+func NewPseudonymizer(key []byte, kid, tenant string) (*Pseudonymizer, error) {
+	if strings.Contains(tenant, pseudonymDivider) {
+		return nil, errors.New("pseudonyms: the product name holds the control character 0x1f; remove it")
+	}
+	if len(key) == 0 {
+		kid, key = RandomKeyID, make([]byte, sha256.Size)
+		rand.Read(key) // never fails: the runtime ends the process instead
+	} else if err := validKey(key, kid); err != nil {
+		return nil, err
+	}
+	own := append([]byte(nil), key...)
+	p := &Pseudonymizer{kid: kid, tenant: tenant}
+	p.macs.New = func() any { return hmac.New(sha256.New, own) }
+	return p, nil
+}
+
+func validKey(key []byte, kid string) error {
+	if len(key) < minKeyBytes {
+		return fmt.Errorf("pseudonyms: the key has %d bytes; give at least %d random ones", len(key), minKeyBytes)
+	}
+	if kid == RandomKeyID {
+		return fmt.Errorf("pseudonyms: the key id %q means a random key; give the key another id", kid)
+	}
+	if !isKeyID(kid) {
+		return fmt.Errorf("pseudonyms: key id %q; give 1 to %d lower-case letters or digits", kid, maxKeyID)
+	}
+	return nil
+}
+
+func isKeyID(s string) bool {
+	if s == "" || len(s) > maxKeyID {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+// KeyID returns the id of the key, "r" for a random one.
+func (p *Pseudonymizer) KeyID() string { return p.kid }
+
+// Of returns the pseudonym of a value. An empty value has one too.
+func (p *Pseudonymizer) Of(t Type, value string) string {
+	mac, ok := p.macs.Get().(hash.Hash)
+	if !ok {
+		panic("audit: the pool of hash states holds something else")
+	}
+	defer p.macs.Put(mac)
+	mac.Reset()
+	message := make([]byte, 0, 256)
+	message = append(append(message, p.tenant...), pseudonymDivider...)
+	message = append(append(message, t...), pseudonymDivider...)
+	mac.Write(append(message, value...)) // a hash never returns an error (package hash)
+	var sum [sha256.Size]byte
+	var text [52]byte
+	encoding.Encode(text[:], mac.Sum(sum[:0]))
+	return "p" + p.kid + "_" + string(text[:pseudonymDigits])
+}
+
+// Owned returns the pseudonym of a name that is unique only within its issuer: a
+// client or a principal. It is empty when the name is.
+func (p *Pseudonymizer) Owned(t Type, issuer, name string) string {
+	if name == "" {
+		return ""
+	}
+	return p.Of(t, issuer+pseudonymDivider+name)
+}
+
+//nolint:gochecknoglobals // immutable
+var encoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)

@@ -1,0 +1,263 @@
+package demo
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxBody bounds the bodies that the servers of the world read.
+const maxBody = 64 << 10
+
+// maxOrders bounds the orders that the backend remembers for an account.
+const maxOrders = 20
+
+// port is a network port of an account.
+type port struct {
+	ID       string `json:"id"`
+	Site     string `json:"site"`
+	Megabits int    `json:"megabits"`
+}
+
+// order is what somebody asked for. It says nothing of what was delivered.
+type order struct {
+	ID       string `json:"id"`
+	Product  string `json:"product"`
+	Site     string `json:"site"`
+	Quantity int    `json:"quantity"`
+}
+
+// estate is what one account has.
+type estate struct {
+	ports  []port
+	orders []order
+	report string
+}
+
+// database is shared by the instances.
+type database struct {
+	mu      sync.Mutex
+	estates map[string]*estate
+	sites   []string
+	serial  int
+}
+
+// instance is one node of the legacy backend. Each of its methods that answers
+// an operation says what it does not check.
+type instance struct {
+	name, version string
+	db            *database
+}
+
+func (in *instance) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/sites", in.authenticated(in.listSites))
+	mux.HandleFunc("GET /v1/accounts/{accountId}/ports", in.authenticated(in.listPorts))
+	mux.HandleFunc("GET /v1/accounts/{accountId}/ports/{portId}", in.authenticated(in.getPort))
+	mux.HandleFunc("PATCH /v1/accounts/{accountId}/ports/{portId}/bandwidth", in.authenticated(in.setBandwidth))
+	mux.HandleFunc("GET /v1/accounts/{accountId}/orders", in.authenticated(in.listOrders))
+	mux.HandleFunc("POST /v1/accounts/{accountId}/orders", in.authenticated(in.createOrder))
+	mux.HandleFunc("POST /v1/accounts/{accountId}/bgp-policies", in.authenticated(in.createBgpPolicy))
+	mux.HandleFunc("GET /v1/reports/{reportId}", in.authenticated(in.getReport))
+	mux.HandleFunc("POST /v1/admin/accounts/{accountId}/suspension", in.authenticated(in.suspendAccount))
+	// Row 21: the first version was never switched off, and a developer's page
+	// went live with it. The contract knows neither.
+	mux.HandleFunc("GET /v0/accounts/{accountId}/ports", in.authenticated(in.listPorts))
+	mux.HandleFunc("GET /internal/debug", in.debug)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Instance", in.name)
+		w.Header().Set("Server", "naas-ports/"+in.version)
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// authenticated reads the token. It trusts the gateway for signature, issuer and
+// audience, looks at exp itself, and does not know of nbf (row 4).
+func (in *instance) authenticated(next func(http.ResponseWriter, *http.Request, claims)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var c claims
+		parts := strings.Split(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), ".")
+		if len(parts) != 3 || !decodePart(parts[1], &c) {
+			answer(w, http.StatusUnauthorized, map[string]any{"success": false, "ErrorCode": "unauthenticated"})
+			return
+		}
+		if time.Now().Unix() >= c.Expires {
+			answer(w, http.StatusUnauthorized, map[string]any{"success": false, "ErrorCode": "expired"})
+			return
+		}
+		next(w, r, c)
+	}
+}
+
+func (in *instance) listSites(w http.ResponseWriter, _ *http.Request, _ claims) {
+	answer(w, http.StatusOK, map[string]any{"success": true, "sites": in.db.sites})
+}
+
+func (in *instance) listPorts(w http.ResponseWriter, r *http.Request, _ claims) {
+	in.db.mu.Lock()
+	defer in.db.mu.Unlock()
+	e, ok := in.db.estates[r.PathValue("accountId")]
+	if !ok {
+		missing(w)
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"success": true, "ports": e.ports})
+}
+
+func (in *instance) getPort(w http.ResponseWriter, r *http.Request, _ claims) {
+	in.db.mu.Lock()
+	defer in.db.mu.Unlock()
+	if p := in.db.port(r); p != nil {
+		answer(w, http.StatusOK, *p)
+		return
+	}
+	missing(w)
+}
+
+// setBandwidth looks up the port by the account in the path, and never compares
+// that account with the token (row 6).
+func (in *instance) setBandwidth(w http.ResponseWriter, r *http.Request, _ claims) {
+	var wanted struct{ Megabits int }
+	if !in.read(w, r, &wanted) {
+		return
+	}
+	in.db.mu.Lock()
+	defer in.db.mu.Unlock()
+	p := in.db.port(r)
+	if p == nil {
+		missing(w)
+		return
+	}
+	p.Megabits = wanted.Megabits
+	answer(w, http.StatusOK, *p)
+}
+
+// listOrders refuses a foreign account, with a status of success (row 19).
+func (in *instance) listOrders(w http.ResponseWriter, r *http.Request, c claims) {
+	if !slices.Contains(c.Accounts, r.PathValue("accountId")) {
+		answer(w, http.StatusOK, map[string]any{"success": false, "ErrorCode": "forbidden"})
+		return
+	}
+	in.db.mu.Lock()
+	defer in.db.mu.Unlock()
+	e, ok := in.db.estates[r.PathValue("accountId")]
+	if !ok {
+		missing(w)
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"success": true, "orders": e.orders})
+}
+
+func (in *instance) createOrder(w http.ResponseWriter, r *http.Request, _ claims) {
+	var o order
+	if !in.read(w, r, &o) {
+		return
+	}
+	in.db.mu.Lock()
+	defer in.db.mu.Unlock()
+	e, ok := in.db.estates[r.PathValue("accountId")]
+	if !ok {
+		missing(w)
+		return
+	}
+	o.ID = in.db.next("order")
+	if e.orders = append(e.orders, o); len(e.orders) > maxOrders {
+		e.orders = slices.Delete(e.orders, 0, len(e.orders)-maxOrders)
+	}
+	answer(w, http.StatusCreated, o)
+}
+
+// createBgpPolicy reads JSON, whatever the content type says (row 15).
+func (in *instance) createBgpPolicy(w http.ResponseWriter, r *http.Request, _ claims) {
+	var wanted struct {
+		Port     string
+		ASNumber int64
+		Prefixes []string
+	}
+	if !in.read(w, r, &wanted) {
+		return
+	}
+	in.db.mu.Lock()
+	defer in.db.mu.Unlock()
+	answer(w, http.StatusCreated, map[string]any{"id": in.db.next("bgp"), "prefixes": len(wanted.Prefixes)})
+}
+
+func (in *instance) getReport(w http.ResponseWriter, r *http.Request, _ claims) {
+	in.db.mu.Lock()
+	defer in.db.mu.Unlock()
+	account := r.URL.Query().Get("account")
+	e, ok := in.db.estates[account]
+	if !ok || e.report != r.PathValue("reportId") {
+		missing(w)
+		return
+	}
+	used := 0
+	for _, p := range e.ports {
+		used += p.Megabits
+	}
+	answer(w, http.StatusOK, map[string]any{"id": e.report, "megabits": used, "rows": len(e.ports)})
+}
+
+// suspendAccount checks nothing at all. Nobody calls it, so nobody knows (row 25).
+func (in *instance) suspendAccount(w http.ResponseWriter, _ *http.Request, _ claims) {
+	answer(w, http.StatusOK, map[string]any{"success": true})
+}
+
+func (in *instance) debug(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, map[string]any{"node": in.name, "version": in.version, "threads": 212})
+}
+
+// read decodes a body. What it cannot read crashes the request (row 14).
+func (in *instance) read(w http.ResponseWriter, r *http.Request, to any) bool {
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		err = json.Unmarshal(body, to)
+	}
+	if err != nil {
+		answer(w, http.StatusInternalServerError, map[string]any{"exception": "java.lang.NullPointerException", "at": "BodyReader.java:214"})
+		return false
+	}
+	return true
+}
+
+// port returns the port that the path names. The caller holds mu.
+func (db *database) port(r *http.Request) *port {
+	e, ok := db.estates[r.PathValue("accountId")]
+	if !ok {
+		return nil
+	}
+	for i := range e.ports {
+		if e.ports[i].ID == r.PathValue("portId") {
+			return &e.ports[i]
+		}
+	}
+	return nil
+}
+
+// next returns a new id. The caller holds mu.
+func (db *database) next(kind string) string {
+	db.serial++
+	return fmt.Sprintf("%s-%06d", kind, db.serial)
+}
+
+func missing(w http.ResponseWriter) {
+	answer(w, http.StatusNotFound, map[string]any{"success": false, "ErrorCode": "not-found"})
+}
+
+// answer writes a JSON body. A client that is gone needs no answer.
+func answer(w http.ResponseWriter, status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		http.Error(w, "the answer can not be written", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(text, '\n'))
+}

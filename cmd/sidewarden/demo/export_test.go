@@ -1,0 +1,53 @@
+package demo
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sidewarden/sidewarden/assess/evidence"
+)
+
+// SetPace makes the traffic of a test faster.
+func (w *World) SetPace(d time.Duration) { w.pace = d }
+
+// Compare is what Check does with the cells.
+func Compare(cells []evidence.Cell) Score { return compare(Key(), cells) }
+
+// Protected is what CheckProtected does with the statistics and the cells.
+func Protected(s Stats, cells []evidence.Cell) Score { return protected(Key(), s, cells) }
+
+// Scopes are what every client has.
+const Scopes = scopes
+
+// Contract is the embedded contract.
+func Contract() []byte { return contract }
+
+// RenderConfig returns the configuration for addresses of no world.
+func RenderConfig(enforce bool) ([]byte, error) {
+	return renderConfig(configValues{
+		Listen: "127.0.0.1:20001", Admin: "127.0.0.1:20002", Backend: "http://127.0.0.1:20003",
+		Issuer: "http://127.0.0.1:20004", Audience: audience, Enforce: enforce,
+	})
+}
+
+// Step is one request of the script, as a test sees it.
+type Step struct {
+	Label, Kind, Method, Path, ContentType, Body string
+	Client, Shown                                string
+	Row, Want, Blocked                           int
+}
+
+// Script returns the first rounds that a seed writes.
+func Script(seed uint64, rounds int) []Step {
+	sc := script{rand: newRand(seed, scriptStream), cast: newCast(newRand(seed, castStream))}
+	var all []Step
+	for range rounds {
+		for _, st := range sc.round() {
+			all = append(all, Step{
+				Label: st.label, Kind: st.kind.String(), Method: st.method, Path: st.path, ContentType: st.contentType, Body: st.body,
+				Row: st.row, Want: st.want, Blocked: st.blocked, Client: st.who.client, Shown: fmt.Sprint(uint8(st.shown)),
+			})
+		}
+	}
+	return all
+}

@@ -1,0 +1,64 @@
+package demo
+
+import (
+	"github.com/sidewarden/sidewarden/assess/evidence"
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// Answer is one row of the answer key: what the sidecar must find out, by
+// watching traffic alone.
+type Answer struct {
+	// Row is the number of the seeded truth; numbers are stable, and those that
+	// need more than watching are not here.
+	Row       int
+	Operation string
+	// Control is empty when the row is about every control of the operation.
+	Control          policy.Control
+	Class            evidence.Class
+	Modifiers        []evidence.Modifier
+	Gateway, Backend evidence.State
+	// Truth says in plain words how the world is.
+	Truth string
+}
+
+// Key returns the answer key. What it does not name must stay undecided: the
+// world gives no evidence of anything else.
+func Key() []Answer {
+	const open, not, enf = evidence.StateOPEN, evidence.StateNOT, evidence.StateENF
+	return []Answer{
+		{
+			Row: 3, Operation: "getReport", Control: policy.TokTime, Class: evidence.ClassBackendOnly, Gateway: open, Backend: enf,
+			Truth: "The gateway takes expired tokens under /v1/reports/. The backend refuses them with 401.",
+		},
+		{
+			Row: 4, Operation: "listPorts", Control: policy.TokTime, Class: evidence.ClassNone, Gateway: open, Backend: not,
+			Truth: "Nobody looks at nbf: a token works before its time.",
+		},
+		{
+			Row: 6, Operation: "setBandwidth", Control: policy.AzAccount, Class: evidence.ClassNone, Gateway: open, Backend: not,
+			Truth: "Nobody compares the account in the path with the token: a customer changes the bandwidth of another one's port.",
+		},
+		{
+			Row: 14, Operation: "createOrder", Control: policy.InWellformed, Class: evidence.ClassNone,
+			Modifiers: []evidence.Modifier{evidence.ModErrorMasked}, Gateway: open, Backend: not,
+			Truth: "Broken JSON crashes the backend's parser: 500 is a crash, not a control.",
+		},
+		{
+			Row: 15, Operation: "createBgpPolicy", Control: policy.InCtype, Class: evidence.ClassNone, Gateway: open, Backend: not,
+			Truth: "A body of type text/plain is taken as if it were JSON.",
+		},
+		{
+			Row: 19, Operation: "listOrders", Control: policy.AzAccount, Class: evidence.ClassBackendOnly,
+			Modifiers: []evidence.Modifier{evidence.ModSoft}, Gateway: open, Backend: enf,
+			Truth: "The backend refuses a foreign account inside a 200: success is false, ErrorCode is forbidden.",
+		},
+		{
+			Row: 21, Operation: policy.UnmatchedID, Control: policy.InRoute, Class: evidence.ClassNone, Gateway: open, Backend: not,
+			Truth: "/internal/debug and the forgotten /v0 are served, and no contract knows them.",
+		},
+		{
+			Row: 25, Operation: "suspendAccount", Class: evidence.ClassUnobserved, Gateway: evidence.StateUNK, Backend: evidence.StateUNK,
+			Truth: "Nobody calls the administration, so nothing is known of it, and that must be said.",
+		},
+	}
+}

@@ -1,0 +1,168 @@
+package demo_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v4"
+
+	"github.com/sidewarden/sidewarden/assess/evidence"
+	"github.com/sidewarden/sidewarden/cmd/sidewarden/demo"
+	"github.com/sidewarden/sidewarden/config"
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// operations returns the ids of the contract with their method and path.
+func operations(t *testing.T) map[string]string {
+	t.Helper()
+	var doc struct {
+		Paths map[string]map[string]yaml.Node `yaml:"paths"`
+	}
+	require.NoError(t, yaml.Unmarshal(demo.Contract(), &doc))
+	all := map[string]string{}
+	for path, item := range doc.Paths {
+		for method, node := range item {
+			if method == "parameters" {
+				continue
+			}
+			var op struct {
+				ID string `yaml:"operationId"`
+			}
+			require.NoError(t, node.Decode(&op))
+			all[op.ID] = strings.ToUpper(method) + " " + path
+		}
+	}
+	return all
+}
+
+func TestTheKeyNamesOnlyWhatExists(t *testing.T) {
+	known := operations(t)
+	known[policy.UnmatchedID] = ""
+	var rows []int
+	for _, a := range demo.Key() {
+		rows = append(rows, a.Row)
+		assert.Contains(t, known, a.Operation, "row %d", a.Row)
+		assert.NotEmpty(t, a.Truth, "row %d", a.Row)
+		class, given := evidence.ClassOf(a.Gateway, a.Backend)
+		assert.Equal(t, class, a.Class, "row %d: the class follows from the states", a.Row)
+		assert.Empty(t, given, "row %d", a.Row)
+		if a.Control == "" {
+			continue
+		}
+		entry, ok := policy.Lookup(a.Control)
+		require.True(t, ok, "row %d", a.Row)
+		assert.True(t, entry.Implemented, "row %d", a.Row)
+	}
+	assert.Equal(t, []int{3, 4, 6, 14, 15, 19, 21, 25}, rows)
+}
+
+// exampleKey is in the place of the file with the key of the pseudonyms.
+func exampleKey() config.Env {
+	return config.Env{ReadFile: func(string) ([]byte, error) { return []byte("an example of a pseudonym key"), nil }}
+}
+
+func TestTheConfigurationIsAccepted(t *testing.T) {
+	for _, enforce := range []bool{false, true} {
+		text, err := demo.RenderConfig(enforce)
+		require.NoError(t, err)
+		c, err := config.Parse("sidewarden.yaml", text, exampleKey())
+		require.NoError(t, err)
+		assert.Empty(t, c.Warnings(), "an example has no warning")
+		assert.Equal(t, config.Shadow, c.Mode)
+		assert.True(t, c.Gateway.Present)
+		assert.Equal(t, config.AccountNone, c.Operations["listSites"].Account)
+		want := config.Shadow
+		if enforce {
+			want = config.Enforce
+		}
+		for _, a := range demo.Key() {
+			if a.Control != "" {
+				assert.Equal(t, want, c.ControlMode("", string(a.Control)), "row %d", a.Row)
+			}
+		}
+	}
+}
+
+func TestEveryEnforcingControlHasWhatItNeeds(t *testing.T) {
+	text, err := demo.RenderConfig(true)
+	require.NoError(t, err)
+	c, err := config.Parse("sidewarden.yaml", text, exampleKey())
+	require.NoError(t, err)
+	for _, entry := range policy.Catalogue() {
+		if c.ControlMode("", string(entry.ID)) != config.Enforce {
+			continue
+		}
+		for _, need := range entry.Needs {
+			assert.Equal(t, config.Enforce, c.ControlMode("", string(need)), "%s needs %s", entry.ID, need)
+		}
+	}
+}
+
+func TestTheSameSeedWritesTheSameScript(t *testing.T) {
+	assert.Equal(t, demo.Script(7, 3), demo.Script(7, 3))
+	assert.NotEqual(t, demo.Script(7, 3), demo.Script(8, 3))
+}
+
+// TestTheScriptKeepsToTheKey holds for any seed: what is said of a step is true
+// by the contract's paths and by the key.
+func TestTheScriptKeepsToTheKey(t *testing.T) {
+	patterns := map[string]*regexp.Regexp{}
+	for id, op := range operations(t) {
+		patterns[id] = regexp.MustCompile("^" + regexp.MustCompile(`\{[^}]+\}`).ReplaceAllString(op, "[^/?]+") + `(\?.*)?$`)
+	}
+	rows := map[int]string{}
+	for _, a := range demo.Key() {
+		rows[a.Row] = a.Operation
+	}
+	for seed := range uint64(20) {
+		clients := map[string]map[string]int{}
+		violators := map[int]map[string]int{}
+		for _, st := range demo.Script(seed, 5) {
+			operation := policy.UnmatchedID
+			for id, p := range patterns {
+				if p.MatchString(st.Method + " " + st.Path) {
+					operation = id
+				}
+			}
+			require.NotEqual(t, "suspendAccount", operation, "nobody calls the administration")
+			if st.Kind == "violation" {
+				require.Equal(t, rows[st.Row], operation, "row %d", st.Row)
+				require.GreaterOrEqual(t, st.Blocked, 400)
+				count(violators, st.Row, st.Client)
+				continue
+			}
+			require.Equal(t, st.Label, operation)
+			if st.Kind == "clean" {
+				count(clients, operation, st.Client)
+			}
+		}
+		for _, operation := range []string{"getReport", "listOrders"} {
+			assert.Len(t, clients[operation], 3, "a refusal counts against a baseline of several clients")
+			assert.GreaterOrEqual(t, sum(clients[operation]), 45, "and of 20 requests for each of two instances")
+		}
+		for row, operation := range rows {
+			if operation != "suspendAccount" {
+				assert.Len(t, violators[row], 2, "row %d", row)
+				assert.GreaterOrEqual(t, sum(violators[row]), 10, "row %d", row)
+			}
+		}
+	}
+}
+
+func count[K comparable](in map[K]map[string]int, key K, client string) {
+	if in[key] == nil {
+		in[key] = map[string]int{}
+	}
+	in[key][client]++
+}
+
+func sum(counts map[string]int) int {
+	n := 0
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}

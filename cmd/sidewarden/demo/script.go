@@ -1,0 +1,179 @@
+package demo
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// credential says which token a step shows.
+type credential uint8
+
+const (
+	current   credential = iota // from the token endpoint
+	expired                     // kept for too long
+	early                       // bought ahead: nbf lies in the future
+	misplaced                   // made for another API
+	forged                      // claims changed after signing
+	unsigned                    // alg none
+	absent                      // no token at all
+)
+
+// kind says what a step is for.
+type kind uint8
+
+const (
+	clean   kind = iota // what the policy wants
+	violate             // violates one control and arrives at the sidecar
+	stopped             // violates one control and ends at the gateway
+)
+
+// step is one request of the traffic.
+type step struct {
+	kind  kind
+	row   int // of the key; for violate alone
+	label string
+	who   *party
+	shown credential
+
+	method, path, contentType, body string
+
+	// want is the status that the client gets in this world while the sidecar only
+	// watches; blocked is what an enforcing sidecar answers in its place, 0 for
+	// nothing.
+	want, blocked int
+}
+
+// minRounds is how many rounds are played however short the time is: after them
+// every row of the key is decided. A round is some 70 requests.
+const minRounds = 6
+
+// script writes the traffic, round by round. The same seed gives the same steps.
+type script struct {
+	rand *rand.Rand
+	cast *cast
+}
+
+// round returns the next steps, in the order in which they are sent. Shuffling
+// keeps an operation from meeting the same instance in each round.
+func (s *script) round() []step {
+	var steps []step
+	for _, p := range s.cast.parties() {
+		for range 3 {
+			steps = append(steps, s.getReport(p), s.listOrders(p))
+		}
+		steps = append(steps, s.listPorts(p), s.listPorts(p), s.getPort(p), s.setBandwidth(p),
+			s.createOrder(p), s.createOrder(p), s.createBgpPolicy(p), s.listSites(p))
+	}
+	for _, p := range s.cast.customers {
+		steps = append(steps, s.violations(p)...)
+		steps = append(steps, s.stopped(p)...)
+	}
+	s.rand.Shuffle(len(steps), func(i, j int) { steps[i], steps[j] = steps[j], steps[i] })
+	return steps
+}
+
+// account draws one of the accounts that the party's token has.
+func (s *script) account(p *party) string { return p.accounts[s.rand.IntN(len(p.accounts))] }
+
+func (s *script) portOf(account string) string {
+	ports := s.cast.estates[account].ports
+	return ports[s.rand.IntN(len(ports))].ID
+}
+
+// get is a clean step without a body.
+func get(label string, p *party, format string, args ...any) step {
+	return step{label: label, who: p, method: http.MethodGet, path: fmt.Sprintf(format, args...), want: http.StatusOK}
+}
+
+// send is a clean step with a JSON body.
+func send(label string, p *party, method, path, body string, want int) step {
+	return step{label: label, who: p, method: method, path: path, contentType: "application/json", body: body, want: want}
+}
+
+func (s *script) listSites(p *party) step { return get("listSites", p, "/v1/sites") }
+
+func (s *script) listPorts(p *party) step {
+	return get("listPorts", p, "/v1/accounts/%s/ports", s.account(p))
+}
+
+func (s *script) getPort(p *party) step {
+	account := s.account(p)
+	return get("getPort", p, "/v1/accounts/%s/ports/%s", account, s.portOf(account))
+}
+
+func (s *script) listOrders(p *party) step {
+	return get("listOrders", p, "/v1/accounts/%s/orders", s.account(p))
+}
+
+func (s *script) getReport(p *party) step {
+	account := s.account(p)
+	return get("getReport", p, "/v1/reports/%s?account=%s", s.cast.estates[account].report, account)
+}
+
+func (s *script) setBandwidth(p *party) step { return s.bandwidthOf(p, s.account(p)) }
+
+func (s *script) bandwidthOf(p *party, account string) step {
+	path := fmt.Sprintf("/v1/accounts/%s/ports/%s/bandwidth", account, s.portOf(account))
+	return send("setBandwidth", p, http.MethodPatch, path, fmt.Sprintf(`{"megabits": %d}`, 100*(1+s.rand.IntN(100))), http.StatusOK)
+}
+
+func (s *script) createOrder(p *party) step {
+	products := []string{"port-1g", "port-10g", "port-100g"}
+	body := fmt.Sprintf(`{"product": %q, "site": %q, "quantity": %d}`, products[s.rand.IntN(len(products))], s.cast.site(s.rand), 1+s.rand.IntN(8))
+	return send("createOrder", p, http.MethodPost, "/v1/accounts/"+s.account(p)+"/orders", body, http.StatusCreated)
+}
+
+func (s *script) createBgpPolicy(p *party) step {
+	account := s.account(p)
+	body := fmt.Sprintf(`{"port": %q, "asNumber": %d, "prefixes": ["192.0.2.%d/32"]}`, s.portOf(account), 64512+s.rand.IntN(1000), s.rand.IntN(256))
+	return send("createBgpPolicy", p, http.MethodPost, "/v1/accounts/"+account+"/bgp-policies", body, http.StatusCreated)
+}
+
+// violations are what the script does with a customer's credentials and what
+// gets past the gateway: one step for each way to violate a row of the key.
+func (s *script) violations(p *party) []step {
+	own, foreign := p.accounts[0], s.cast.other(p).accounts[0]
+	late, soon := s.getReport(p), s.listPorts(p)
+	late.shown, late.want = expired, http.StatusUnauthorized
+	soon.shown = early
+	broken := s.createOrder(p)
+	broken.body, broken.want = broken.body[:len(broken.body)-1-s.rand.IntN(8)], http.StatusInternalServerError
+	plain := s.createBgpPolicy(p)
+	plain.contentType = "text/plain"
+	return []step{
+		violation(3, late),
+		violation(4, soon),
+		violation(6, s.bandwidthOf(p, foreign)),
+		violation(14, broken),
+		violation(15, plain),
+		violation(19, get("listOrders", p, "/v1/accounts/%s/orders", foreign)),
+		violation(21, get("GET /internal/debug", p, "/internal/debug")),
+		violation(21, get("GET /v0 ports", p, "/v0/accounts/%s/ports", own)),
+	}
+}
+
+// violation makes a step one that violates a row of the key.
+func violation(row int, st step) step {
+	st.kind, st.row = violate, row
+	key := Key()
+	i := slices.IndexFunc(key, func(a Answer) bool { return a.Row == row })
+	if entry, ok := policy.Lookup(key[i].Control); ok {
+		st.blocked = entry.Status
+	}
+	return st
+}
+
+// stopped are steps that the gateway refuses; nothing of them may be in a cell.
+func (s *script) stopped(p *party) []step {
+	var steps []step
+	for _, shown := range []credential{expired, misplaced, forged, unsigned, absent} {
+		st := s.listPorts(p)
+		st.kind, st.shown, st.want = stopped, shown, http.StatusUnauthorized
+		steps = append(steps, st)
+	}
+	return steps
+}
