@@ -1,5 +1,7 @@
 package config
 
+import "strings"
+
 // Config is the whole configuration of one sidecar process: one API product in
 // front of one backend. It is inert data; package compile gives it meaning.
 type Config struct {
@@ -68,6 +70,9 @@ type Backend struct {
 	SoftDeny           []SoftDeny  `yaml:"soft_deny" doc:"How this backend refuses with a status of success. Without it such an answer is taken as a success."`
 	LoginPaths         []string    `yaml:"login_paths" doc:"Paths of login pages. A redirect there is a refusal by authentication, not a success."`
 }
+
+// Encrypted reports whether the backend is reached over TLS.
+func (b Backend) Encrypted() bool { return strings.HasPrefix(b.URL, "https:") }
 
 // BackendTLS is the client side of TLS towards the backend.
 type BackendTLS struct {

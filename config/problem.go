@@ -37,6 +37,9 @@ func (p Problem) String() string {
 	return b.String()
 }
 
+// Error returns the problem in one line, so that one is an error too.
+func (p Problem) Error() string { return p.String() }
+
 // Problems are all problems of one file, sorted by line. As an error it has one
 // line per problem.
 type Problems []Problem

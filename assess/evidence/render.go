@@ -207,7 +207,13 @@ func WriteTop(w io.Writer, doc Document, n int) error {
 	if unproven(doc) {
 		out.printf("\n%s\n", unprovenNote)
 	}
-	writeUnknown(out, doc)
+	unobserved := 0
+	for _, c := range doc.Cells {
+		if c.Class == ClassUnobserved {
+			unobserved++
+		}
+	}
+	out.printf("unknown: %d of %s saw no trial\n", unobserved, plural(uint64(len(doc.Cells)), "cell"))
 	return out.err
 }
 

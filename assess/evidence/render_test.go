@@ -75,7 +75,7 @@ func TestTopIsCut(t *testing.T) {
 
 func TestTopWithoutGaps(t *testing.T) {
 	got := render(t, func(w io.Writer) error { return evidence.WriteTop(w, evidence.New(options()).Document(), 5) })
-	assert.True(t, strings.HasPrefix(got, "no gap was seen\n\nunknown: 22 of 22 cells saw no trial\n"), got)
+	assert.True(t, strings.HasPrefix(got, "no gap was seen\nunknown: 22 of 22 cells saw no trial\n"), got)
 }
 
 func TestCellGolden(t *testing.T) {

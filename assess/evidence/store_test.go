@@ -85,7 +85,8 @@ func TestWhatIsNoCleanRequest(t *testing.T) {
 	}{
 		{"a record as it comes is clean", func(*audit.Record) {}, true},
 		{"a control that has nothing to say does not matter", func(rec *audit.Record) { rec.Permits, rec.NotApplicable = nil, rec.Permits }, true},
-		{"a record that was cut may have lost the objection", func(rec *audit.Record) { rec.Truncated = true }, false},
+		{"a long list of accounts was cut, which is no objection", func(rec *audit.Record) { rec.Truncated, rec.Disposition = true, "allowed" }, true},
+		{"a cut record of a request that would have been blocked", func(rec *audit.Record) { rec.Truncated, rec.Disposition = true, "would-block" }, false},
 		{"a record that was reduced may have, too", func(rec *audit.Record) { rec.Redaction.Errors = []string{"record"} }, false},
 		{"a request that nobody judged", func(rec *audit.Record) { rec.Permits = nil }, false},
 		{"a request that was not forwarded", func(rec *audit.Record) { rec.Be.Class = policy.ClassNone }, false},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -82,35 +84,34 @@ func inWorld(ctx context.Context, seed uint64, o demoOptions, progress io.Writer
 		return err
 	}
 	sidecarCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	// A sidecar that ends early ends the traffic, with its error as the cause.
+	trafficCtx, abandon := context.WithCancelCause(ctx)
+	defer abandon(nil)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- serve(sidecarCtx, serveOptions{path: world.Config(), log: log, records: io.Discard, warnings: io.Discard})
+		err := serve(sidecarCtx, serveOptions{path: world.Config(), log: log, records: io.Discard, warnings: io.Discard})
+		abandon(cmp.Or(err, errors.New("the sidecar ended early")))
+		ended <- err
 	}()
-	err = whileRunning(ended, func() error {
-		_, _ = fmt.Fprintf(progress, "sidecar: %s, admin: %s, gateway: %s\n", world.SidecarURL, world.AdminURL, world.GatewayURL)
-		if _, err := world.Traffic(ctx); err != nil {
-			return err
-		}
-		return look(world)
-	})
+	_, _ = fmt.Fprintf(progress, "sidecar: %s, admin: %s, gateway: %s\n", world.SidecarURL, world.AdminURL, world.GatewayURL)
+	err = watchTraffic(trafficCtx, world, look)
 	stop()
 	return errors.Join(err, <-ended)
 }
 
-// whileRunning calls f, and tells of a sidecar that ended instead of what f ran
-// into because of it. What ended held is put back for the caller.
-func whileRunning(ended chan error, f func() error) error {
-	err := f()
-	select {
-	case early := <-ended:
-		ended <- nil
-		if early == nil {
-			early = errors.New("the sidecar ended early")
-		}
-		return errors.Join(early, err)
-	default:
+// watchTraffic plays the traffic and then calls look. In shadow nothing may have
+// been answered otherwise than without a sidecar.
+func watchTraffic(ctx context.Context, w *demo.World, look func(*demo.World) error) error {
+	stats, err := w.Traffic(ctx)
+	if err != nil {
 		return err
 	}
+	if stats.Unexpected > 0 {
+		return noError{fmt.Sprintf("%d of %d answers were not those of this world, such as: %s",
+			stats.Unexpected, stats.Sent, strings.Join(stats.Surprises, "; "))}
+	}
+	return look(w)
 }
 
 // playDemo plays one world and prints what the sidecar found out.

@@ -70,7 +70,7 @@ func (c *compiler) warnUnbound(all []*planned) {
 	}
 	if len(ids) > 0 {
 		c.warn("account.rules", "az.account can not decide for "+strings.Join(ids, ", ")+
-			": no account rule applies there, so it measures nothing and blocks under enforce",
+			": no account rule applies there, so no control is measured there, and under enforce it blocks",
 			"add a rule that applies, or add to operations: {"+strings.Join(lines, ", ")+"}")
 	}
 }
@@ -240,7 +240,6 @@ func (p *planned) scopes() [][]string {
 // may read it; the operation is bound when it declares one of them.
 func (c *compiler) accountOf(p *planned) account.Options {
 	o := account.Options{Unbound: true}
-	takesJSON := slices.ContainsFunc(p.contract.RequestMediaTypes, payload.IsJSON)
 	for _, rule := range c.cfg.Account.Rules {
 		bound := false
 		switch rule.In {
@@ -255,7 +254,7 @@ func (c *compiler) accountOf(p *planned) account.Options {
 			o.Header = append(o.Header, rule.Name)
 			bound = slices.ContainsFunc(p.contract.HeaderParams, func(n string) bool { return strings.EqualFold(n, rule.Name) })
 		case config.InBody:
-			if takesJSON {
+			if p.declared.TakesJSON() {
 				o.Body = append(o.Body, rule.Pointer)
 			}
 			bound = p.contract.DeclaresBodyPointer(rule.Pointer)

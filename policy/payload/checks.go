@@ -1,0 +1,60 @@
+package payload
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// Size is the check of in.size: the body is not larger than a bound. A declared
+// length is judged without reading; an undeclared one when the body was counted.
+// Without a body it does not apply.
+type Size struct {
+	// MaxBytes is the largest body that is permitted, in bytes. Zero denies every
+	// body.
+	MaxBytes int64
+}
+
+var _ policy.Check = Size{}
+
+// Check implements [policy.Check]. It denies with body-too-large; the detail is
+// the bound. It is undecided, not-inspected, while the length is not known.
+func (c Size) Check(_ context.Context, r *policy.Request) policy.Verdict {
+	if !r.HasBody() {
+		return policy.Inapplicable()
+	}
+	switch n := sizeOf(&r.Body); {
+	case n > c.MaxBytes:
+		return policy.Denied(policy.BodyTooLarge, "limit "+strconv.FormatInt(c.MaxBytes, 10))
+	case r.Body.Size < 0 && !r.Body.Whole:
+		return policy.Undecided(policy.NotInspected, nil)
+	}
+	return policy.Permitted()
+}
+
+// sizeOf returns the least size that the body is known to have.
+func sizeOf(body *policy.Body) int64 { return max(body.Size, int64(len(body.Bytes))) }
+
+// WellFormed is the check of in.wellformed: a JSON or XML body is well-formed
+// as [ReadJSON] and [ReadXML] say. It judges the fact of the [Inspector].
+// Without a body, and for other types, it does not apply.
+type WellFormed struct{}
+
+var _ policy.Check = WellFormed{}
+
+// Check implements [policy.Check]. It denies with a json-* or xml-* reason, and
+// is undecided by in.size or in.ctype, or not-inspected when the body was not
+// read whole.
+func (WellFormed) Check(_ context.Context, r *policy.Request) policy.Verdict {
+	if !r.HasBody() {
+		return policy.Inapplicable()
+	}
+	if v := r.Body.WellFormed; v.Reason != "" || v.Passes() {
+		return v
+	}
+	if v, missing := r.Match.Missing(); missing {
+		return v
+	}
+	return policy.Undecided(policy.NotInspected, nil)
+}

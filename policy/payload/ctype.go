@@ -1,0 +1,166 @@
+package payload
+
+import (
+	"context"
+	"fmt"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// maxContentType bounds the header value that is parsed, in bytes. RFC 6838
+// section 4.2 allows 127 for each of type and subtype.
+const maxContentType = 512
+
+// Declared is what an operation's contract says of the request body. The zero
+// value says that the operation takes none. It is immutable.
+type Declared struct {
+	body   bool
+	ranges []mediaRange
+}
+
+// mediaRange is a declared media type or range (RFC 9110 section 12.5.1). In
+// sub, "*" stands for every subtype and "*+json" for every one with that suffix.
+type mediaRange struct{ main, sub string }
+
+// Declare returns the declaration of an operation that takes a body of one of
+// the media types: the keys of the contract's content object, such as
+// "application/json", "application/*+json", "text/*" or "*/*". Parameters are
+// not compared. The error names the first key that is not a media type.
+func Declare(mediaTypes ...string) (Declared, error) {
+	d := Declared{body: true}
+	for _, key := range mediaTypes {
+		essence, _, err := mime.ParseMediaType(key)
+		main, sub, found := strings.Cut(essence, "/")
+		if err != nil || !found || main == "*" && sub != "*" {
+			return Declared{}, fmt.Errorf("media type %q of the request body is not a type/subtype; correct it in the contract", key)
+		}
+		d.ranges = append(d.ranges, mediaRange{main, sub})
+	}
+	return d, nil
+}
+
+// allows reports whether a sent media type, in lower case without parameters, is
+// declared.
+func (d Declared) allows(mediaType string) bool {
+	main, sub, _ := strings.Cut(mediaType, "/")
+	return slices.ContainsFunc(d.ranges, func(r mediaRange) bool {
+		if r.main != "*" && r.main != main {
+			return false
+		}
+		if suffix, open := strings.CutPrefix(r.sub, "*"); open {
+			return strings.HasSuffix(sub, suffix)
+		}
+		return r.sub == sub
+	})
+}
+
+// TakesJSON reports whether a body of some JSON type is declared, by name or by a
+// range that covers one.
+func (d Declared) TakesJSON() bool {
+	return slices.ContainsFunc(d.ranges, func(r mediaRange) bool { return r.sub == "*" || IsJSON(r.main+"/"+r.sub) })
+}
+
+// IsJSON reports whether a media type, in lower case without parameters, is a
+// JSON type (WHATWG MIME Sniffing, section 4.6).
+func IsJSON(mediaType string) bool {
+	return mediaType == "application/json" || mediaType == "text/json" || strings.HasSuffix(mediaType, "+json")
+}
+
+// IsXML reports whether a media type, in lower case without parameters, is an
+// XML type (WHATWG MIME Sniffing, section 4.6).
+func IsXML(mediaType string) bool {
+	return mediaType == "application/xml" || mediaType == "text/xml" || strings.HasSuffix(mediaType, "+xml")
+}
+
+// ContentTypeOf returns the media type of the request's body, in lower case and
+// without parameters, and what in.ctype says of it. The media type is the
+// client's word, and empty unless the verdict permits. The Inspector and the
+// check share this function, so that they cannot disagree.
+func ContentTypeOf(r *policy.Request, declared Declared) (mediaType string, v policy.Verdict) {
+	if !r.HasBody() {
+		return "", policy.Inapplicable()
+	}
+	return contentType(r.Header, declared)
+}
+
+// contentType judges the headers of a message that has a body.
+func contentType(h http.Header, declared Declared) (string, policy.Verdict) {
+	deny := func(reason policy.Reason) (string, policy.Verdict) { return "", policy.Denied(reason, "") }
+	if !declared.body {
+		return deny(policy.BodyUndeclared)
+	}
+	if coded(h) {
+		return deny(policy.ContentCoding)
+	}
+	sent := h.Values("Content-Type")
+	switch {
+	case len(sent) > 1:
+		return deny(policy.ContentTypeDuplicate)
+	case len(sent) == 0 || sent[0] == "":
+		return deny(policy.ContentTypeMissing)
+	}
+	mediaType, params, ok := parse(sent[0])
+	switch {
+	case !ok:
+		return deny(policy.ContentTypeMalformed)
+	case !declared.allows(mediaType):
+		return deny(policy.ContentTypeUndeclared)
+	}
+	if charset, has := params["charset"]; has && (IsJSON(mediaType) || IsXML(mediaType)) && !strings.EqualFold(charset, "utf-8") {
+		return deny(policy.ContentTypeCharset)
+	}
+	return mediaType, policy.Permitted()
+}
+
+// coded reports whether a content coding is applied (RFC 9110 section 8.4).
+func coded(h http.Header) bool {
+	for _, v := range h.Values("Content-Encoding") {
+		for coding := range strings.SplitSeq(v, ",") {
+			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// parse splits a Content-Type value (RFC 9110 section 8.3.1). Beyond the
+// grammar, it refuses ranges, and a multipart type without boundary, of which
+// nobody can find the parts.
+func parse(value string) (mediaType string, params map[string]string, ok bool) {
+	if len(value) > maxContentType || strings.ContainsFunc(value, func(c rune) bool { return c > '~' || c < ' ' && c != '\t' }) {
+		return "", nil, false
+	}
+	mediaType, params, err := mime.ParseMediaType(value)
+	if err != nil || !strings.Contains(mediaType, "/") || strings.Contains(mediaType, "*") {
+		return "", nil, false
+	}
+	if strings.HasPrefix(mediaType, "multipart/") && params["boundary"] == "" {
+		return "", nil, false
+	}
+	return mediaType, params, true
+}
+
+// Ctype is the check of in.ctype: the body has one Content-Type, which the
+// operation declares, and no content coding. Without a body it does not apply.
+type Ctype struct {
+	// Declared is what the operation takes.
+	Declared Declared
+}
+
+var _ policy.Check = Ctype{}
+
+// Check implements [policy.Check]. It denies with body-undeclared,
+// content-coding, content-type-missing, -duplicate, -malformed, -undeclared or
+// -charset; the charset counts where the body is JSON or XML.
+func (c Ctype) Check(_ context.Context, r *policy.Request) policy.Verdict {
+	if v, missing := r.Match.Missing(); missing {
+		return v
+	}
+	_, v := ContentTypeOf(r, c.Declared)
+	return v
+}

@@ -1,0 +1,26 @@
+// Package payload judges what a request body is, apart from its contract: its
+// size, its content type and coding, and whether it is well-formed JSON or XML.
+//
+// An [Inspector] reads a body once and returns facts: whether it is
+// well-formed, what a [Judge] says of it by the contract, and the values that
+// account rules select. [Ctype], [Size] and [WellFormed] are the checks.
+//
+// # Guarantees
+//
+// JSON is read strictly (RFC 8259 within I-JSON, RFC 7493): one value, UTF-8
+// without byte order mark, no lone surrogate, no duplicate member by its
+// unescaped name, nothing after the value, bounded depth, bounded members,
+// bounded numbers. What is accepted here, two parsers cannot read differently.
+// XML is refused when it could make a parser fetch, expand or guess: document
+// type, entity, processing instruction, XInclude, another encoding than UTF-8.
+//
+// A body that was not read whole has no verdict but "undecided". Work and memory
+// are bounded by the size of the body, and no verdict's detail holds anything
+// that was sent, neither a value nor a name nor the content type.
+//
+// # What it leaves to others
+//
+// Reading the bytes from the connection belongs to proxy, the contract's schema
+// to policy/openapi. Forms, multipart bodies and text are not parsed here;
+// in.wellformed does not apply to them.
+package payload
