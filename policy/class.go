@@ -6,6 +6,8 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -145,12 +147,8 @@ func classOfRedirect(r *Request, h Hints) ResponseClass {
 		}
 		return ClassRedir
 	}
-	if u, err := url.Parse(r.Response.Header.Get("Location")); err == nil {
-		for _, p := range h.LoginPaths {
-			if u.Path == p {
-				return ClassLogin
-			}
-		}
+	if u, err := url.Parse(r.Response.Header.Get("Location")); err == nil && slices.Contains(h.LoginPaths, u.Path) {
+		return ClassLogin
 	}
 	return ClassRedir
 }
@@ -264,7 +262,7 @@ func SoftDenialOf(r *Request, h Hints) (Family, bool) {
 	}
 	for _, s := range h.SoftDenials {
 		value, ok := at(document, s.Pointer)
-		if !ok || literal(value) != s.Equals {
+		if !ok || !equals(value, s.Equals) {
 			continue
 		}
 		if code, ok := at(document, s.Code); ok && s.Code != "" {
@@ -295,10 +293,11 @@ func at(document any, pointer string) (any, bool) {
 	return document, true
 }
 
-func literal(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return ""
-	}
-	return string(b)
+// equals compares decoded values, not texts: one string has several literals. A
+// number equals only its own literal.
+func equals(value any, literal string) bool {
+	decoder := json.NewDecoder(strings.NewReader(literal))
+	decoder.UseNumber()
+	var want any
+	return decoder.Decode(&want) == nil && reflect.DeepEqual(value, want)
 }

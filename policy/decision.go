@@ -11,9 +11,12 @@ type Finding struct {
 
 // stops reports whether the finding, taken alone, stops the request.
 func (f Finding) stops() bool {
-	if f.Rule.Mode != Enforce || f.Exception != "" {
-		return false
-	}
+	return f.Rule.Mode == Enforce && f.Exception == "" && f.objects()
+}
+
+// objects reports whether the finding stops the request where its control
+// enforces and no exception covers it.
+func (f Finding) objects() bool {
 	switch f.Verdict.Effect {
 	case Deny:
 		return true
@@ -95,7 +98,7 @@ func (d Decision) Disposition() Disposition {
 	result := Allowed
 	for _, f := range d.Findings {
 		switch {
-		case f.Verdict.Passes():
+		case !f.objects():
 		case f.Exception != "":
 			if result == Allowed {
 				result = Excepted

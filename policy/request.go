@@ -3,6 +3,7 @@ package policy
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -114,12 +115,7 @@ type Identity struct {
 // Owns reports whether account is one of the identity's accounts, compared as
 // an exact string.
 func (i *Identity) Owns(account string) bool {
-	for _, a := range i.Accounts {
-		if a == account {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(i.Accounts, account)
 }
 
 // Body is what is known of a message body.

@@ -16,13 +16,15 @@ func Classify(d Decision, o Outcome) []Observation {
 		}
 		c := f.Rule.Control
 		entry, ok := Lookup(c)
-		if !ok {
-			continue
+		if !ok || entry.Family == Transport || entry.Family == Log {
+			continue // the table has no column for them, at either position
 		}
 		base := Observation{Control: c, Reason: f.Verdict.Reason, Isolated: c == isolated}
 		if f.Rule.Phase == ResponsePhase {
-			base.Position, base.Signal, base.Isolated = AtBackend, Leaked, true
-			seen = append(seen, base)
+			if o.Class != ClassNone {
+				base.Position, base.Signal, base.Isolated = AtBackend, Leaked, true
+				seen = append(seen, base)
+			}
 			continue
 		}
 		arrival := base
@@ -104,7 +106,7 @@ func signals(class ResponseClass) string {
 	case Class501:
 		return "XXXXXXXX"
 	case ClassUnavail:
-		return "XXXXXAXX"
+		return "XXXXXAXA"
 	case ClassAbort:
 		return "AAAAAAAA"
 	}
@@ -138,7 +140,7 @@ func column(f Family) int {
 // false when it says nothing.
 func signalOf(entry Entry, o Outcome) (Signal, bool) {
 	i := column(entry.Family)
-	if i < 0 || o.Class == ClassNone {
+	if i < 0 {
 		return "", false
 	}
 	if entry.Family == Input {
@@ -162,6 +164,8 @@ func signalOf(entry Entry, o Outcome) (Signal, bool) {
 		return Weak, true
 	case 'X':
 		return Unattributable, true
+	case '-':
+		return "", false
 	}
 	return Ambiguous, true
 }
