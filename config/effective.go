@@ -55,7 +55,7 @@ func (p printer) structure(path string, v reflect.Value) (*yaml.Node, error) {
 }
 
 func (p printer) value(path string, v reflect.Value) (*yaml.Node, error) {
-	if s, ok := v.Interface().(yaml.Marshaler); ok {
+	if s, ok := reflect.TypeAssert[yaml.Marshaler](v); ok {
 		return scalarNode(s)
 	}
 	switch v.Kind() {

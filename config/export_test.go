@@ -16,5 +16,16 @@ func StructuralOf(root *yaml.Node, env Env) Problems {
 	return d.structural
 }
 
-// JSONSchema returns the schema of a scalar.
-func JSONSchema(s any) map[string]any { return s.(scalar).describe().schema }
+// Pattern returns the pattern of a scalar's schema, "" if it has none.
+func Pattern(of any) string {
+	s, ok := of.(scalar)
+	if !ok {
+		return ""
+	}
+	schema := s.describe().schema
+	if options, ok := schema["oneOf"].([]any); ok {
+		schema, _ = options[1].(map[string]any)
+	}
+	pattern, _ := schema["pattern"].(string)
+	return pattern
+}

@@ -61,12 +61,11 @@ func (l *Literal) describe() scalarType {
 
 // kindOf names what a node is, for messages.
 func kindOf(n *yaml.Node) string {
-	switch n.Kind {
-	case yaml.MappingNode:
+	if n.Kind == yaml.MappingNode {
 		return "a mapping"
-	case yaml.SequenceNode:
+	}
+	if n.Kind == yaml.SequenceNode {
 		return "a list"
-	default:
 	}
 	switch n.ShortTag() {
 	case "!!int", "!!float":

@@ -78,7 +78,7 @@ func (f field) defaultNode() *yaml.Node {
 
 // asScalar returns the scalar that the value is, if it is one.
 func asScalar(v reflect.Value) (scalar, bool) {
-	s, ok := v.Addr().Interface().(scalar)
+	s, ok := reflect.TypeAssert[scalar](v.Addr())
 	return s, ok
 }
 

@@ -68,8 +68,7 @@ func (d *decoder) path(p string) string {
 
 // reason returns an error without the path that the message has already.
 func reason(err error) string {
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()
 	}
 	return err.Error()

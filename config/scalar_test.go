@@ -174,8 +174,7 @@ func FuzzSize(f *testing.F) {
 		if len(in) > mostFuzzBytes {
 			return
 		}
-		options := config.JSONSchema(new(config.Size))["oneOf"].([]any)
-		roundTrip(t, in, config.ParseSize, options[1].(map[string]any)["pattern"].(string), false)
+		roundTrip(t, in, config.ParseSize, config.Pattern(new(config.Size)), false)
 	})
 }
 
@@ -185,7 +184,7 @@ func FuzzDuration(f *testing.F) {
 		if len(in) > mostFuzzBytes {
 			return
 		}
-		roundTrip(t, in, config.ParseDuration, config.JSONSchema(new(config.Duration))["pattern"].(string), true)
+		roundTrip(t, in, config.ParseDuration, config.Pattern(new(config.Duration)), true)
 	})
 }
 
@@ -195,7 +194,7 @@ func FuzzRate(f *testing.F) {
 		if len(in) > mostFuzzBytes {
 			return
 		}
-		roundTrip(t, in, config.ParseRate, config.JSONSchema(new(config.Rate))["pattern"].(string), false)
+		roundTrip(t, in, config.ParseRate, config.Pattern(new(config.Rate)), false)
 	})
 }
 
@@ -205,7 +204,7 @@ func FuzzQuota(f *testing.F) {
 		if len(in) > mostFuzzBytes {
 			return
 		}
-		roundTrip(t, in, config.ParseQuota, config.JSONSchema(new(config.Quota))["pattern"].(string), false)
+		roundTrip(t, in, config.ParseQuota, config.Pattern(new(config.Quota)), false)
 	})
 }
 
@@ -244,7 +243,7 @@ func FuzzSecret(f *testing.F) {
 		}
 		var s config.Secret
 		err := s.UnmarshalYAML(&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: in})
-		pattern := config.JSONSchema(&s)["pattern"].(string)
+		pattern := config.Pattern(&s)
 		require.Equal(t, regexp.MustCompile(pattern).MatchString(in), err == nil, "only a reference is a secret")
 		if err != nil {
 			require.NotContains(t, err.Error(), "hunter2")

@@ -45,11 +45,9 @@ const (
 	TokenIssuedInFuture   Reason = "token-issued-in-future"
 	TokenType             Reason = "token-type"
 	TokenLifetime         Reason = "token-lifetime"
-	TokenLifetimeUnknown  Reason = "token-lifetime-unknown"
 	TokenIDMissing        Reason = "token-id-missing"
 	TokenReplayed         Reason = "token-replayed"
 	ReplayStoreFull       Reason = "replay-store-full"
-	IdentityNotInToken    Reason = "identity-not-in-token"
 	TokenIssuedAtMissing  Reason = "token-issued-at-missing"
 	TokenLifetimeNegative Reason = "token-lifetime-negative"
 )

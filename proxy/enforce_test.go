@@ -20,7 +20,7 @@ import (
 // conversation sends a request and returns everything until the peer closes.
 func conversation(t *testing.T, addr, request string) string {
 	t.Helper()
-	c, err := net.Dial("tcp", addr) //nolint:noctx // a raw client
+	c, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
 	defer func() { _ = c.Close() }()
 	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
@@ -74,7 +74,7 @@ func TestBlockedAnswers(t *testing.T) {
 		if c.header != "" {
 			assert.Equal(t, c.value, resp.Header.Get(c.header), name)
 		}
-		body := bodyOf(t, resp)
+		body := resp.body
 		if c.code == "" {
 			assert.JSONEq(t, `{"type":"about:blank","title":"Unauthorized","status":401}`, body, name)
 		} else {
@@ -180,7 +180,7 @@ func TestPanicInAStage(t *testing.T) {
 
 func TestBackendFailures(t *testing.T) {
 	t.Parallel()
-	closed, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test listener
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, closed.Close())
 	slow := backend(t, func(_ http.ResponseWriter, r *http.Request) {
@@ -196,7 +196,7 @@ func TestBackendFailures(t *testing.T) {
 		s := start(t, policyOf(stages{}), c.addr, func(_ *proxy.Options, b *proxy.Backend) { b.Response = 200 * time.Millisecond })
 		resp := raw(t, s.addr, get)
 		assert.Equal(t, c.status, resp.StatusCode, c.name)
-		body := bodyOf(t, resp)
+		body := resp.body
 		assert.NotContains(t, body, "127.0.0.1", c.name)
 		assert.JSONEq(t, fmt.Sprintf(`{"type":"about:blank","title":%q,"status":%d}`, http.StatusText(c.status), c.status), body)
 		o := s.observer.one(t)
@@ -228,13 +228,15 @@ func TestTruncatedAnswerIsAnAbort(t *testing.T) {
 // its request: the sidecar's own idle time is shorter.
 func TestIdleBackendConnectionsGiveNo502(t *testing.T) {
 	t.Parallel()
-	server := &http.Server{ReadHeaderTimeout: time.Second, IdleTimeout: time.Second,
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })}
+	server := &http.Server{
+		ReadHeaderTimeout: time.Second, IdleTimeout: time.Second,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }),
+	}
 	s := start(t, policyOf(stages{}), serve(t, server))
 	client := &http.Client{Timeout: 5 * time.Second}
 	// Pauses around the second at which the backend closes.
 	for _, pause := range []time.Duration{0, 990, 995, 999, 1000, 1001, 1005} {
-		time.Sleep(pause * time.Millisecond) //nolint:forbidigo // the backend's timer is real
+		time.Sleep(pause * time.Millisecond)
 		for range 5 {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.addr+"/", strings.NewReader("x"))
 			require.NoError(t, err)

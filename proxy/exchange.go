@@ -155,7 +155,7 @@ func (x *exchange) runInspector(b []byte, size int64, whole bool) (body policy.B
 // recoverStage turns a panic of a stage into facts that are undecided. It must be
 // deferred directly.
 func (x *exchange) recoverStage(stage string, undecided func(error)) {
-	p := recover() //nolint:revive // deferred by every caller
+	p := recover()
 	if p == nil {
 		return
 	}

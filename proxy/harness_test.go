@@ -73,18 +73,22 @@ func (textInspector) Inspect(_ *policy.Request, b []byte, size int64, whole bool
 const maxIn = 1 << 10
 
 func wellformed(m policy.Mode) *policy.Rule {
-	return &policy.Rule{Control: policy.InWellformed, Phase: policy.BodyPhase, Mode: m,
-		Check: checkFunc(func(r *policy.Request) policy.Verdict { return r.Body.WellFormed })}
+	return &policy.Rule{
+		Control: policy.InWellformed, Phase: policy.BodyPhase, Mode: m,
+		Check: checkFunc(func(r *policy.Request) policy.Verdict { return r.Body.WellFormed }),
+	}
 }
 
 func size(m policy.Mode) *policy.Rule {
-	return &policy.Rule{Control: policy.InSize, Phase: policy.BodyPhase, Mode: m,
+	return &policy.Rule{
+		Control: policy.InSize, Phase: policy.BodyPhase, Mode: m,
 		Check: checkFunc(func(r *policy.Request) policy.Verdict {
 			if r.Body.Size > maxIn {
 				return policy.Denied(policy.BodyTooLarge, "")
 			}
 			return policy.Permitted()
-		})}
+		}),
+	}
 }
 
 // policyOf returns a policy whose every request has the given plan.
@@ -161,7 +165,7 @@ func start(t *testing.T, p *policy.Policy, backend string, tune ...func(*proxy.O
 
 func serve(t *testing.T, server *http.Server) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test listener
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	done := make(chan struct{})
 	go func() {
@@ -175,11 +179,17 @@ func serve(t *testing.T, server *http.Server) string {
 	return l.Addr().String()
 }
 
-// raw sends bytes and returns everything that comes back until the peer closes or
-// the answer to the last request is complete.
-func raw(t *testing.T, addr, request string) *http.Response {
+// answer is what a client got.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+	body       string
+}
+
+// raw sends the bytes of one request and returns its final answer.
+func raw(t *testing.T, addr, request string) answer {
 	t.Helper()
-	c, err := net.Dial("tcp", addr) //nolint:noctx // a raw client
+	c, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
 	defer func() { _ = c.Close() }()
 	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
@@ -187,24 +197,16 @@ func raw(t *testing.T, addr, request string) *http.Response {
 	require.NoError(t, err)
 	method, _, _ := strings.Cut(request, " ")
 	in := bufio.NewReader(c)
-	resp, err := http.ReadResponse(in, &http.Request{Method: method})
-	require.NoError(t, err)
-	if resp.StatusCode == http.StatusContinue {
-		resp, err = http.ReadResponse(in, &http.Request{Method: method})
+	for {
+		resp, err := http.ReadResponse(in, &http.Request{Method: method})
 		require.NoError(t, err)
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		if resp.StatusCode != http.StatusContinue {
+			return answer{resp.StatusCode, resp.Header, string(body)}
+		}
 	}
-	body, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	_ = resp.Body.Close()
-	resp.Body = io.NopCloser(strings.NewReader(string(body)))
-	return resp
-}
-
-func bodyOf(t *testing.T, resp *http.Response) string {
-	t.Helper()
-	b, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	return string(b)
 }
 
 // recorder is a backend that keeps the raw bytes of every request.
@@ -217,7 +219,7 @@ type recorder struct {
 // record starts a recorder that answers 200 to each request.
 func record(t *testing.T) *recorder {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test listener
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	rec := &recorder{addr: l.Addr().String()}
 	var wg sync.WaitGroup

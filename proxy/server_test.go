@@ -26,13 +26,15 @@ func TestRefusalsOfNetHTTPAreCountedAndObserved(t *testing.T) {
 	} {
 		obs, refusals := &observer{}, &proxy.Refusals{}
 		server := proxy.NewServer(http.NotFoundHandler(), proxy.Bounds{HeadBytes: 8 << 10, Head: time.Second, Idle: time.Second}, zap.NewNop())
-		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test listener
+		l, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			_ = server.Serve(&proxy.RefusalListener{Listener: l, Refusals: refusals, Observer: obs,
-				Now: time.Now, NewID: func() string { return "id" }})
+			_ = server.Serve(&proxy.RefusalListener{
+				Listener: l, Refusals: refusals, Observer: obs,
+				Now: time.Now, NewID: func() string { return "id" },
+			})
 		}()
 		answer := conversation(t, l.Addr().String(), c.message)
 		assert.True(t, strings.HasPrefix(answer, "HTTP/1.1 "+c.status), "%s: %s", c.name, answer)
@@ -52,13 +54,15 @@ func TestAnswersOfHandlersAreNotRefusals(t *testing.T) {
 	server := proxy.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "no", http.StatusBadRequest)
 	}), proxy.Bounds{HeadBytes: 8 << 10, Head: time.Second, Idle: time.Second}, zap.NewNop())
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test listener
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = server.Serve(&proxy.RefusalListener{Listener: l, Refusals: refusals, Observer: &observer{},
-			Now: time.Now, NewID: func() string { return "id" }})
+		_ = server.Serve(&proxy.RefusalListener{
+			Listener: l, Refusals: refusals, Observer: &observer{},
+			Now: time.Now, NewID: func() string { return "id" },
+		})
 	}()
 	conversation(t, l.Addr().String(), "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 	assert.Equal(t, map[string]uint64{"head-too-large": 0, "malformed": 0, "other": 0}, refusals.Counts())

@@ -161,7 +161,7 @@ func TestUpgradePassesInShadow(t *testing.T) {
 		_ = rw.Flush()
 	})
 	s := start(t, policyOf(stages{}), addr)
-	c, err := net.Dial("tcp", s.addr) //nolint:noctx // a raw client
+	c, err := net.Dial("tcp", s.addr)
 	require.NoError(t, err)
 	defer func() { _ = c.Close() }()
 	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))

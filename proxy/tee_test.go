@@ -31,8 +31,10 @@ func TestTee(t *testing.T) {
 		{"no copy wanted", strings.NewReader("abc"), 0, 3, 1 << 20, passed{size: 3, ended: true}},
 		{"no memory", strings.NewReader("abc"), 10, 3, 2, passed{size: 3, ended: true}},
 		{"broken", io.MultiReader(strings.NewReader("a"), iotest.ErrReader(broken)), 10, 3, 1 << 20, passed{bytes: []byte("a"), size: 1, err: broken}},
-		{"byte by byte", iotest.OneByteReader(strings.NewReader(strings.Repeat("x", 20000))), 1 << 20, -1, 1 << 20,
-			passed{bytes: []byte(strings.Repeat("x", 20000)), size: 20000, whole: true, ended: true}},
+		{
+			"byte by byte", iotest.OneByteReader(strings.NewReader(strings.Repeat("x", 20000))), 1 << 20, -1, 1 << 20,
+			passed{bytes: []byte(strings.Repeat("x", 20000)), size: 20000, whole: true, ended: true},
+		},
 	} {
 		held := &budget{limit: c.memory}
 		in := newTee(io.NopCloser(c.body), c.limit, c.declared, held)

@@ -157,7 +157,7 @@ func (o *Once) expire(key string) {
 		if len(o.expiry) == 0 || o.expiry[0].until.After(o.clock) {
 			return
 		}
-		o.forget(heap.Pop(&o.expiry).(*memory))
+		o.forget(heap.Pop(&o.expiry).(*memory)) //nolint:errcheck // the heap holds nothing else
 	}
 }
 
@@ -194,7 +194,7 @@ func (h byExpiry) Swap(i, j int) {
 
 // Push implements [heap.Interface].
 func (h *byExpiry) Push(x any) {
-	m := x.(*memory)
+	m := x.(*memory) //nolint:errcheck // as above
 	m.index = len(*h)
 	*h = append(*h, m)
 }

@@ -86,7 +86,7 @@ func (s *sidecar) watch(ctx context.Context, r *runners) error {
 func (s *sidecar) fingerprint() [sha256.Size]byte {
 	h := sha256.New()
 	l := s.current.Load()
-	for _, path := range append([]string{s.options.path}, compile.Files(l.config)...) {
+	for _, path := range append([]string{s.options.path}, l.output.Files...) {
 		b, err := os.ReadFile(path)
 		_, _ = fmt.Fprintf(h, "%s %d %t:", path, len(b), err == nil) // a hash takes everything
 		_, _ = h.Write(b)

@@ -59,6 +59,8 @@ type Output struct {
 	// Runners have to run while the policy is in force, by stable ids.
 	Runners map[string]Runner
 	Parts   *Parts
+	// Files are the files that the policy was made from, besides the configuration.
+	Files []string
 	// Contract is the contract as it was read.
 	Contract *openapi.Contract
 	// Warnings tell what is allowed and probably not meant.
@@ -131,11 +133,12 @@ func (c *compiler) compile() *Output {
 	p.Authenticator = c.authenticator(issuers)
 	p.Spender = plans.spending.stage
 	var measured string
-	if p.Digest, measured, err = c.digests(); err != nil {
+	if p.Digest, measured, err = c.digests(contract); err != nil {
 		c.problem("", err.Error(), "")
 	}
 	return &Output{
-		Policy: p, Measured: measured, Runners: c.runners(), Parts: c.parts, Contract: contract, Warnings: c.warnings,
+		Policy: p, Measured: measured, Runners: c.runners(), Parts: c.parts,
+		Files: filesOf(c.cfg, contract), Contract: contract, Warnings: c.warnings,
 	}
 }
 
@@ -185,9 +188,8 @@ func (c *compiler) runners() map[string]Runner {
 	return all
 }
 
-// digests name the policy and what it measures. The contract is part of both by
-// its bytes and those of every file that it refers to.
-func (c *compiler) digests() (whole, measured string, err error) {
+// digests name the policy and what it measures.
+func (c *compiler) digests(contract *openapi.Contract) (whole, measured string, err error) {
 	effective, err := c.cfg.Effective()
 	if err != nil {
 		return "", "", err
@@ -203,8 +205,8 @@ func (c *compiler) digests() (whole, measured string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	contract := c.contractDigest()
-	return digest(effective, contract), digest(neutral, contract), nil
+	sources := contract.Digest()
+	return digest(effective, sources[:]), digest(neutral, sources[:]), nil
 }
 
 func digest(parts ...[]byte) string {

@@ -65,8 +65,10 @@ func TestOperationsThatNoAccountRuleBindsAreNamed(t *testing.T) {
 	assert.Contains(t, out.Warnings[0].String(), `az.account can not decide for listSites: `)
 	assert.Contains(t, out.Warnings[0].Fix, `operations: {"listSites": {account: none}}`)
 	assert.Empty(t, must(t, head+accounts+`operations: {listSites: {account: none}}`).Warnings)
-	r := &policy.Request{Match: policy.Match{Operation: operation(t, out.Policy, "listSites")},
-		Auth: policy.Authentication{Proof: policy.Permitted(), Identity: &policy.Identity{}}}
+	r := &policy.Request{
+		Match: policy.Match{Operation: operation(t, out.Policy, "listSites")},
+		Auth:  policy.Authentication{Proof: policy.Permitted(), Identity: &policy.Identity{}},
+	}
 	v := find(operation(t, out.Policy, "listSites"), policy.AzAccount).Check.Check(t.Context(), r)
 	assert.Equal(t, policy.Undecided(policy.AccountUnbound, nil), v)
 }
@@ -139,8 +141,8 @@ func TestEnforceLinesWork(t *testing.T) {
 		p := must(t, head+rest+line+"\n").Policy
 		last := line[strings.LastIndex(line, " ")+1:]
 		assert.Equal(t, "enforce}", last)
-		parts := strings.Split(strings.TrimSuffix(strings.TrimPrefix(line, "controls: {"), "}"), ", ")
-		for _, part := range parts {
+		parts := strings.SplitSeq(strings.TrimSuffix(strings.TrimPrefix(line, "controls: {"), "}"), ", ")
+		for part := range parts {
 			control, _, _ := strings.Cut(part, ":")
 			if r := find(operation(t, p, "listSites"), policy.Control(control)); r != nil {
 				assert.Equal(t, policy.Enforce, r.Mode, "%s in %s", control, line)
@@ -211,7 +213,7 @@ func TestPartsOutliveAPolicy(t *testing.T) {
 	}
 	spends := func(p *policy.Policy) policy.Effect {
 		r := &policy.Request{Time: now(), Header: http.Header{}}
-		return p.Spender.Spend(context.Background(), r, policy.Decision{})[0].Effect
+		return p.Spender.Spend(t.Context(), r, policy.Decision{})[0].Effect
 	}
 	first := compiled(nil, func(*config.Config) {})
 	require.Len(t, first.Runners, 1)

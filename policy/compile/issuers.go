@@ -86,8 +86,7 @@ func CertPool(file string) (*x509.CertPool, error) {
 // cause returns an error of the file system without the path, which the field
 // already names.
 func cause(err error) string {
-	var path *os.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*os.PathError](err); ok {
 		return path.Err.Error()
 	}
 	return err.Error()

@@ -16,6 +16,7 @@ func (c *compiler) modeOf(operation string, control policy.Control) policy.Mode 
 		return policy.Enforce
 	case config.Shadow:
 		return policy.Shadow
+	case config.Off:
 	}
 	return policy.Off
 }

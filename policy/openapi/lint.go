@@ -1,0 +1,215 @@
+package openapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// validate reports what the specification of OpenAPI says is wrong with the
+// document. Examples and defaults are not judged: they change nothing, and wild
+// contracts are full of wrong ones.
+func (l *linter) validate(doc *openapi3.T) {
+	l.invalid(doc.Validate(context.Background(),
+		openapi3.EnableMultiError(),
+		openapi3.DisableExamplesValidation(),
+		openapi3.DisableSchemaDefaultsValidation(),
+		openapi3.DisableSchemaPatternValidation()))
+}
+
+// invalid reports a validation error: the place from its outer layers, the cause
+// from its innermost one. An outer text repeats the inner ones, and that of a
+// schema error prints whole schemas.
+func (l *linter) invalid(err error) {
+	if err == nil {
+		return
+	}
+	if many, ok := err.(openapi3.MultiError); ok { //nolint:errorlint // layers are taken off one by one
+		for _, e := range many {
+			l.invalid(e)
+		}
+		return
+	}
+	var (
+		tokens []string
+		origin *openapi3.Origin
+		whole  string
+	)
+	for range maxNesting {
+		if o := originOf(err); o != nil {
+			origin = o
+		}
+		place, exact := placeOf(err)
+		tokens = append(tokens, place...)
+		if exact != "" {
+			whole = exact
+		}
+		inner := errors.Unwrap(err)
+		if many, ok := inner.(openapi3.MultiError); ok && len(many) > 0 { //nolint:errorlint // as above
+			inner = many[0]
+		}
+		if schema, ok := err.(*openapi3.SchemaError); ok || inner == nil { //nolint:errorlint // as above
+			cause := "is not valid"
+			if !ok {
+				cause = err.Error()
+			} else if schema.Reason != "" {
+				cause = schema.Reason
+			}
+			if whole == "" {
+				whole = pointer(tokens...)
+			}
+			l.report(origin, whole, cause, "")
+			return
+		}
+		err = inner
+	}
+}
+
+// placeOf returns the pointer tokens that one layer of a validation error adds,
+// or the exact pointer where the layer has one.
+func placeOf(err error) (tokens []string, exact string) {
+	switch e := err.(type) { //nolint:errorlint // the caller takes the layers off
+	case *openapi3.SectionValidationError:
+		return []string{camel(e.Section)}, ""
+	case *openapi3.PathValidationError:
+		return []string{e.Path}, ""
+	case *openapi3.OperationValidationError:
+		return []string{strings.ToLower(e.Method)}, ""
+	case *openapi3.ComponentValidationError:
+		return []string{section(e.Section), e.Name}, ""
+	case *openapi3.WebhookValidationError:
+		return []string{e.Name}, ""
+	case *openapi3.SecurityRequirementSchemeUndefinedError:
+		return nil, e.JSONPointer
+	}
+	return nil, ""
+}
+
+// camel turns a spaced name of a section into the one that the document has.
+func camel(s string) string {
+	words := strings.Fields(s)
+	for i, w := range words {
+		if i > 0 {
+			words[i] = strings.ToUpper(w[:1]) + w[1:]
+		}
+	}
+	return strings.Join(words, "")
+}
+
+// section turns the singular of a kind of component into its section.
+func section(kind string) string {
+	kind = camel(kind)
+	switch {
+	case strings.HasSuffix(kind, "y"):
+		return strings.TrimSuffix(kind, "y") + "ies"
+	default:
+		return kind + "s"
+	}
+}
+
+// originOf returns the place that an error or its schema carries. The library has
+// some forty error types with a field Origin and no interface over them.
+func originOf(err error) *openapi3.Origin {
+	v := reflect.ValueOf(err)
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if v.Kind() != reflect.Struct {
+		return nil
+	}
+	if f := v.FieldByName("Origin"); f.IsValid() && f.CanInterface() {
+		if o, ok := reflect.TypeAssert[*openapi3.Origin](f); ok {
+			return o
+		}
+	}
+	return nil
+}
+
+// patterns reports every pattern that RE2 cannot compile: such a schema would be
+// judged without it. It returns the compiled names of patternProperties.
+func (l *linter) patterns(doc *openapi3.T) map[string]*regexp.Regexp {
+	names := map[string]*regexp.Regexp{}
+	compile := func(s *openapi3.Schema, ptr, text string) *regexp.Regexp {
+		re, err := regexp.Compile(patternText(doc, text))
+		if err != nil {
+			l.report(s.Origin, ptr, fmt.Sprintf("pattern %s cannot be compiled: %s", strconv.Quote(bounded(text)), syntax(err)),
+				"use the syntax of RE2, which has no look-around and no back-references")
+		}
+		return re
+	}
+	err := doc.WalkSchemas(func(ptr string, ref *openapi3.SchemaRef) error {
+		if ref.Value.Pattern != "" {
+			compile(ref.Value, ptr+"/pattern", ref.Value.Pattern)
+		}
+		for _, name := range sortedKeys(ref.Value.PatternProperties) {
+			names[name] = compile(ref.Value, ptr+"/patternProperties"+pointer(name), name)
+		}
+		return nil
+	})
+	if err != nil {
+		l.invalid(err)
+	}
+	return names
+}
+
+// patternText is the pattern as the engine of the document's version compiles it:
+// the one of 3.0 knows the escape \uXXXX, the one of 3.1 does not.
+func patternText(doc *openapi3.T, text string) string {
+	if doc.IsOpenAPI31OrLater() {
+		return text
+	}
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, `\u`)
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		if len(rest) >= 4 && !strings.ContainsFunc(rest[:4], func(r rune) bool {
+			return (r < '0' || r > '9') && (r < 'A' || r > 'F')
+		}) {
+			b.WriteString(`\x{` + rest[:4] + `}`)
+			rest = rest[4:]
+		} else {
+			b.WriteString(`\u`)
+		}
+		text = rest
+	}
+}
+
+// syntax takes the pattern, which is quoted already, off a compile error.
+func syntax(err error) string {
+	text, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "error parsing regexp: "), ": `")
+	return text
+}
+
+// notes returns a linter with the formats that nobody asserts.
+func (l *linter) notes(doc *openapi3.T, asserted func(string) bool) *linter {
+	found := &linter{file: l.file, place: l.place}
+	err := doc.WalkSchemas(func(ptr string, ref *openapi3.SchemaRef) error {
+		if f := ref.Value.Format; f != "" && !asserted(f) {
+			found.report(ref.Value.Origin, ptr+"/format", fmt.Sprintf("format %q is not asserted", bounded(f)), "")
+		}
+		return nil
+	})
+	if err != nil {
+		l.invalid(err)
+	}
+	return found
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,142 @@
+package openapi
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// Options say what to load and how strictly to judge by it.
+type Options struct {
+	// File is the contract, YAML or JSON. Links are followed.
+	File string
+	// Root is the folder that references may not leave. Empty means the folder of
+	// File; a link below it may not lead out of it either.
+	Root string
+	// BasePath replaces the path of the contract's servers: "" keeps that path, "/"
+	// means no base path.
+	BasePath string
+	// UndeclaredProperties is "contract", the default, or "deny": a property of a
+	// request body that no schema declares is then denied although the contract
+	// does not forbid it.
+	UndeclaredProperties string
+	// MaxBytes bounds all files together; 0 means 20 MiB.
+	MaxBytes int64
+}
+
+// Load reads a contract. Everything that is wrong with the contract is returned
+// at once as [Problems]; wrong options are a plain error. Load does not use the
+// network and reads no file outside of Root.
+func Load(o Options) (*Contract, error) {
+	deny := o.UndeclaredProperties == "deny"
+	if !deny && o.UndeclaredProperties != "" && o.UndeclaredProperties != "contract" {
+		return nil, fmt.Errorf("undeclared properties %q: use contract or deny", bounded(o.UndeclaredProperties))
+	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = defaultMaxBytes
+	}
+	base, err := optionBase(o.BasePath)
+	if err != nil {
+		return nil, err
+	}
+	c, problems := load(o, base, deny, false)
+	if len(problems) == 0 {
+		return c, nil
+	}
+	// The loader can note the line of everything, which costs memory and time:
+	// only a broken contract is read a second time for its lines, and not one that
+	// is broken everywhere.
+	if len(problems) <= maxPlaced {
+		if _, placed := load(o, base, deny, true); len(placed) > 0 {
+			problems = placed
+		}
+	}
+	return nil, problems
+}
+
+// maxPlaced is how many problems are worth a second reading.
+const maxPlaced = 1000
+
+// load reads the contract once. A library that has panicked on contracts before
+// does the reading, hence the recover.
+func load(o Options, base *string, deny, lines bool) (c *Contract, problems Problems) {
+	name := filepath.Base(o.File)
+	defer func() {
+		if p := recover(); p != nil {
+			c, problems = nil, Problems{{File: name, Cause: fmt.Sprintf("cannot be read: the reader failed with %T", p)}}
+		}
+	}()
+	rd, path, err := open(o.File, o.Root, o.MaxBytes)
+	if err != nil {
+		return nil, Problems{{File: name, Cause: err.Error()}}
+	}
+	defer rd.close() //nolint:errcheck // a folder that was only read from
+	rel, ok := rd.relative(path)
+	if !ok {
+		return nil, Problems{{File: name, Cause: "is outside of the root folder", Fix: "set root to a folder above the file"}}
+	}
+	loader := openapi3.NewLoader()
+	loader.IncludeOrigin = lines
+	loader.ReadFromURIFunc = rd.read
+	doc, err := loader.LoadFromURI(&url.URL{Path: filepath.ToSlash(path)})
+	l := &linter{file: rel, place: rd.relative}
+	if err != nil {
+		l.failed(err)
+		return nil, l.problems.sorted()
+	}
+	b := &builder{linter: l, doc: doc, deny: deny, base: base}
+	c = b.build()
+	if len(l.problems) > 0 {
+		return nil, l.problems.sorted()
+	}
+	c.files, c.digest = rd.sources()
+	return c, nil
+}
+
+// linter collects problems and knows where in which file they are.
+type linter struct {
+	file     string
+	place    func(path string) (string, bool)
+	problems Problems
+}
+
+func (l *linter) report(origin *openapi3.Origin, ptr, cause, fix string) {
+	p := Problem{File: l.file, Pointer: bounded(ptr), Cause: bounded(cause), Fix: fix}
+	if origin != nil && origin.Key != nil {
+		p.Line = origin.Key.Line
+		if u, err := url.Parse(origin.Key.File); err == nil && u.Path != "" {
+			if rel, ok := l.place(filepath.FromSlash(u.Path)); ok {
+				p.File = rel
+			}
+		}
+	}
+	l.problems = append(l.problems, p)
+}
+
+// failed reports why the loader gave up.
+func (l *linter) failed(err error) {
+	if f, ok := errors.AsType[*os.PathError](err); ok {
+		err = f.Err
+	}
+	if holdsValues(err) {
+		l.invalid(err)
+		return
+	}
+	fix := ""
+	if errors.Is(err, errOutside) {
+		fix = "set root to a folder that holds every file of the contract"
+	}
+	l.report(nil, "", "the document cannot be loaded: "+err.Error(), fix)
+}
+
+// holdsValues reports whether the error's text would print a schema or a value,
+// which has no bound.
+func holdsValues(err error) bool {
+	_, schema := errors.AsType[*openapi3.SchemaError](err)
+	_, many := errors.AsType[openapi3.MultiError](err)
+	return schema || many
+}

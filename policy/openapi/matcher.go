@@ -1,0 +1,181 @@
+package openapi
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// Matcher finds the operation of a request by its method and escaped path. It
+// is immutable and safe for concurrent use.
+//
+// The path is split at its slashes as it was sent, so an escaped slash is part
+// of a segment. Segments are compared in the normal form of RFC 3986, 6.2.2:
+// "%61" is "a", "%3A" is ":", "%2f" is "%2F"; case counts. A literal segment
+// wins over one with a parameter; where it leads nowhere, or to a path without
+// the method, the parameter is tried, since a backend's router does the same. A
+// parameter never matches an empty segment nor a dot segment, and a trailing
+// slash is another path. HEAD and OPTIONS are methods like any other: they
+// exist where the contract declares them.
+type Matcher struct{ root *node }
+
+// node is one place of the trie. Every path leads to a node at most once, so a
+// match visits no node twice.
+type node struct {
+	literals map[string]*node
+	branches []branch // by falling weight
+	leaves   []leaf   // by method
+	allow    []string // methods of leaves
+}
+
+type branch struct {
+	segment segment
+	node    *node
+}
+
+type leaf struct {
+	method    string
+	operation *policy.Operation
+	names     []string
+}
+
+var _ policy.Matcher = (*Matcher)(nil)
+
+// NewMatcher returns a matcher of operations by their Method and Template. It
+// refuses a template that is broken and two operations that match the same
+// requests.
+func NewMatcher(operations []*policy.Operation) (*Matcher, error) {
+	m := &Matcher{root: &node{}}
+	for _, op := range operations {
+		segments, err := parseTemplate(op.Template)
+		if err != nil {
+			return nil, fmt.Errorf("operation %s: the path %q %w", op.ID, op.Template, err)
+		}
+		n := m.root
+		var names []string
+		for _, s := range segments {
+			n = n.child(s)
+			names = append(names, s.names...)
+		}
+		i, found := slices.BinarySearchFunc(n.leaves, op.Method, func(l leaf, method string) int {
+			return strings.Compare(l.method, method)
+		})
+		if found {
+			return nil, fmt.Errorf("operations %s and %s match the same requests: %s %s and %s",
+				n.leaves[i].operation.ID, op.ID, op.Method, n.leaves[i].operation.Template, op.Template)
+		}
+		n.leaves = slices.Insert(n.leaves, i, leaf{method: op.Method, operation: op, names: names})
+		n.allow = slices.Insert(n.allow, i, op.Method)
+	}
+	return m, nil
+}
+
+func (n *node) child(s segment) *node {
+	if len(s.names) == 0 {
+		if n.literals == nil {
+			n.literals = map[string]*node{}
+		}
+		next, ok := n.literals[s.literals[0]]
+		if !ok {
+			next = &node{}
+			n.literals[s.literals[0]] = next
+		}
+		return next
+	}
+	for _, b := range n.branches {
+		if b.segment.shape() == s.shape() {
+			return b.node
+		}
+	}
+	next := &node{}
+	n.branches = append(n.branches, branch{segment: s, node: next})
+	slices.SortStableFunc(n.branches, func(a, b branch) int {
+		if d := b.segment.weight() - a.segment.weight(); d != 0 {
+			return d
+		}
+		return strings.Compare(a.segment.shape(), b.segment.shape())
+	})
+	return next
+}
+
+// search is the state of one match.
+type search struct {
+	method string
+	found  *leaf
+	params []policy.Pair // of the found leaf; filled on the way back
+	allow  []string
+}
+
+// Match returns the operation with its path parameters, percent-decoded and in
+// the order of the template, or the sorted methods that the path has.
+func (m *Matcher) Match(r *policy.Request) policy.Match {
+	path, ok := strings.CutPrefix(r.Path, "/")
+	if !ok {
+		return policy.Match{}
+	}
+	s := search{method: r.Method}
+	if !s.descend(m.root, path, 0) {
+		return policy.Match{Allow: s.allow}
+	}
+	return policy.Match{Operation: s.found.operation, Params: s.params}
+}
+
+// descend looks for the rest of the path below n, which has so many parameters
+// before it, and reports whether it found the operation.
+func (s *search) descend(n *node, rest string, before int) bool {
+	part, rest, more := strings.Cut(rest, "/")
+	part, ok := normal(part)
+	if !ok {
+		return false
+	}
+	if next, ok := n.literals[part]; ok && s.enter(next, rest, more, before) {
+		return true
+	}
+	if part == "" {
+		return false
+	}
+	for i := range n.branches {
+		b := &n.branches[i]
+		if b.segment.capture(part, nil) && s.enter(b.node, rest, more, before+len(b.segment.names)) {
+			b.segment.capture(part, s.params[before:])
+			return true
+		}
+	}
+	return false
+}
+
+func (s *search) enter(n *node, rest string, more bool, before int) bool {
+	if more {
+		return s.descend(n, rest, before)
+	}
+	for i := range n.leaves {
+		l := &n.leaves[i]
+		if l.method != s.method {
+			continue
+		}
+		if s.found = l; len(l.names) > 0 {
+			s.params = make([]policy.Pair, len(l.names))
+			for j, name := range l.names {
+				s.params[j].Name = name
+			}
+		}
+		return true
+	}
+	s.allow = union(s.allow, n.allow)
+	return false
+}
+
+// union returns the sorted union of two sorted lists without changing either.
+func union(a, b []string) []string {
+	switch {
+	case len(a) == 0:
+		return b
+	case len(b) == 0:
+		return a
+	}
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
+}

@@ -1,0 +1,59 @@
+package token
+
+import (
+	"strings"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// fact is what is known of a token whose signature was verified. It is no
+// verdict: expiry, audience and the presence of the key are judged on every use.
+type fact struct {
+	token *policy.Token
+	keys  *KeySet
+	key   *key
+}
+
+// cache holds the facts of verified tokens by their exact bytes, bounded by weight.
+// Only a valid signature gets in, so a client cannot fill it with tokens of its own
+// making. The key is the token and not a digest of it: a comparison of all bytes
+// cannot confuse two tokens, and a digest would cost ten times the look-up. A nil
+// cache holds nothing.
+type cache struct {
+	facts *otter.Cache[string, fact]
+}
+
+// factBytes is about what the facts of a token take besides its text and the
+// strings that were read from it.
+const factBytes = 512
+
+func newCache(bytes int64) (*cache, error) {
+	facts, err := otter.New(&otter.Options[string, fact]{
+		MaximumWeight: uint64(bytes),
+		Weigher:       func(t string, _ fact) uint32 { return uint32(2*len(t) + factBytes) }, // len(t) is bounded
+		// Maintenance is a few list operations; in the caller's goroutine it needs
+		// none of its own and nobody has to join it.
+		Executor: func(f func()) { f() },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &cache{facts: facts}, nil
+}
+
+func (c *cache) get(t string) (fact, bool) {
+	if c == nil {
+		return fact{}, false
+	}
+	return c.facts.GetIfPresent(t)
+}
+
+func (c *cache) put(t string, f fact) {
+	if c != nil {
+		c.facts.Set(strings.Clone(t), f) // a part of a header would keep all of it
+	}
+}
+
+func (c *cache) drop(t string) { c.facts.Invalidate(t) }

@@ -1,0 +1,38 @@
+// Package token turns the credential of a request into an identity, and judges
+// it: it is the stage [Authenticator] and one check for each tok.* control of the
+// head phase.
+//
+// # Direction
+//
+// [Authenticator.Authenticate] takes the token out of its header, reads it, finds
+// the key and verifies the signature. It answers with facts: what the token says
+// and whether it proved itself. The checks [Present], [Sig], [Iss], [Typ], [Aud],
+// [Time] and [TTL] judge those facts, each by one rule that stands at the top of
+// its file. An expired token of a known key therefore has an identity, and only
+// tok.time denies it.
+//
+// # Guarantees
+//
+// A token proves itself only in one form: at most 8 KiB, three segments of strict
+// base64url (RFC 7515 section 2, RFC 4648 section 3.5), a header and claims that
+// are one JSON object each without duplicate names, invalid UTF-8 or trailing
+// bytes, no header member that changes how the token is read, and a signature by
+// a key of the issuer that the token names, with the algorithm that is pinned to
+// that key and allowed for that issuer (RFC 8725 sections 3.1 and 3.8). The claims
+// are those of the signed bytes, never of anything around them.
+//
+// No request waits for a key set: [KeySet.Run] refreshes it beside the requests,
+// and a set that was never loaded or is too old proves nothing. The cache holds
+// verified facts, never verdicts, and every hit still needs its key in the current
+// set, so a removed key stops working with the next refresh. No constructor starts
+// a goroutine or opens a connection.
+//
+// The JOSE library parses single keys (jwk) and is the oracle of the tests (jws).
+// Nothing of a client reaches it.
+//
+// # What it leaves to others
+//
+// Whether a token id was used before is judged in policy/limit, scopes and
+// accounts in policy/entitlement and policy/account. Answers and their bodies are
+// the proxy's, modes are compile's.
+package token

@@ -1,0 +1,26 @@
+package token
+
+import (
+	"context"
+
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// Iss is the check of tok.iss.
+//
+// Rule: the claim iss is one of the configured issuers, compared as an exact
+// string (RFC 7519 section 4.1.1). It is denied with issuer-missing without the
+// claim and with issuer-unknown for any other value; the token of a configured
+// issuer permits when that issuer's key proved it.
+type Iss struct{}
+
+// Check judges tok.iss.
+func (Iss) Check(_ context.Context, r *policy.Request) policy.Verdict {
+	if r.Auth.Proof.Cause == policy.TokIss {
+		return policy.Denied(r.Auth.Proof.Reason, "")
+	}
+	if v, missing := r.Auth.Missing(); missing {
+		return v
+	}
+	return policy.Permitted()
+}

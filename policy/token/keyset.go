@@ -1,0 +1,266 @@
+package token
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Defaults of KeySetOptions.
+const (
+	DefaultRefresh  = 5 * time.Minute
+	DefaultMaxStale = 24 * time.Hour
+)
+
+const (
+	// fetchTimeout bounds one fetch from dial to the last byte.
+	fetchTimeout = 5 * time.Second
+	// maxDocument bounds a document in bytes.
+	maxDocument = 1 << 20
+	// maxRedirects bounds redirects, which must stay on scheme and host.
+	maxRedirects = 3
+	// unknownKeyInterval is the shortest time between two fetches that tokens with
+	// an unknown key id cause.
+	unknownKeyInterval = 30 * time.Second
+	// maxRetry bounds the growing wait after failed reads.
+	maxRetry = time.Minute
+)
+
+// KeySetOptions configure a KeySet. Exactly one of URL and File is required.
+type KeySetOptions struct {
+	// Issuer is the issuer whose tokens the keys verify.
+	Issuer string
+	// URL is the https address of the key set, without user and fragment; http is
+	// allowed for loopback hosts.
+	URL string
+	// File is the path of the key set.
+	File string
+	// Client fetches URL; its redirect policy and cookie jar are replaced. Nil makes
+	// one that verifies certificates with RootCAs and goes through Proxy.
+	Client *http.Client
+	// RootCAs are the authorities for URL; nil means those of the system.
+	RootCAs *x509.CertPool
+	// Proxy is the HTTP proxy on the way to URL; nil means none. The environment is
+	// not asked.
+	Proxy *url.URL
+	// Algorithms are the algorithms that the issuer may use, by which keys without
+	// alg are pinned.
+	Algorithms []string
+	// Refresh is the longest time between two reads; zero means DefaultRefresh.
+	Refresh time.Duration
+	// MaxStale is how long the last good set is used when it cannot be read again;
+	// after that no token proves itself. Zero means DefaultMaxStale.
+	MaxStale time.Duration
+	// Now is the clock of the refresher, usually time.Now. It is required.
+	Now func() time.Time
+	// OnRefresh is called after each read by Run, in its goroutine; err is nil when
+	// the result is RefreshOK. Nil does nothing.
+	OnRefresh func(result RefreshResult, err error)
+}
+
+// KeySet holds the public keys of one issuer and keeps them fresh. Requests read
+// the current keys without waiting; Run alone reads the file or the URL. It is
+// safe for concurrent use.
+type KeySet struct {
+	// Set by the constructor, never changed.
+	issuer, url, file string
+	client            *http.Client
+	algorithms        []string
+	refresh, maxStale time.Duration
+	now               func() time.Time
+	onRefresh         func(RefreshResult, error)
+	errNever, errOld  error
+
+	// Written by Run, read by requests.
+	current atomic.Pointer[set]
+	// wanted asks Run for a read; one waiting request is enough for all.
+	wanted  chan struct{}
+	running atomic.Bool
+
+	// Guarded by mu; written by Run, read by Stats.
+	mu      sync.Mutex
+	results map[RefreshResult]uint64
+	skipped map[SkipReason]int
+	lastErr error
+}
+
+// NewKeySet returns the key set of an issuer. A file is read at once, and an
+// unusable one is an error that names it and the cause. A URL is not fetched
+// before Run.
+func NewKeySet(o KeySetOptions) (*KeySet, error) {
+	s := &KeySet{
+		issuer: o.Issuer, url: o.URL, file: o.File, client: o.Client, algorithms: slices.Clone(o.Algorithms),
+		refresh: o.Refresh, maxStale: o.MaxStale, now: o.Now, onRefresh: o.OnRefresh,
+		errNever: fmt.Errorf("the key set of issuer %q was not loaded yet", o.Issuer),
+		errOld:   fmt.Errorf("the key set of issuer %q is older than its maximum age", o.Issuer),
+		wanted:   make(chan struct{}, 1),
+		results:  make(map[RefreshResult]uint64),
+	}
+	if err := s.complete(o); err != nil {
+		return nil, fmt.Errorf("key set of issuer %q: %w", o.Issuer, err)
+	}
+	if s.file != "" {
+		if result, err := s.load(context.Background()); result != RefreshOK {
+			return nil, fmt.Errorf("key set of issuer %q: %w", o.Issuer, err)
+		}
+	}
+	return s, nil
+}
+
+// complete fills in the defaults and judges the options.
+func (s *KeySet) complete(o KeySetOptions) error {
+	if s.refresh == 0 {
+		s.refresh = DefaultRefresh
+	}
+	if s.maxStale == 0 {
+		s.maxStale = DefaultMaxStale
+	}
+	switch {
+	case s.issuer == "":
+		return errors.New("the issuer is missing")
+	case s.now == nil:
+		return errors.New("the clock is missing")
+	case s.refresh < 0 || s.maxStale < s.refresh:
+		return fmt.Errorf("maximum age %s is shorter than the refresh interval %s", s.maxStale, s.refresh)
+	case (s.url == "") == (s.file == ""):
+		return errors.New("give exactly one of URL and file")
+	case len(s.algorithms) == 0:
+		return errors.New("no algorithm is allowed: name at least one")
+	}
+	for _, name := range s.algorithms {
+		if _, ok := algorithmOf(name); !ok {
+			return fmt.Errorf("algorithm %q is not one of %s", name, strings.Join(Algorithms(), " "))
+		}
+	}
+	if s.url == "" {
+		return nil
+	}
+	if err := checkURL(s.url); err != nil {
+		return err
+	}
+	s.client = fetcher(o)
+	return nil
+}
+
+func checkURL(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return errors.New("the URL cannot be parsed")
+	}
+	if u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+		return errors.New("the URL needs a host, and no user or fragment")
+	}
+	if u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()) {
+		return nil
+	}
+	return fmt.Errorf("the URL with host %q must be https: keys that anybody on the way can change prove nothing", u.Host)
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// fetcher returns the client that fetches the key set: the caller's with our
+// redirect policy, or our own.
+func fetcher(o KeySetOptions) *http.Client {
+	client := &http.Client{}
+	if o.Client != nil {
+		*client = *o.Client
+	} else {
+		transport := &http.Transport{
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
+			MaxResponseHeaderBytes: 64 << 10,
+			DisableKeepAlives:      true, // minutes lie between two fetches
+			DisableCompression:     true,
+		}
+		if o.Proxy != nil {
+			transport.Proxy = http.ProxyURL(o.Proxy)
+		}
+		client.Transport = transport
+	}
+	client.Jar = nil
+	client.CheckRedirect = func(r *http.Request, via []*http.Request) error {
+		first := via[0].URL
+		if len(via) > maxRedirects || r.URL.Scheme != first.Scheme || r.URL.Host != first.Host {
+			return errRedirect{}
+		}
+		return nil
+	}
+	return client
+}
+
+// errRedirect is a redirect to another scheme or host, or one too many.
+type errRedirect struct{}
+
+func (errRedirect) Error() string {
+	return "redirected to another scheme or host, or too often: configure the final URL"
+}
+
+// at returns the keys that count at time t.
+func (s *KeySet) at(t time.Time) (*set, error) {
+	current := s.current.Load()
+	switch {
+	case current == nil:
+		return nil, s.errNever
+	case t.Sub(current.read) > s.maxStale:
+		return nil, s.errOld
+	}
+	return current, nil
+}
+
+// want asks Run for a read because a token names an unknown key. It never waits.
+func (s *KeySet) want() {
+	select {
+	case s.wanted <- struct{}{}:
+	default:
+	}
+}
+
+// Ready reports whether there are keys now, not older than MaxStale.
+func (s *KeySet) Ready() bool {
+	_, err := s.at(s.now())
+	return err == nil
+}
+
+// KeySetStats describe a key set for metrics and readiness.
+type KeySetStats struct {
+	// Issuer is the issuer of the keys.
+	Issuer string
+	// Loaded reports that a good set was read at least once, Age how long ago.
+	Loaded bool
+	Age    time.Duration
+	// Keys is the number of usable keys.
+	Keys int
+	// Refreshes counts the reads by result, since the start.
+	Refreshes map[RefreshResult]uint64
+	// Skipped counts the keys of the latest readable document that are not used.
+	Skipped map[SkipReason]int
+	// LastError is why the latest read failed; nil when it did not.
+	LastError error
+}
+
+// Stats returns the state of the key set. The maps are the caller's.
+func (s *KeySet) Stats() KeySetStats {
+	s.mu.Lock()
+	stats := KeySetStats{
+		Issuer: s.issuer, LastError: s.lastErr,
+		Refreshes: maps.Clone(s.results), Skipped: maps.Clone(s.skipped),
+	}
+	s.mu.Unlock()
+	if current := s.current.Load(); current != nil {
+		stats.Loaded, stats.Age, stats.Keys = true, s.now().Sub(current.read), len(current.keys)
+	}
+	return stats
+}

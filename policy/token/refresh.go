@@ -1,0 +1,215 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+)
+
+// RefreshResult says how one read of a key set ended. The set is closed. Every
+// result but RefreshOK leaves the last good set in place.
+type RefreshResult string
+
+// The refresh results.
+const (
+	RefreshOK          RefreshResult = "ok"
+	RefreshUnreachable RefreshResult = "unreachable"   // no answer, a broken one, or an unreadable file
+	RefreshTimeout     RefreshResult = "timeout"       // not complete within 5 s
+	RefreshStatus      RefreshResult = "status"        // an answer other than 200
+	RefreshRedirect    RefreshResult = "redirect"      // to another scheme or host, or too often
+	RefreshTooLarge    RefreshResult = "too-large"     // more than 1 MiB
+	RefreshMalformed   RefreshResult = "malformed"     // not a key set
+	RefreshTooManyKeys RefreshResult = "too-many-keys" // more than 100 keys
+	RefreshNoUsableKey RefreshResult = "no-usable-key" // empty, or every key was refused
+)
+
+// RefreshResults returns all refresh results.
+func RefreshResults() []RefreshResult {
+	return []RefreshResult{
+		RefreshOK, RefreshUnreachable, RefreshTimeout, RefreshStatus, RefreshRedirect, RefreshTooLarge,
+		RefreshMalformed, RefreshTooManyKeys, RefreshNoUsableKey,
+	}
+}
+
+// Run reads the key set until ctx ends, then returns nil. A URL is read at once;
+// then everything is read again after 90 to 100 % of the refresh interval, sooner
+// after a failure, and on behalf of tokens with an unknown key id at most once in
+// 30 s. All reads happen in the caller's goroutine, so there is never more than
+// one. It is an error to call Run while it runs.
+func (s *KeySet) Run(ctx context.Context) error {
+	if !s.running.CompareAndSwap(false, true) {
+		return fmt.Errorf("key set of issuer %q: runs already", s.issuer)
+	}
+	defer s.running.Store(false)
+	var (
+		due       = s.now() // of the regular read
+		asked     bool      // by a token with an unknown key id
+		lastAsked time.Time
+		failures  int
+	)
+	if s.current.Load() != nil {
+		due = due.Add(s.interval())
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		wait := due
+		if sooner := lastAsked.Add(unknownKeyInterval); asked && sooner.Before(wait) {
+			wait = sooner
+		}
+		timer.Reset(max(0, wait.Sub(s.now())))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.wanted:
+			asked = true
+			continue
+		case <-timer.C:
+		}
+		if asked && s.now().Before(due) {
+			lastAsked = s.now()
+		}
+		asked = false
+		result, err := s.load(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if s.onRefresh != nil {
+			s.onRefresh(result, err)
+		}
+		if result == RefreshOK {
+			failures = 0
+			due = s.now().Add(s.interval())
+			continue
+		}
+		failures++
+		due = s.now().Add(s.backoff(failures))
+	}
+}
+
+// interval returns the wait after a good read: never more than the refresh
+// interval, so that a removed key stops working within it.
+func (s *KeySet) interval() time.Duration {
+	return s.refresh - rand.N(s.refresh/10+1)
+}
+
+// backoff returns the wait after the nth failure in a row: 1 s, 2 s, 4 s and so
+// on, at most a minute or the refresh interval, less up to a tenth.
+func (s *KeySet) backoff(n int) time.Duration {
+	wait := min(maxRetry, s.refresh)
+	if n < 7 {
+		wait = min(wait, time.Second<<(n-1))
+	}
+	return wait - rand.N(wait/10+1)
+}
+
+// load reads the key set once and makes it the current one if it is good.
+func (s *KeySet) load(ctx context.Context) (RefreshResult, error) {
+	began := s.now()
+	document, result, err := s.document(ctx)
+	if ctx.Err() != nil {
+		return result, err // the end of the process says nothing of the issuer
+	}
+	var fresh *set
+	var skipped map[SkipReason]int
+	if result == RefreshOK {
+		fresh, skipped, result, err = readSet(document, s.algorithms, s.current.Load())
+	}
+	if err != nil && s.file != "" {
+		err = fmt.Errorf("file %s: %w", s.file, err)
+	}
+	if result == RefreshOK {
+		fresh.read = began
+		s.current.Store(fresh)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.results[result]++
+	s.lastErr = err
+	if skipped != nil {
+		s.skipped = skipped
+	}
+	return result, err
+}
+
+// document returns the raw key set.
+func (s *KeySet) document(ctx context.Context) ([]byte, RefreshResult, error) {
+	if s.file == "" {
+		return s.fetch(ctx)
+	}
+	f, err := os.Open(s.file)
+	if err != nil {
+		if path, ok := errors.AsType[*os.PathError](err); ok { // the caller names the file
+			err = path.Err
+		}
+		return nil, RefreshUnreachable, err
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	return readAll(f)
+}
+
+func (s *KeySet) fetch(ctx context.Context) ([]byte, RefreshResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
+	if err != nil {
+		return nil, RefreshUnreachable, errors.New("the URL cannot be requested")
+	}
+	r.Header.Set("Accept", "application/jwk-set+json, application/json")
+	r.Header.Set("Accept-Encoding", "identity") // the size bound is of the bytes on the wire
+	resp, err := s.client.Do(r)
+	if err != nil {
+		return nil, failure(ctx, err), withoutURL(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, RefreshStatus, fmt.Errorf("answered with status %d", resp.StatusCode)
+	}
+	if resp.ContentLength > maxDocument {
+		return nil, RefreshTooLarge, fmt.Errorf("more than %d bytes", maxDocument)
+	}
+	document, result, err := readAll(resp.Body)
+	if result == RefreshUnreachable {
+		return nil, failure(ctx, err), withoutURL(err)
+	}
+	return document, result, err
+}
+
+func readAll(from io.Reader) ([]byte, RefreshResult, error) {
+	document, err := io.ReadAll(io.LimitReader(from, maxDocument+1))
+	switch {
+	case err != nil:
+		return nil, RefreshUnreachable, err
+	case len(document) > maxDocument:
+		return nil, RefreshTooLarge, fmt.Errorf("more than %d bytes", maxDocument)
+	}
+	return document, RefreshOK, nil
+}
+
+// failure tells the kinds of failed exchanges apart.
+func failure(ctx context.Context, err error) RefreshResult {
+	var redirect errRedirect
+	var network interface{ Timeout() bool }
+	switch {
+	case errors.As(err, &redirect):
+		return RefreshRedirect
+	case ctx.Err() != nil, errors.As(err, &network) && network.Timeout():
+		return RefreshTimeout
+	}
+	return RefreshUnreachable
+}
+
+// withoutURL drops the URL from an error of the client: its query may hold a
+// secret.
+func withoutURL(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
+}

@@ -1,0 +1,26 @@
+package token
+
+import (
+	"context"
+
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// Sig is the check of tok.sig.
+//
+// Rule: the token is a strict compact JWS that a key of its issuer signed with the
+// algorithm pinned to that key and allowed for that issuer. It is denied with
+// token-oversize above 8 KiB, token-malformed when a segment or a claim cannot be
+// read (the detail names it), token-header for a header member that changes how
+// the token is read, token-alg, key-unknown, or token-signature. It is undecided
+// with key-set-unavailable while there are no keys, and by tok.present or tok.iss
+// when there is no token or no issuer whose keys could be asked.
+type Sig struct{}
+
+// Check judges tok.sig.
+func (Sig) Check(_ context.Context, r *policy.Request) policy.Verdict {
+	if r.Auth.Proof.Cause != "" {
+		return policy.UndecidedBy(r.Auth.Proof.Cause)
+	}
+	return r.Auth.Proof
+}

@@ -1,0 +1,38 @@
+package token
+
+import (
+	"context"
+	"time"
+
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// TTL is the check of tok.ttl.
+//
+// Rule: the lifetime of the token, exp - iat, is at most Max. It is denied with
+// token-issued-at-missing without iat, with token-lifetime-negative when it ends
+// before it was issued, and with token-lifetime when it is too long. Without exp
+// it is undecided by tok.time, which denies such a token.
+type TTL struct {
+	// Max is the longest lifetime.
+	Max time.Duration
+}
+
+// Check judges tok.ttl.
+func (c TTL) Check(_ context.Context, r *policy.Request) policy.Verdict {
+	t, v := provenToken(r)
+	if t == nil {
+		return v
+	}
+	switch lifetime := t.Expires.Sub(t.IssuedAt); {
+	case t.Expires.IsZero():
+		return policy.UndecidedBy(policy.TokTime)
+	case t.IssuedAt.IsZero():
+		return policy.Denied(policy.TokenIssuedAtMissing, "")
+	case lifetime < 0:
+		return policy.Denied(policy.TokenLifetimeNegative, "")
+	case lifetime > c.Max:
+		return policy.Denied(policy.TokenLifetime, "")
+	}
+	return policy.Permitted()
+}
