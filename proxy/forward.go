@@ -158,6 +158,11 @@ func namedByConnection(h http.Header, name string) bool {
 // answered takes the facts of the backend's answer.
 func (x *exchange) answered(resp *http.Response) error {
 	x.outcome.Backend = x.h.options.Now().Sub(x.forwardedAt)
+	for _, name := range []string{"Date", "Content-Type"} {
+		if _, ok := resp.Header[name]; !ok {
+			x.w.Header()[name] = nil // else net/http makes one up
+		}
+	}
 	facts := x.request.Response
 	facts.Status, facts.Header = resp.StatusCode, resp.Header
 	facts.Body.Size = resp.ContentLength

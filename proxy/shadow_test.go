@@ -197,6 +197,15 @@ func TestEarlyHintsAndTrailersPass(t *testing.T) {
 	assert.Equal(t, 200, s.observer.one(t).outcome.Status)
 }
 
+// net/http would add a Date and guess a Content-Type.
+func TestAnswersGetNoHeaderThatTheBackendDidNotSend(t *testing.T) {
+	t.Parallel()
+	rec := record(t)
+	s := start(t, policyOf(stages{}), rec.addr)
+	got := raw(t, s.addr, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+	assert.Equal(t, http.Header{"Content-Length": {"2"}, "X-Instance": {"a-1"}}, got.Header)
+}
+
 // The first bytes of a stream arrive while the backend still writes it.
 func TestAnswersStream(t *testing.T) {
 	t.Parallel()
