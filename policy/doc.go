@@ -9,8 +9,8 @@
 // [Authenticator] turns the credential into an identity, a [Spender] takes from
 // limits, an [Inspector] reads a body. Every control is a [Check] that judges
 // those facts. [Policy.Evaluate] runs the rules of one phase and returns a
-// [Decision]; [Decision.Blocking] is the only place of this package that reads
-// a [Mode]. [ClassOf] and [Classify] turn the backend's answer into
+// [Decision], whose methods alone read a [Mode]: [Decision.Blocking] picks the
+// finding that stops a request, [Decision.Disposition] names what was done. [ClassOf] and [Classify] turn the backend's answer into
 // observations.
 //
 // # Guarantees

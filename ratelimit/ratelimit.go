@@ -68,7 +68,7 @@ type Limit struct {
 	// Name says in errors which limit is meant.
 	Name string
 	// Rate is what a bucket regains, in events per second.
-	Rate rate.Limit
+	Rate float64
 	// Burst is the size of a bucket in events.
 	Burst int
 	// MaxKeys is the hard bound of the number of buckets. A bucket takes
@@ -79,7 +79,7 @@ type Limit struct {
 // validate reports every problem of the limit at once.
 func (l Limit) validate() error {
 	var problems []error
-	if r := float64(l.Rate); !(r > 0) || l.Rate == rate.Inf || math.IsInf(r, 0) {
+	if r := l.Rate; !(r > 0) || r >= float64(rate.Inf) {
 		problems = append(problems, fmt.Errorf("limit %q: rate is %v events per second; give a finite number above zero", l.Name, r))
 	}
 	if l.Burst < 1 || l.Burst > math.MaxInt32 {
@@ -121,7 +121,7 @@ func New(limit Limit) (*Limiter, error) {
 		s.rank = rand.Text()
 		s.limiter = l
 		s.buckets = make(map[string]*rate.Limiter)
-		s.overflow = rate.NewLimiter(limit.Rate, limit.Burst)
+		s.overflow = rate.NewLimiter(rate.Limit(limit.Rate), limit.Burst)
 	}
 	return l, nil
 }

@@ -15,7 +15,7 @@ import (
 
 var t0 = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-func newLimiter(tb testing.TB, r rate.Limit, burst, maxKeys int) *ratelimit.Limiter {
+func newLimiter(tb testing.TB, r float64, burst, maxKeys int) *ratelimit.Limiter {
 	tb.Helper()
 	l, err := ratelimit.New(ratelimit.Limit{Name: "test", Rate: r, Burst: burst, MaxKeys: maxKeys})
 	require.NoError(tb, err)
@@ -36,9 +36,9 @@ func TestNew(t *testing.T) {
 		{"the largest burst is valid", ratelimit.Limit{Rate: 1, Burst: math.MaxInt32, MaxKeys: 1}, nil},
 		{"a rate of zero never refills", ratelimit.Limit{Burst: 1, MaxKeys: 1}, []string{"rate is 0"}},
 		{"a negative rate is refused", ratelimit.Limit{Rate: -1, Burst: 1, MaxKeys: 1}, []string{"rate is -1"}},
-		{"a rate must be a number", ratelimit.Limit{Rate: rate.Limit(math.NaN()), Burst: 1, MaxKeys: 1}, []string{"rate is NaN"}},
-		{"an infinite rate limits nothing", ratelimit.Limit{Rate: rate.Limit(math.Inf(1)), Burst: 1, MaxKeys: 1}, []string{"rate is +Inf"}},
-		{"rate.Inf limits nothing", ratelimit.Limit{Rate: rate.Inf, Burst: 1, MaxKeys: 1}, []string{"rate is 1.79"}},
+		{"a rate must be a number", ratelimit.Limit{Rate: math.NaN(), Burst: 1, MaxKeys: 1}, []string{"rate is NaN"}},
+		{"an infinite rate limits nothing", ratelimit.Limit{Rate: math.Inf(1), Burst: 1, MaxKeys: 1}, []string{"rate is +Inf"}},
+		{"rate.Inf limits nothing", ratelimit.Limit{Rate: float64(rate.Inf), Burst: 1, MaxKeys: 1}, []string{"rate is 1.79"}},
 		{"a burst of zero allows nothing", ratelimit.Limit{Rate: 1, MaxKeys: 1}, []string{"burst is 0"}},
 		{"a burst beyond float precision is refused", ratelimit.Limit{Rate: 1, Burst: math.MaxInt32 + 1, MaxKeys: 1}, []string{"burst is 2147483648"}},
 		{"a limit needs room for a key", ratelimit.Limit{Rate: 1, Burst: 1}, []string{"bound of keys is 0"}},

@@ -63,7 +63,7 @@ func (s *shard) admit(key string, claims []claim) (bucket *rate.Limiter, overflo
 // because the key may have been spending from there.
 func (s *shard) fresh() *rate.Limiter {
 	limit := s.limiter.limit
-	b := rate.NewLimiter(limit.Rate, limit.Burst)
+	b := rate.NewLimiter(rate.Limit(limit.Rate), limit.Burst)
 	missing := float64(limit.Burst) - s.overflow.TokensAt(s.clock)
 	if n := min(int(math.Ceil(missing)), limit.Burst); n > 0 {
 		b.ReserveN(s.clock, n)

@@ -12,7 +12,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/time/rate"
 
 	"github.com/sidewarden/sidewarden/ratelimit"
 )
@@ -26,7 +25,7 @@ func TestTakeOverTime(t *testing.T) {
 	ms, s := time.Millisecond, time.Second
 	for _, c := range []struct {
 		rule  string
-		rate  rate.Limit
+		rate  float64
 		burst int
 		steps []step
 	}{
@@ -38,7 +37,7 @@ func TestTakeOverTime(t *testing.T) {
 		{"no second burst passes at the edge of a window", 1, 60, []step{{0, 60, 0}, {60*s - 1, 60, 1}, {60 * s, 60, 0}, {60 * s, 1, s}, {61 * s, 2, s}}},
 		{"an earlier time grants nothing", 1, 2, []step{{10 * s, 2, 0}, {0, 1, 11 * s}, {5 * s, 1, 6 * s}, {10 * s, 1, s}, {11 * s, 1, 0}}},
 		{"time that was counted is not counted again", 1, 3, []step{{10 * s, 1, 0}, {2 * s, 2, 0}, {10 * s, 1, s}}},
-		{"a wait beyond all times is never", rate.Limit(math.SmallestNonzeroFloat64), 1, []step{{0, 1, 0}, {0, 1, ratelimit.Never}}},
+		{"a wait beyond all times is never", math.SmallestNonzeroFloat64, 1, []step{{0, 1, 0}, {0, 1, ratelimit.Never}}},
 		{"a high rate keeps its precision", 1e6, 1e6, []step{{0, 1e6, 0}, {0, 1, 1000}, {1000, 1, 0}, {1000, 2, 2000}}},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
@@ -69,7 +68,7 @@ func TestTakeIsExact(t *testing.T) {
 }
 
 func TestRetryAfterIsEnoughAndNotMore(t *testing.T) {
-	for _, r := range []rate.Limit{0.001, 1.0 / 3, 7, 100.0 / 60, 999.9, 12345.678} {
+	for _, r := range []float64{0.001, 1.0 / 3, 7, 100.0 / 60, 999.9, 12345.678} {
 		l := newLimiter(t, r, 13, 10)
 		now := t0
 		for i := range 200 {

@@ -107,6 +107,7 @@ func (c *compiler) warn(field, cause, fix string) {
 }
 
 func (c *compiler) compile() *Output {
+	c.refusePlanned()
 	issuers := c.issuers()
 	contract := c.contract()
 	if contract == nil {

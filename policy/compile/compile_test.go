@@ -179,6 +179,19 @@ func TestBrokenInputsAreAllTold(t *testing.T) {
 	assert.True(t, slices.IsSortedFunc(problems, func(a, b config.Problem) int { return a.Line - b.Line }), err)
 }
 
+func TestControlsWithoutACheckAreRefusedByName(t *testing.T) {
+	t.Parallel()
+	_, err := build(t, head+"controls: {tok.bind: enforce, out.data: shadow, az.object: off}\noperations: {listSites: {controls: {in.frame: shadow}}}")
+	var problems config.Problems
+	require.ErrorAs(t, err, &problems)
+	var fields []string
+	for _, p := range problems {
+		fields = append(fields, p.Field)
+		assert.Contains(t, p.Cause, "not available in this version")
+	}
+	assert.ElementsMatch(t, []string{`controls["tok.bind"]`, `controls["out.data"]`, `operations.listSites.controls["in.frame"]`}, fields)
+}
+
 func TestDigests(t *testing.T) {
 	t.Parallel()
 	base := read(t, head)

@@ -3,8 +3,6 @@ package compile
 import (
 	"slices"
 
-	"golang.org/x/time/rate"
-
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/limit"
@@ -116,7 +114,7 @@ func (c *compiler) limiter(cfg config.Limit, mode policy.Mode) *ratelimit.Limite
 		return l
 	}
 	l, err := ratelimit.New(ratelimit.Limit{
-		Name: cfg.Name, Rate: rate.Limit(cfg.Rate.PerSecond()), Burst: cfg.Burst, MaxKeys: cfg.MaxKeys,
+		Name: cfg.Name, Rate: cfg.Rate.PerSecond(), Burst: cfg.Burst, MaxKeys: cfg.MaxKeys,
 	})
 	if err != nil {
 		c.problem("limits", err.Error(), "")

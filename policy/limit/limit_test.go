@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/time/rate"
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/limit"
@@ -27,7 +26,7 @@ const (
 
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-func limiter(t testing.TB, perSecond rate.Limit, burst int) *ratelimit.Limiter {
+func limiter(t testing.TB, perSecond float64, burst int) *ratelimit.Limiter {
 	t.Helper()
 	l, err := ratelimit.New(ratelimit.Limit{Name: "l", Rate: perSecond, Burst: burst, MaxKeys: 1000})
 	require.NoError(t, err)

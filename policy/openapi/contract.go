@@ -348,7 +348,8 @@ func mediaName(s string) string {
 	return strings.ToLower(strings.TrimSpace(name))
 }
 
-// isJSON reports whether the media type is JSON (RFC 8259, RFC 6839).
+// isJSON reports whether the media type is JSON (RFC 8259, RFC 6839, and the old
+// text/json). It agrees with payload, which reads the bodies.
 func isJSON(name string) bool {
-	return name == "application/json" || strings.HasSuffix(name, "+json")
+	return name == "application/json" || name == "text/json" || strings.HasSuffix(name, "+json")
 }
