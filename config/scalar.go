@@ -87,10 +87,12 @@ func sizeUnits() []sizeUnit {
 	return []sizeUnit{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
 }
 
-// String returns the size with the largest unit that divides it.
+// String returns the size with the largest unit that divides it and in which
+// ParseSize reads it.
 func (s Size) String() string {
+	const most = 1e9 // what the pattern takes before a unit of more than a byte
 	for _, u := range sizeUnits() {
-		if s%u.bytes == 0 {
+		if s%u.bytes == 0 && (u.bytes == 1 || s/u.bytes < most) {
 			return strconv.FormatInt(int64(s/u.bytes), 10) + u.name
 		}
 	}
