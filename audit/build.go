@@ -139,7 +139,7 @@ func (b *builder) judge(rec *Record, d policy.Decision) {
 				Control: c, Effect: f.Verdict.Effect.String(), Reason: f.Verdict.Reason,
 				Detail: b.sieve.text("findings.detail", f.Verdict.Detail, 2*maxText),
 				Mode:   f.Rule.Mode.String(), Exception: b.sieve.text("findings.exception", f.Exception, maxText),
-				Cause: f.Verdict.Cause, FailedOpen: f.FailedOpen(),
+				Cause: f.Verdict.Cause, FailedOpen: d.FailedOpen(f),
 			})
 		}
 	}

@@ -9,31 +9,6 @@ type Finding struct {
 	Exception string
 }
 
-// stops reports whether the finding, taken alone, stops the request.
-func (f Finding) stops() bool {
-	return f.Rule.Mode == Enforce && f.Exception == "" && f.objects()
-}
-
-// objects reports whether the finding stops the request where its control
-// enforces and no exception covers it.
-func (f Finding) objects() bool {
-	switch f.Verdict.Effect {
-	case Deny:
-		return true
-	case Indeterminate:
-		return f.Rule.OnError != Permit
-	case Permit, NotApplicable:
-	}
-	return false
-}
-
-// FailedOpen reports that the finding is undecided and would have blocked, had
-// its control not been listed under insecure_fail_open.
-func (f Finding) FailedOpen() bool {
-	return f.Rule.Mode == Enforce && f.Exception == "" &&
-		f.Verdict.Effect == Indeterminate && f.Rule.OnError == Permit
-}
-
 // Decision is all findings of one request, in order of evaluation. Findings of a
 // phase that was not reached are absent.
 type Decision struct {
@@ -59,17 +34,53 @@ func (d Decision) Find(c Control) (Finding, bool) {
 	return Finding{}, false
 }
 
+// stops reports whether the finding, taken alone, stops the request.
+func (d Decision) stops(f Finding) bool {
+	return f.Rule.Mode == Enforce && f.Exception == "" && d.objects(f)
+}
+
+// objects reports whether the finding stops the request where its control
+// enforces and no exception covers it.
+func (d Decision) objects(f Finding) bool {
+	switch f.Verdict.Effect {
+	case Deny:
+		return true
+	case Indeterminate:
+		return f.Rule.OnError != Permit || d.provoked(f)
+	case Permit, NotApplicable:
+	}
+	return false
+}
+
+// provoked reports whether an undecided finding is the caller's doing: the control
+// that caused it denied, or was not judged. Failing open is for what is out of
+// order; a token of a foreign issuer, which leaves tok.sig undecided, is not.
+func (d Decision) provoked(f Finding) bool {
+	if f.Verdict.Cause == "" {
+		return false
+	}
+	root, judged := d.Find(f.Verdict.Cause)
+	return !judged || root.Verdict.Effect != Indeterminate
+}
+
+// FailedOpen reports that a finding of the decision is undecided and would have
+// blocked, had its control not been listed under insecure_fail_open.
+func (d Decision) FailedOpen(f Finding) bool {
+	return f.Rule.Mode == Enforce && f.Exception == "" &&
+		f.Verdict.Effect == Indeterminate && !d.objects(f)
+}
+
 // Blocking returns the finding that blocks the request: the first denial, or
 // undecided verdict, that enforces and is not excepted. An undecided verdict
 // gives way to the control that caused it when that one blocks too, so that the
 // answer names the cause.
 func (d Decision) Blocking() (Finding, bool) {
 	for _, f := range d.Findings {
-		if !f.stops() {
+		if !d.stops(f) {
 			continue
 		}
 		if cause := f.Verdict.Cause; cause != "" {
-			if root, ok := d.Find(cause); ok && root.stops() {
+			if root, ok := d.Find(cause); ok && d.stops(root) {
 				return root, true
 			}
 		}
@@ -98,7 +109,7 @@ func (d Decision) Disposition() Disposition {
 	result := Allowed
 	for _, f := range d.Findings {
 		switch {
-		case !f.objects():
+		case !d.objects(f):
 		case f.Exception != "":
 			if result == Allowed {
 				result = Excepted

@@ -114,7 +114,28 @@ func TestFailedOpen(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
-			assert.Equal(t, tt.want, tt.f.FailedOpen())
+			assert.Equal(t, tt.want, decision(tt.f).FailedOpen(tt.f))
+		})
+	}
+}
+
+// Failing open is for what is out of order. What a caller provokes still blocks.
+func TestWhatACallerProvokesDoesNotFailOpen(t *testing.T) {
+	for _, tt := range []struct {
+		rule  string
+		root  []policy.Finding
+		opens bool
+	}{
+		{"the cause denied: a token of a foreign issuer", []policy.Finding{finding("tok.iss", policy.Shadow, no)}, false},
+		{"the cause is not judged at all", nil, false},
+		{"the cause could not decide either: keys are missing", []policy.Finding{open(finding("tok.iss", policy.Enforce, maybe))}, true},
+	} {
+		t.Run(tt.rule, func(t *testing.T) {
+			f := open(finding("tok.sig", policy.Enforce, policy.UndecidedBy("tok.iss")))
+			d := decision(append(tt.root, f)...)
+			_, blocked := d.Blocking()
+			assert.Equal(t, !tt.opens, blocked)
+			assert.Equal(t, tt.opens, d.FailedOpen(f))
 		})
 	}
 }

@@ -200,7 +200,7 @@ func findingTable() string {
 					}
 					d := decision(f)
 					fmt.Fprintf(w, "%s\t%s\t%s\t%t\t%s\t%t\t%t\n",
-						mode, effect, onError, exception != "", d.Disposition(), f.FailedOpen(), d.Clean())
+						mode, effect, onError, exception != "", d.Disposition(), d.FailedOpen(f), d.Clean())
 				}
 			}
 		}

@@ -27,8 +27,9 @@ type epoch struct {
 	strata     atomic.Int64 // strata and baselines in use
 	proven     atomic.Bool  // some credential proved itself
 
-	mu        sync.Mutex                          // for writing instances
+	mu        sync.Mutex                          // for writing instances and policies
 	instances atomic.Pointer[map[string]struct{}] // replaced, never changed
+	policies  atomic.Pointer[[]string]            // replaced, never changed; nil accepts all
 }
 
 // operation holds the cells of one operation.
@@ -75,6 +76,9 @@ func newEpoch(o Options) *epoch {
 	}
 	e := &epoch{options: o, byID: make(map[string]*operation, len(o.Operations))}
 	e.instances.Store(&map[string]struct{}{})
+	if o.Policy != "" {
+		e.policies.Store(&[]string{o.Policy})
+	}
 	for _, plan := range o.Operations {
 		op, ok := e.byID[plan.ID]
 		if !ok {
@@ -92,6 +96,27 @@ func newEpoch(o Options) *epoch {
 	slices.SortFunc(e.operations, func(a, b *operation) int { return compareOperations(a.id, b.id) })
 	e.options.Operations = nil // the cells have them
 	return e
+}
+
+// decidedBy reports whether a policy of this epoch decided.
+func (e *epoch) decidedBy(digest string) bool {
+	accepted := e.policies.Load()
+	return accepted == nil || slices.Contains(*accepted, digest)
+}
+
+// accept adds a policy to the epoch. The oldest of many is forgotten: its requests
+// have long ended.
+func (e *epoch) accept(digest string) {
+	const most = 8
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var next []string
+	if accepted := e.policies.Load(); accepted != nil {
+		next = append(next, *accepted...)
+	}
+	next = append(next, digest)
+	next = next[max(0, len(next)-most):]
+	e.policies.Store(&next)
 }
 
 func newCell(control policy.Control) *cell {

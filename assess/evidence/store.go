@@ -116,6 +116,11 @@ func New(o Options) *Store {
 // Stats go on.
 func (s *Store) Restart(o Options) { s.epoch.Store(newEpoch(o)) }
 
+// Accept lets records of another policy count into the epoch, one that differs
+// from those before in its modes alone: trials of one say as much as of the other.
+// It is called before the policy decides.
+func (s *Store) Accept(policy string) { s.epoch.Load().accept(policy) }
+
 // Consume counts one record. It keeps nothing of it, and costs a clean request
 // no allocation once its operation and instance were seen.
 func (s *Store) Consume(rec *audit.Record) {
@@ -139,7 +144,7 @@ func (s *Store) Stats() Stats {
 
 func (s *Store) count(t *trial) {
 	e := s.epoch.Load()
-	if e.options.Policy != "" && t.policy != e.options.Policy {
+	if !e.decidedBy(t.policy) {
 		s.stats.stale.Add(1)
 		return
 	}

@@ -178,6 +178,27 @@ func TestRunsAreBounded(t *testing.T) {
 	assert.EqualValues(t, 2*24, s.Stats().RunOverflow)
 }
 
+// A policy that differs in its modes alone goes on with the epoch.
+func TestAcceptedPoliciesCountIntoTheEpoch(t *testing.T) {
+	o := options()
+	o.Policy = "sha256:shadow"
+	s := evidence.New(o)
+	s.Accept("sha256:enforce")
+	rec := visit{denied: of(policy.AzAccount), reason: policy.AccountNotInToken, client: "a"}.record()
+	for _, digest := range []string{"sha256:shadow", "sha256:enforce", "sha256:foreign"} {
+		rec.Policy.Digest = digest
+		s.Consume(rec)
+	}
+	assert.EqualValues(t, 1, s.Stats().Stale)
+	assert.EqualValues(t, 2, cellOf(t, s, "createOrder", policy.AzAccount).Requests)
+	for i := range 20 {
+		s.Accept(fmt.Sprint("sha256:", i))
+	}
+	rec.Policy.Digest = "sha256:shadow"
+	s.Consume(rec)
+	assert.EqualValues(t, 2, s.Stats().Stale, "old policies are forgotten")
+}
+
 func TestRecordsOfOtherEpochsAreNotCounted(t *testing.T) {
 	o := options()
 	o.Policy = "sha256:new"

@@ -27,6 +27,8 @@ func gapCommand() *cobra.Command {
 		Long: `Read the cells of a running sidecar: which control is enforced where.
 
 The cells come from the admin listener, or from a file that was saved from its /cells.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return usageError{"gap needs one of matrix, show and top"} },
 	}
 	gap.PersistentFlags().StringVar(&from.admin, "admin", defaultAdmin, "URL of the admin listener")
 	gap.PersistentFlags().StringVar(&from.file, "file", "", "file with saved cells, instead of a running sidecar")
@@ -56,7 +58,7 @@ The cells come from the admin listener, or from a file that was saved from its /
 		RunE: func(cmd *cobra.Command, args []string) error {
 			control, operation, ok := strings.Cut(args[0], "@")
 			if !ok {
-				return fmt.Errorf("cell %q: write it as CONTROL@OPERATION, such as az.account@createOrder", args[0])
+				return usageError{fmt.Sprintf("cell %q: write it as CONTROL@OPERATION, such as az.account@createOrder", args[0])}
 			}
 			doc, err := from.read(cmd.Context())
 			if err != nil {
@@ -90,7 +92,7 @@ func (s cellSource) read(ctx context.Context) (evidence.Document, error) {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(s.admin, "/")+"/cells", nil)
 	if err != nil {
-		return evidence.Document{}, fmt.Errorf("--admin: %w", err)
+		return evidence.Document{}, usageError{fmt.Sprintf("--admin %q is not a URL", s.admin)}
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

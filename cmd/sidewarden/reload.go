@@ -5,8 +5,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
+	"reflect"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -14,6 +17,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sidewarden/sidewarden/assess/evidence"
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/compile"
@@ -37,8 +41,8 @@ func newRunners(ctx context.Context, group *errgroup.Group, log *zap.Logger) *ru
 	return &runners{ctx: ctx, group: group, log: log, stop: map[string]context.CancelFunc{}}
 }
 
-// replace starts what is new and stops what is not used any more.
-func (r *runners) replace(next map[string]compile.Runner) {
+// start runs what does not run yet.
+func (r *runners) start(next map[string]compile.Runner) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id, runner := range next {
@@ -49,40 +53,49 @@ func (r *runners) replace(next map[string]compile.Runner) {
 		r.stop[id] = cancel
 		r.group.Go(func() error { return runner.Run(ctx) })
 	}
+}
+
+// keep stops what is not among the runners in force.
+func (r *runners) keep(inForce map[string]compile.Runner) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for id, cancel := range r.stop {
-		if _, used := next[id]; !used {
+		if _, used := inForce[id]; !used {
 			cancel()
 			delete(r.stop, id)
 		}
 	}
 }
 
-// watch reloads on SIGHUP and when a file changed, until ctx ends.
+// watch reloads on SIGHUP and when a file changed, until ctx ends. After a failure
+// it tries again at every look, because what is repaired may be a file that only
+// the new configuration names.
 func (s *sidecar) watch(ctx context.Context, r *runners) error {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
-	seen := s.fingerprint()
+	seen, failure := s.fingerprint(), ""
 	for {
+		told := failure
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-hup:
-			seen = s.fingerprint()
-			s.reload(r)
+			told = ""
 		case <-tick.C:
-			if now := s.fingerprint(); now != seen {
-				seen = now
-				s.reload(r)
+			if failure == "" && s.fingerprint() == seen {
+				continue
 			}
 		}
+		failure = s.tryReload(r, told)
+		seen = s.fingerprint()
 	}
 }
 
-// fingerprint digests the files that the configuration is made from. A file that
-// cannot be read counts as its error, so that its return is noticed.
+// fingerprint digests the files that the policy in force was made from. A file
+// that cannot be read counts as its error, so that its return is noticed.
 func (s *sidecar) fingerprint() [sha256.Size]byte {
 	h := sha256.New()
 	l := s.current.Load()
@@ -94,69 +107,71 @@ func (s *sidecar) fingerprint() [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// reload replaces the policy by that of the files as they are now. On any problem
-// the policy in force stays.
-func (s *sidecar) reload(r *runners) {
-	old := s.current.Load()
-	next, err := load(s.options.path, old.output.Parts, s.log)
+// tryReload reloads and returns why it failed, "" if it did not. A failure that
+// was told already is not told again.
+func (s *sidecar) tryReload(r *runners, told string) string {
+	next, err := load(s.options.path, s.current.Load().output.Parts, s.log)
 	if err == nil {
 		err = s.restartOnly(next.config)
 	}
 	if err != nil {
-		s.metrics.Reloaded(false)
-		s.log.Error("the configuration was not reloaded, the policy in force stays", zap.Error(err))
-		return
+		if err.Error() != told {
+			s.metrics.Reloaded(false)
+			s.log.Error("the configuration was not reloaded, the policy in force stays", zap.Error(err))
+		}
+		return err.Error()
 	}
 	next.printWarnings(s.options.warnings)
-	r.replace(next.output.Runners)
+	s.apply(next, r)
+	s.metrics.Reloaded(true)
+	s.log.Info("reloaded", zap.String("policy", next.output.Policy.Digest))
+	return ""
+}
+
+// apply puts a policy in force: what it needs runs before, what the old one needed
+// stops after.
+func (s *sidecar) apply(next *loaded, r *runners) {
+	old := s.current.Load()
+	r.start(next.output.Runners)
 	s.metrics.Use(next.output.Policy)
 	s.recorder.Use(vocabulary(next))
-	if next.output.Measured != old.output.Measured || !samePlans(old, next) {
+	if next.output.Measured == old.output.Measured && samePlans(old, next) {
+		s.evidence.Accept(next.output.Policy.Digest)
+	} else {
 		s.evidence.Restart(evidenceOptions(next))
 	}
 	s.current.Store(next)
 	s.handler.Apply(next.output.Policy)
-	s.metrics.Reloaded(true)
-	s.log.Info("reloaded", zap.String("policy", next.output.Policy.Digest))
+	r.keep(next.output.Runners)
 }
 
 // samePlans reports whether the same controls are measured for the same
 // operations; a control that was switched off or on is not.
 func samePlans(a, b *loaded) bool {
-	return fmt.Sprint(evidenceOptions(a).Operations) == fmt.Sprint(evidenceOptions(b).Operations)
+	return reflect.DeepEqual(evidence.OperationsOf(a.output.Policy), evidence.OperationsOf(b.output.Policy))
 }
 
 // restartOnly refuses a change of what is opened once, at the start.
 func (s *sidecar) restartOnly(next *config.Config) error {
-	now := s.startedAs.config
+	now, then := openedOnce(s.startedAs.config), openedOnce(next)
 	var changed []error
-	for field, same := range map[string]bool{
-		"product":                now.Product == next.Product,
-		"environment":            now.Environment == next.Environment,
-		"listen":                 fmt.Sprint(fixed(now)) == fmt.Sprint(fixed(next)),
-		"admin":                  now.Admin == next.Admin,
-		"backend":                fmt.Sprint(fixedBackend(now)) == fmt.Sprint(fixedBackend(next)),
-		"gateway":                now.Gateway.Present == next.Gateway.Present && now.Gateway.RequestIDHeader == next.Gateway.RequestIDHeader,
-		"credential.header":      now.Credential.Header == next.Credential.Header,
-		"payload.max_held_bytes": now.Payload.MaxHeldBytes == next.Payload.MaxHeldBytes,
-		"audit":                  now.Audit.File == next.Audit.File && now.Audit.PseudonymKey.Reveal() == next.Audit.PseudonymKey.Reveal(),
-	} {
-		if !same {
+	for _, field := range slices.Sorted(maps.Keys(now)) {
+		if !reflect.DeepEqual(now[field], then[field]) {
 			changed = append(changed, fmt.Errorf("%s changed: restart the sidecar to apply it, or change it back", field))
 		}
 	}
 	return errors.Join(changed...)
 }
 
-func fixed(c *config.Config) config.Listen {
-	l := c.Listen
-	l.TLS = nil
-	return l
-}
-
-func fixedBackend(c *config.Config) []any {
-	b := c.Backend
-	return []any{b.URL, b.Timeouts, b.MaxIdleConnections, b.InstanceHeader}
+// openedOnce lists by field what a running sidecar cannot change.
+func openedOnce(c *config.Config) map[string]any {
+	backend := c.Backend
+	backend.SoftDeny, backend.LoginPaths = nil, nil // hints of the policy
+	return map[string]any{
+		"product": c.Product, "environment": c.Environment, "listen": c.Listen, "admin": c.Admin, "backend": backend,
+		"gateway": c.Gateway, "credential.header": c.Credential.Header, "payload.max_held_bytes": c.Payload.MaxHeldBytes,
+		"audit.file": c.Audit.File, "audit.pseudonym_key": c.Audit.PseudonymKey.Reveal(),
+	}
 }
 
 // enforces reports whether a control enforces for any operation.

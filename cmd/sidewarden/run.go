@@ -22,6 +22,31 @@ type noError struct{ text string }
 
 func (e noError) Error() string { return e.text }
 
+// usageError is a command line that cannot be carried out, found while doing so.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text }
+
+// answerErrors makes every error of a command's work an answer of "no", unless it
+// is about usage. Errors of cobra itself come before the work and stay what they
+// are.
+func answerErrors(cmd *cobra.Command) {
+	if work := cmd.RunE; work != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			err := work(cmd, args)
+			var usage usageError
+			var no noError
+			if err == nil || errors.As(err, &usage) || errors.As(err, &no) {
+				return err
+			}
+			return noError{"sidewarden: " + err.Error()}
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		answerErrors(sub)
+	}
+}
+
 // run executes one command line and returns its exit code. Data goes to stdout,
 // everything else to stderr.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -41,6 +66,7 @@ Start with: sidewarden demo`,
 	root.SetErr(stderr)
 	root.SetVersionTemplate("sidewarden {{.Version}}\n")
 	root.AddCommand(demoCommand(), serveCommand(), checkCommand(), gapCommand(), versionCommand())
+	answerErrors(root)
 	err := root.ExecuteContext(ctx)
 	var no noError
 	switch {

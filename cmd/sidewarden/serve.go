@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -43,7 +46,7 @@ Audit records go to standard output unless audit.file says otherwise; the operat
 func newLog(w io.Writer, level string) (*zap.Logger, error) {
 	at, err := zapcore.ParseLevel(level)
 	if err != nil {
-		return nil, err
+		return nil, usageError{fmt.Sprintf("--log-level %q: use debug, info, warn or error", level)}
 	}
 	encoder := zap.NewProductionEncoderConfig()
 	encoder.EncodeTime = zapcore.RFC3339NanoTimeEncoder
@@ -62,6 +65,9 @@ type serveOptions struct {
 
 // serve runs a sidecar until ctx ends and everything has been flushed.
 func serve(ctx context.Context, o serveOptions) error {
+	// A reader of records that went away must not end the traffic: without this a
+	// write to its pipe kills the process. The log counts the failure instead.
+	signal.Ignore(syscall.SIGPIPE)
 	first, err := load(o.path, nil, o.log)
 	if err != nil {
 		return err

@@ -29,6 +29,8 @@ const (
 	// drainTime is how long requests may take to end after the sidecar stopped
 	// accepting; Kubernetes kills after 30 s.
 	drainTime = 25 * time.Second
+	// flushTime is how long the log may take to be written out after that.
+	flushTime = 4 * time.Second
 )
 
 // sidecar is one running process: the parts and what joins them. Fields are set
@@ -173,6 +175,7 @@ func vocabulary(l *loaded) audit.Contract {
 
 func evidenceOptions(l *loaded) evidence.Options {
 	return evidence.Options{
+		Policy:         l.output.Policy.Digest,
 		Operations:     evidence.OperationsOf(l.output.Policy),
 		Gateway:        evidence.Gateway{Present: l.config.Gateway.Present},
 		CredentialKind: l.config.Credential.Kind,
@@ -197,11 +200,18 @@ func (s *sidecar) listen(serverTLS *tls.Config) error {
 	}
 	s.admin = &http.Server{Handler: admin.New(options), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 	var l net.ListenConfig
+	open := func(field, address string) (net.Listener, error) {
+		opened, err := l.Listen(context.Background(), "tcp", address)
+		if err != nil {
+			return nil, cfg.At(field, err.Error(), "choose another address, or stop what uses this one")
+		}
+		return opened, nil
+	}
 	var errData, errAdmin error
-	s.dataAddr, errData = l.Listen(context.Background(), "tcp", cfg.Listen.Address)
-	s.adminAddr, errAdmin = l.Listen(context.Background(), "tcp", cfg.Admin.Address)
+	s.dataAddr, errData = open("listen.address", cfg.Listen.Address)
+	s.adminAddr, errAdmin = open("admin.address", cfg.Admin.Address)
 	if err := errors.Join(errData, errAdmin); err != nil {
-		return noError{fmt.Sprintf("%s: an address can not be used:\n%v", s.options.path, err)}
+		return problems(s.options.path, err)
 	}
 	s.dataAddr = &proxy.RefusalListener{
 		Listener: s.dataAddr, Refusals: s.refusals, Observer: s.recorder, Now: time.Now, NewID: newID,
@@ -250,7 +260,7 @@ func (s *sidecar) run(ctx context.Context) error {
 
 	group, groupCtx := errgroup.WithContext(ctx)
 	runners := newRunners(groupCtx, group, s.log)
-	runners.replace(s.startedAs.output.Runners)
+	runners.start(s.startedAs.output.Runners)
 	group.Go(func() error { return s.serveData() })
 	group.Go(func() error { return ended(s.admin.Serve(s.adminAddr)) })
 	group.Go(func() error { return s.watch(groupCtx, runners) })
@@ -264,7 +274,7 @@ func (s *sidecar) run(ctx context.Context) error {
 	err := group.Wait()
 	s.transport.CloseIdleConnections()
 	stopLog()
-	err = errors.Join(err, <-logDone)
+	err = errors.Join(err, flushed(logDone))
 	if s.recordsTo != nil {
 		err = errors.Join(err, s.recordsTo.Close())
 	}
@@ -273,6 +283,16 @@ func (s *sidecar) run(ctx context.Context) error {
 	}
 	s.log.Info("stopped")
 	return nil
+}
+
+// flushed waits for the log to be written out, but not for a writer that is stuck.
+func flushed(done <-chan error) error {
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(flushTime):
+		return fmt.Errorf("the audit log could not be written out within %s", flushTime)
+	}
 }
 
 func (s *sidecar) serveData() error {
