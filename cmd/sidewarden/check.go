@@ -54,9 +54,8 @@ func (l *loaded) print(w io.Writer) error {
 	b.Write(effective)
 	fmt.Fprintf(&b, "\n# policy %s\n#\n# What serves each operation (S shadow, E enforce, . no rule):\n#\n", l.output.Policy.Digest)
 	matrix(&b, l.output.Policy)
-	b.WriteString("#\n# To make a control enforce, merge its line:\n#\n")
-	for _, line := range compile.EnforceLines(l.output.Policy) {
-		b.WriteString("#   " + line + "\n")
+	if lines := compile.EnforceLines(l.output.Policy); len(lines) > 0 {
+		b.WriteString("#\n# To make a control enforce, merge its line:\n#\n#   " + strings.Join(lines, "\n#   ") + "\n")
 	}
 	_, err = io.WriteString(w, b.String())
 	return err

@@ -135,6 +135,9 @@ func (b *builder) build() *Contract {
 	}
 	b.validate(b.doc)
 	b.family = &family{patterns: b.patterns(b.doc)}
+	if b.doc.Components != nil {
+		b.family.named = b.doc.Components.Schemas
+	}
 	if len(b.problems) > 0 {
 		return nil
 	}

@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"regexp"
+	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -14,7 +15,8 @@ type form struct {
 }
 
 // forms are all schemas that may describe one value: what the schema itself and
-// its allOf, oneOf, anyOf, if, then, else and dependentSchemas say, together.
+// its allOf, oneOf, anyOf, if, then, else and dependentSchemas say, together, and
+// those that its discriminator maps to.
 type forms []form
 
 // family knows which schemas describe a value together. It is filled while
@@ -22,6 +24,7 @@ type forms []form
 type family struct {
 	closed   map[*openapi3.Schema]forms
 	patterns map[string]*regexp.Regexp // of patternProperties
+	named    openapi3.Schemas          // of the components
 }
 
 // of returns the forms of a value that the schema s judges.
@@ -29,16 +32,16 @@ func (f *family) of(s *openapi3.Schema) forms {
 	if known, ok := f.closed[s]; ok {
 		return known
 	}
-	return closure(s)
+	return f.closure(s)
 }
 
 // learn prepares the forms of every schema that the given ones lead to.
 func (f *family) learn(roots []*openapi3.Schema) {
 	f.closed = map[*openapi3.Schema]forms{}
-	eachSchema(roots, func(s *openapi3.Schema) { f.closed[s] = closure(s) })
+	eachSchema(roots, func(s *openapi3.Schema) { f.closed[s] = f.closure(s) })
 }
 
-func closure(s *openapi3.Schema) forms {
+func (f *family) closure(s *openapi3.Schema) forms {
 	var all forms
 	add := func(ref *openapi3.SchemaRef, certain bool) {
 		if ref != nil && ref.Value != nil {
@@ -68,6 +71,11 @@ func closure(s *openapi3.Schema) forms {
 		for _, name := range sortedKeys(at.schema.DependentSchemas) {
 			add(at.schema.DependentSchemas[name], false)
 		}
+		if d := at.schema.Discriminator; d != nil {
+			for _, name := range sortedKeys(d.Mapping) {
+				add(f.mapped(d.Mapping[name]), false)
+			}
+		}
 	}
 	kept := all[:0]
 	for _, at := range all {
@@ -76,6 +84,15 @@ func closure(s *openapi3.Schema) forms {
 		}
 	}
 	return kept
+}
+
+// mapped returns the schema that a discriminator maps to; nil if it is not known.
+// The loader leaves names and references within the document as they are.
+func (f *family) mapped(m openapi3.MappingRef) *openapi3.SchemaRef {
+	if m.Value != nil {
+		return &openapi3.SchemaRef{Value: m.Value}
+	}
+	return f.named[strings.TrimPrefix(m.Ref, "#/components/schemas/")]
 }
 
 // with adds a form that is not there yet, or not as certain.

@@ -183,6 +183,10 @@ func TestUndeclaredProperties(t *testing.T) {
 components:
   schemas:
     Tree: {type: object, properties: {next: {$ref: '#/components/schemas/Tree'}, leaf: {type: string}}}
+    Credential:
+      properties: {kind: {type: string}}
+      discriminator: {propertyName: kind, mapping: {plain: '#/components/schemas/Plain'}}
+    Plain: {allOf: [{$ref: '#/components/schemas/Credential'}, {properties: {identifier: {type: string}}}]}
 `
 	for _, row := range []struct{ name, schema, body, want string }{
 		{"a union over allOf", `{allOf: [{properties: {a: {}}}, {properties: {b: {}}}]}`, `{"a":1,"b":2}`, "permit"},
@@ -191,6 +195,8 @@ components:
 		{"properties of one name in two branches", `{allOf: [{properties: {a: {properties: {x: {}}}}}, {properties: {a: {properties: {y: {}}}}}]}`, `{"a":{"x":1,"y":1}}`, "permit"},
 		{"and what neither has", `{allOf: [{properties: {a: {properties: {x: {}}}}}, {properties: {a: {properties: {y: {}}}}}]}`, `{"a":{"z":1}}`, "undeclared-property /a"},
 		{"through references and recursion", `{$ref: '#/components/schemas/Tree'}`, `{"next":{"next":{"leaf":"x","more":1}}}`, "undeclared-property /next/next"},
+		{"what a discriminator maps to", `{properties: {c: {$ref: '#/components/schemas/Credential'}}}`, `{"c":{"kind":"plain","identifier":"a"}}`, "permit"},
+		{"and what it does not", `{properties: {c: {$ref: '#/components/schemas/Credential'}}}`, `{"c":{"kind":"plain","more":1}}`, "undeclared-property /c"},
 		{"in items", `{type: array, items: {properties: {a: {}}}}`, `[{"a":1},{"b":1}]`, "undeclared-property /*"},
 		{"below a map, at the map", `{properties: {m: {additionalProperties: {properties: {a: {}}}}}}`, `{"m":{"secret":{"b":1}}}`, "undeclared-property /m"},
 		{"additionalProperties: true is a declaration", `{properties: {a: {}}, additionalProperties: true}`, `{"b":1}`, "permit"},

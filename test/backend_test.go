@@ -1,0 +1,145 @@
+package test_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// backend is a scripted server that keeps every request as it came over the
+// wire. The request header X-Backend tells it what to do, see answer; without it
+// the answer is 200 and a small JSON document.
+type backend struct {
+	address string
+
+	mu       sync.Mutex
+	listener net.Listener
+	open     map[net.Conn]struct{}
+	seen     []seen
+}
+
+// seen is one request of the wire.
+type seen struct {
+	Method, Target, Host string
+	Header               http.Header
+	Body                 []byte
+	Raw                  []byte // head and body, as they came
+}
+
+// newBackend returns a backend that listens.
+func newBackend() (*backend, error) {
+	b := &backend{address: "127.0.0.1:0", open: map[net.Conn]struct{}{}}
+	return b, b.up()
+}
+
+// up listens, at the same address as before if there was one.
+func (b *backend) up() error {
+	l, err := net.Listen("tcp", b.address)
+	if err != nil {
+		return fmt.Errorf("the backend of the test: %w", err)
+	}
+	b.mu.Lock()
+	b.listener, b.address = l, l.Addr().String()
+	b.mu.Unlock()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			b.mu.Lock()
+			b.open[c] = struct{}{}
+			b.mu.Unlock()
+			go b.converse(c)
+		}
+	}()
+	return nil
+}
+
+// down closes the listener and every connection.
+func (b *backend) down() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_ = b.listener.Close() // closed twice is closed
+	for c := range b.open {
+		_ = c.Close() // as above
+	}
+	clear(b.open)
+}
+
+// requests returns what came so far.
+func (b *backend) requests() []seen {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]seen(nil), b.seen...)
+}
+
+func (b *backend) converse(c net.Conn) {
+	defer func() { _ = c.Close() }() // the other side sees it
+	var raw bytes.Buffer
+	in := bufio.NewReader(io.TeeReader(c, &raw))
+	for {
+		r, err := http.ReadRequest(in)
+		if err != nil {
+			return
+		}
+		if strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+			_, _ = io.WriteString(c, "HTTP/1.1 100 Continue\r\n\r\n") // a failed write shows at the answer
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		b.mu.Lock()
+		b.seen = append(b.seen, seen{
+			Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: r.Header, Body: body, Raw: bytes.Clone(raw.Bytes()),
+		})
+		b.mu.Unlock()
+		raw.Reset()
+		if !answer(c, r) || r.Close {
+			return
+		}
+	}
+}
+
+// answer does what X-Backend says: space-separated status=503, sleep=2s, body=TEXT,
+// location=/login, instance=NAME, or close for no answer at all. It reports
+// whether the connection goes on.
+func answer(c io.Writer, r *http.Request) bool {
+	status, body, extra, instance := 200, `{"ok":true}`, "", "one"
+	for word := range strings.FieldsSeq(r.Header.Get("X-Backend")) {
+		name, value, _ := strings.Cut(word, "=")
+		switch name {
+		case "status":
+			status, _ = strconv.Atoi(value) // a wrong script fails by its answer
+			if status >= 400 {
+				body = `{"error":"internal-host-7: stack trace"}`
+			}
+		case "sleep":
+			d, _ := time.ParseDuration(value) // as above
+			time.Sleep(d)
+		case "body":
+			body = value
+		case "location":
+			extra += "Location: " + value + "\r\n"
+		case "instance":
+			instance = value
+		case "close":
+			return false
+		}
+	}
+	head := fmt.Sprintf("HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nX-Instance: %s\r\n%sContent-Length: %d\r\n\r\n",
+		status, http.StatusText(status), instance, extra, len(body))
+	if r.Method == http.MethodHead {
+		body = ""
+	}
+	_, err := io.WriteString(c, head+body)
+	return err == nil
+}

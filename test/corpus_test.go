@@ -1,0 +1,127 @@
+package test_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/token/tokentest"
+)
+
+// vector is one request of the corpus with what has to be found. It stands for
+// the contract and the configuration of testdata/base with at most three requests
+// per client.
+type vector struct {
+	Name string `json:"name"`
+	// Source says where the demand comes from, Comment what it is.
+	Source  string  `json:"source"`
+	Comment string  `json:"comment"`
+	Request request `json:"request"`
+	// Before is how often the same request is sent first.
+	Before int `json:"before"`
+	// Findings are the denials and what is undecided by itself, each "control
+	// reason detail" or without the detail. All else that is undecided must have
+	// one of their controls as its cause.
+	Findings []string `json:"findings"`
+	// Status is the answer of an enforcing sidecar; the backend says 200.
+	Status int `json:"status"`
+}
+
+type request struct {
+	Method string      `json:"method"`
+	Target string      `json:"target"`
+	Token  *minted     `json:"token"` // nil sends none
+	Header [][2]string `json:"header"`
+	// Body is sent with a declared length, or chunked.
+	Body    *string `json:"body"`
+	Chunked bool    `json:"chunked"`
+}
+
+// minted says how a token differs from a good one; see the command token of
+// scripts.
+type minted struct {
+	Claims map[string]any `json:"claims"`
+	Header map[string]any `json:"header"`
+	Fault  string         `json:"fault"`
+	Signer string         `json:"signer"`
+}
+
+func corpus(t *testing.T) []vector {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("corpus", "*.json"))
+	require.NoError(t, err)
+	var all []vector
+	for _, file := range files {
+		f, err := os.Open(file)
+		require.NoError(t, err)
+		decoder := json.NewDecoder(f)
+		decoder.DisallowUnknownFields()
+		var vectors []vector
+		require.NoError(t, decoder.Decode(&vectors), file)
+		require.NoError(t, f.Close())
+		all = append(all, vectors...)
+	}
+	return all
+}
+
+// TestCorpusIsComplete holds the corpus to its promise: every control of this
+// version is denied by several vectors, and every vector says where it is from.
+func TestCorpusIsComplete(t *testing.T) {
+	t.Parallel()
+	all := corpus(t)
+	assert.GreaterOrEqual(t, len(all), 60)
+	names, denials := map[string]bool{}, map[string]int{}
+	for _, v := range all {
+		assert.False(t, names[v.Name], "two vectors are called %s", v.Name)
+		names[v.Name] = true
+		assert.NotEmpty(t, v.Source, v.Name)
+		assert.NotEmpty(t, v.Comment, v.Name)
+		assert.Equal(t, v.Status == 200, len(v.Findings) == 0, "%s: a finding blocks and nothing else does", v.Name)
+		for _, f := range v.Findings {
+			control, _, _ := strings.Cut(f, " ")
+			denials[control]++
+		}
+	}
+	for _, entry := range policy.Catalogue() {
+		if entry.Implemented {
+			assert.GreaterOrEqual(t, denials[string(entry.ID)], 2, "vectors that %s denies", entry.ID)
+		}
+	}
+}
+
+// call returns the request of a vector. Who has no claims of their own is a
+// client of the vector's name, so that no vector spends what another has.
+func (v *vector) call() call {
+	c := call{method: v.Request.Method, target: v.Request.Target, chunked: v.Request.Chunked}
+	if v.Request.Token != nil {
+		c.header = append(c.header, [2]string{"Authorization", "Bearer " + v.Request.Token.mint(v.Name)})
+	}
+	c.header = append(c.header, v.Request.Header...)
+	if v.Request.Body != nil {
+		c.body, c.hasBody = []byte(*v.Request.Body), true
+	}
+	return c
+}
+
+func (m *minted) mint(name string) string {
+	change := map[string]any{"client_id": name, "jti": name, "scope": "orders:read orders:write"}
+	for claimName, value := range m.Claims {
+		if text, ok := value.(string); ok && strings.HasPrefix(text, "now") {
+			value = claim(text)
+		}
+		change[claimName] = value
+	}
+	signer := tokentest.RSA()
+	if m.Signer != "" {
+		signer = signers()[m.Signer]
+	}
+	claims := tokentest.Claims("https://idp.example.net", "https://api.example.net", time.Now(), change)
+	return signer.Mint(tokentest.Spec{Header: m.Header, Claims: claims, Fault: faults()[m.Fault]})
+}
