@@ -42,6 +42,7 @@ type Listen struct {
 	TLS          *ListenTLS `yaml:"tls" doc:"Serve TLS instead of plain HTTP."`
 	MaxHeadBytes Size       `yaml:"max_head_bytes" default:"256KiB" positive:"true" doc:"Largest request line and headers. A transport bound: it holds in every mode."`
 	HeadTimeout  Duration   `yaml:"head_timeout" default:"60s" positive:"true" doc:"Time to receive the request line and headers. A transport bound: it holds in every mode."`
+	BodyTimeout  Duration   `yaml:"body_timeout" default:"30s" positive:"true" doc:"Time in which a body must arrive that is held for an enforcing control."`
 	IdleTimeout  Duration   `yaml:"idle_timeout" default:"5m" positive:"true" doc:"Time after which an unused connection is closed. It must outlive the connection pool of the gateway, else reused connections break."`
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -29,6 +30,21 @@ func (c *Config) Effective() ([]byte, error) {
 		return nil, fmt.Errorf("the configuration can not be printed: %w", err)
 	}
 	return yaml.Dump(n)
+}
+
+// Fingerprint returns a digest of every value that is in force: a string that came
+// through a reference counts by what it stands for, a [Secret] not at all. Two
+// configurations with one fingerprint judge alike.
+func (c *Config) Fingerprint() ([sha256.Size]byte, error) {
+	n, err := printer{}.structure("", reflect.ValueOf(c).Elem())
+	if err != nil {
+		return [sha256.Size]byte{}, fmt.Errorf("the configuration can not be printed: %w", err)
+	}
+	text, err := yaml.Dump(n)
+	if err != nil {
+		return [sha256.Size]byte{}, fmt.Errorf("the configuration can not be printed: %w", err)
+	}
+	return sha256.Sum256(text), nil
 }
 
 type printer struct{ refs map[string]string }

@@ -31,6 +31,38 @@ func TestEffectiveKeepsEmptyScopesApartFromAbsentOnes(t *testing.T) {
 	fixedPoint(t, c)
 }
 
+func TestEffectiveKeepsPublicFalseApartFromAbsent(t *testing.T) {
+	data := string(read(t, "minimal.good.yaml")) + "operations: {a: {public: false}, b: {public: true}, c: {account: none}}\n"
+	c, err := config.Parse("f", []byte(data), world())
+	require.NoError(t, err)
+	require.NotNil(t, c.Operations["a"].Public)
+	assert.False(t, *c.Operations["a"].Public)
+	require.NotNil(t, c.Operations["b"].Public)
+	assert.True(t, *c.Operations["b"].Public)
+	assert.Nil(t, c.Operations["c"].Public)
+	fixedPoint(t, c)
+}
+
+func TestFingerprintSeesBehindReferencesAndNotIntoSecrets(t *testing.T) {
+	fingerprint := func(environment, key string) [32]byte {
+		t.Helper()
+		env := world()
+		env.LookupEnv = func(name string) (string, bool) {
+			return map[string]string{"ENVIRONMENT": environment, "PSEUDONYM_KEY": key}[name], true
+		}
+		data := string(read(t, "minimal.good.yaml")) + "environment: \"${env:ENVIRONMENT}\"\naudit: {pseudonym_key: \"${env:PSEUDONYM_KEY}\"}\n"
+		c, err := config.Parse("f", []byte(data), env)
+		require.NoError(t, err)
+		sum, err := c.Fingerprint()
+		require.NoError(t, err)
+		return sum
+	}
+	one := fingerprint("prod", "an-example-key-of-32-bytes-or-so")
+	assert.Equal(t, one, fingerprint("prod", "an-example-key-of-32-bytes-or-so"))
+	assert.NotEqual(t, one, fingerprint("test", "an-example-key-of-32-bytes-or-so"), "a value behind a reference counts")
+	assert.Equal(t, one, fingerprint("prod", "another-key-that-is-long-enough!"), "a secret does not")
+}
+
 func TestEffectiveReadsBackForEveryGoodFile(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.good.yaml")
 	require.NoError(t, err)

@@ -134,7 +134,7 @@ func (v *validator) operations() {
 				}
 			}
 		}
-		if o.Public && len(o.Scopes) > 0 {
+		if o.Public != nil && *o.Public && len(o.Scopes) > 0 {
 			v.add(path+".public", "a public operation can not ask for scopes", "remove public or scopes")
 		}
 	}

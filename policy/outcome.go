@@ -36,7 +36,8 @@ func (d Disposition) String() string {
 type Outcome struct {
 	Disposition Disposition
 	// Status is what the client got, BackendStatus what the backend said; 0 for
-	// nothing.
+	// nothing. A client that left before the answer has neither, and the class is
+	// ClassNone: its impatience says nothing of the backend.
 	Status, BackendStatus int
 	Class                 ResponseClass
 	// SoftFamily is the family of controls that a soft denial's code belongs to;

@@ -120,8 +120,11 @@ func (i *Identity) Owns(account string) bool {
 
 // Body is what is known of a message body.
 type Body struct {
-	// Bytes is the inspected copy; nil when nothing was inspected.
+	// Bytes is the inspected copy; nil when nothing was inspected. That of a request
+	// is given back once the body phase was judged.
 	Bytes []byte
+	// Inspected is the number of bytes that were inspected.
+	Inspected int64
 	// Size is the declared or counted length in bytes, -1 when undeclared and not
 	// yet counted.
 	Size int64

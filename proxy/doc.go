@@ -8,21 +8,28 @@
 // Without an enforcing rule the backend sees what a bare
 // httputil.ReverseProxy with Host and forwarded headers preserved would send:
 // same method, raw target, Host, end-to-end header values and body bytes. A body
-// streams through while a bounded copy is taken; it is judged after the answer.
-// Where a Body rule enforces, the body is held up to its limit, judged, and the
-// same bytes are forwarded. The target that was judged is, byte for byte, the
-// target at the backend.
+// streams through while a bounded copy is taken; it is judged once the head of
+// the answer is there, beside the answer and never before it. Where a Body rule
+// enforces, the body is held up to its limit, judged, and the same bytes are
+// forwarded. The target that was judged is, byte for byte, the target at the
+// backend, and so are the header fields: what a client keeps from the backend by
+// naming it in Connection, no check sees. A chunked request counts as one with a
+// body even if no byte follows: only waiting could tell.
 //
 // Every request that the handler sees is observed exactly once, also after a
-// panic and after a client that went away. A panic in a stage leaves its facts
-// undecided, which blocks where they are enforced and nowhere else.
+// panic and after a client that went away; a tunnel (101) is observed when it
+// ends, which Wait waits for. A panic in a stage leaves its facts undecided, which
+// blocks where they are enforced and nowhere else. What a client did, such as
+// going away or breaking its body, is never put down to the backend.
 //
 // # Memory
 //
 // The bytes of bodies that are held or copied at one time have one bound for
 // the process. When it is reached, a body that only shadow rules want is not
 // copied (counted as a partial inspection), and one that an enforcing rule needs
-// is undecided, which answers 503.
+// is undecided, which answers 503. The bytes are given back as soon as they are
+// judged and sent, however long the answer lasts, and a body that does not come to
+// its end in time gives them up.
 //
 // # What is left to others
 //

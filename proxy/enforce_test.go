@@ -88,18 +88,25 @@ func TestBlockedAnswers(t *testing.T) {
 	}
 }
 
-func TestHeldBodyIsForwardedAsInspected(t *testing.T) {
+// A held body is forwarded as a bare proxy would forward it: its framing too, and
+// of a trailer only that it was announced.
+func TestHeldBodyIsForwardedAsItCame(t *testing.T) {
 	t.Parallel()
-	for _, message := range []string{
-		"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
-		"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+	for name, message := range map[string]string{
+		"length":        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
+		"chunked":       "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+		"empty chunked": "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"trailer":       "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\nX-Other: 2\r\n\r\n",
+		"expect":        "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi",
 	} {
-		rec := record(t)
-		s := start(t, policyOf(stages{}, size(policy.Enforce), wellformed(policy.Enforce)), rec.addr)
-		assert.Equal(t, 200, raw(t, s.addr, message).StatusCode)
-		require.Len(t, rec.requests(), 1)
-		assert.True(t, strings.HasSuffix(rec.requests()[0], "\r\n\r\nhello"), rec.requests()[0])
-		assert.Equal(t, policy.Allowed, s.observer.one(t).outcome.Disposition)
+		want, got := record(t), record(t)
+		s := start(t, policyOf(stages{}, size(policy.Enforce), wellformed(policy.Enforce)), got.addr)
+		assert.Equal(t, 200, raw(t, s.addr, message).StatusCode, name)
+		raw(t, bare(t, want.addr), message)
+		require.Len(t, want.requests(), 1, name)
+		require.Len(t, got.requests(), 1, name)
+		assert.Equal(t, normal(want.requests()[0]), normal(got.requests()[0]), name)
+		assert.Equal(t, policy.Allowed, s.observer.one(t).outcome.Disposition, name)
 	}
 }
 
@@ -137,9 +144,50 @@ func TestExceptedBodyIsForwardedWhole(t *testing.T) {
 		})
 		s := start(t, p, rec.addr)
 		assert.Equal(t, 200, raw(t, s.addr, message).StatusCode)
-		assert.Equal(t, policy.Excepted, s.observer.one(t).outcome.Disposition)
+		o := s.observer.one(t)
+		assert.Equal(t, policy.Excepted, o.outcome.Disposition)
+		assert.EqualValues(t, 5000, o.request.Body.Size, "what was not held is counted")
 		require.Len(t, rec.requests(), 1)
 		assert.Equal(t, 5000, strings.Count(rec.requests()[0], "x"))
+	}
+}
+
+// The rest of a body that was too long to hold is the client's to break.
+func TestExceptedBodyThatBreaksIsNotTheBackendsFault(t *testing.T) {
+	t.Parallel()
+	addr := backend(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+	p := policyOf(stages{}, size(policy.Enforce)).WithExceptions([]policy.Exception{
+		{ID: "EX-1", Control: policy.InSize, Until: time.Now().Add(time.Hour)},
+	})
+	s := start(t, p, addr)
+	message := "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1388\r\n" + strings.Repeat("x", 5000) + "\r\nzz\r\n"
+	assert.Equal(t, 400, raw(t, s.addr, message).StatusCode)
+	assert.Equal(t, policy.ClassNone, s.observer.one(t).outcome.Class)
+}
+
+// A control that could not decide because another one denies answers as that one
+// would, in whatever mode it is.
+func TestUndecidedAnswersWithTheStatusOfItsCause(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		cause  policy.Verdict
+		status int
+	}{
+		{"the cause denies", policy.Denied(policy.IssuerUnknown, ""), 401},
+		{"the cause is undecided", policy.Undecided(policy.KeySetUnavailable, nil), 503},
+	} {
+		rec := record(t)
+		s := start(t, policyOf(stages{}, rule(policy.TokSig, policy.UndecidedBy(policy.TokIss)), &policy.Rule{
+			Control: policy.TokIss, Phase: policy.HeadPhase, Mode: policy.Shadow, Check: says(c.cause),
+		}), rec.addr)
+		got := raw(t, s.addr, get)
+		assert.Equal(t, c.status, got.StatusCode, c.name)
+		if c.status == http.StatusUnauthorized {
+			assert.Equal(t, `Bearer error="invalid_token"`, got.Header.Get("WWW-Authenticate"))
+			assert.JSONEq(t, `{"type":"about:blank","title":"Unauthorized","status":401}`, got.body)
+		}
+		assert.Empty(t, rec.requests(), c.name)
 	}
 }
 

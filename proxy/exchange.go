@@ -2,11 +2,11 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
-	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -15,7 +15,8 @@ import (
 )
 
 // exchange is one request on its way through. The handler's goroutine owns it;
-// only the tees are shared with the transport.
+// only the tees are shared with the transport, and some facts are lent to
+// judgeBeside.
 type exchange struct {
 	h      *Handler
 	policy *policy.Policy
@@ -26,13 +27,16 @@ type exchange struct {
 	decision policy.Decision
 	outcome  policy.Outcome
 
-	in, out *tee // copies of the request and the response body; nil when none is taken
+	in, out *tee           // what the request and the response body go through; nil when there is none
+	judging sync.WaitGroup // judgeBeside at work
+	tunnel  io.Closer      // the connection to a backend that answered 101
 
 	overhead    time.Duration
 	forwardedAt time.Time
 	blocked     bool // we answered because a finding blocks
 	failed      bool // no whole answer of the backend
 	done        bool // the client has its answer, or nobody to give it to
+	held        bool // the body was read and judged before it was forwarded
 	judged      bool // the Body phase was evaluated
 }
 
@@ -49,29 +53,11 @@ func (h *Handler) begin(w http.ResponseWriter, req *http.Request) *exchange {
 		Host:     req.Host,
 		Proto:    req.Proto,
 		Query:    policy.ParseQuery(query),
-		Header:   req.Header,
+		Header:   forwardedHeader(req.Header),
 		Body:     policy.Body{Size: req.ContentLength},
 	}
+	x.outcome.Class = policy.ClassNone // until it is forwarded
 	return x
-}
-
-// targetOf returns the escaped path and the raw query exactly as they are
-// forwarded. An origin-form target is taken as it stood in the request line,
-// because net/url normalises some bytes of a path.
-func targetOf(req *http.Request) (path, query string) {
-	if isOrigin(req) {
-		path, _, _ = strings.Cut(req.RequestURI, "?")
-		return path, req.URL.RawQuery
-	}
-	return req.URL.EscapedPath(), req.URL.RawQuery
-}
-
-// isOrigin reports whether the target can be forwarded byte for byte through
-// url.URL.Opaque: it is in origin form (RFC 9112 3.2.1) and does not begin with
-// "//", which net/url would print as an authority.
-func isOrigin(req *http.Request) bool {
-	return strings.HasPrefix(req.RequestURI, "/") && !strings.HasPrefix(req.RequestURI, "//") &&
-		req.Method != http.MethodConnect
 }
 
 func peerOf(remote string) policy.Peer {
@@ -108,7 +94,7 @@ func (x *exchange) block() {
 		return
 	}
 	x.blocked, x.done = true, true
-	writeBlocked(x.w, x.request, f)
+	writeBlocked(x.w, x.request, x.decision, f)
 }
 
 func (x *exchange) match() {
@@ -138,6 +124,7 @@ func (x *exchange) inspect(ctx context.Context, b []byte, size int64, whole bool
 			x.h.counts.partial.Add(1)
 		}
 		x.request.Body = x.runInspector(b, size, whole)
+		x.request.Body.Inspected = int64(len(b))
 	} else {
 		x.request.Body.Size = size
 	}
@@ -164,117 +151,4 @@ func (x *exchange) recoverStage(stage string, undecided func(error)) {
 	x.h.options.Log.Error("a stage panicked", zap.String("stage", stage), zap.String("type", fmt.Sprintf("%T", p)),
 		zap.String("decision_id", x.request.ID), zap.Stack("stack"))
 	undecided(err)
-}
-
-// end finishes what is known and tells the observer, exactly once. A panic, such
-// as http.ErrAbortHandler after a broken copy, goes on afterwards.
-func (x *exchange) end() {
-	panicked := recover()
-	if panicked != nil && panicked != http.ErrAbortHandler { //nolint:errorlint // a panic value, not an error chain
-		x.h.options.Log.Error("a request panicked", zap.String("type", fmt.Sprintf("%T", panicked)),
-			zap.String("decision_id", x.request.ID), zap.Stack("stack"))
-		panicked = http.ErrAbortHandler
-		if x.w.status == 0 {
-			panicked = nil
-			x.fail(http.StatusInternalServerError)
-		}
-	}
-	if x.plan == nil { // a panic before the plan was known
-		x.plan = x.policy.Plan(x.request)
-	}
-	x.finishBody()
-	x.finishResponse(panicked != nil)
-	x.outcome.Disposition = x.disposition(panicked)
-	x.outcome.Status = x.w.status
-	x.outcome.Sent = x.w.bytes
-	x.outcome.Overhead = x.overhead
-	x.outcome.Elapsed = x.h.options.Now().Sub(x.request.Time)
-	x.outcome.Policy = x.policy.Digest
-	x.outcome.Coded = hasCoding(x.request.Header)
-	x.observe()
-	for _, t := range []*tee{x.in, x.out} {
-		if t != nil {
-			t.release()
-		}
-	}
-	if panicked != nil {
-		panic(panicked)
-	}
-}
-
-func (x *exchange) disposition(panicked any) policy.Disposition {
-	switch {
-	case x.blocked:
-		return policy.Blocked
-	case x.failed, panicked != nil:
-		return policy.Failed
-	}
-	if d := x.decision.Disposition(); d != policy.Blocked {
-		return d
-	}
-	// It was forwarded, so nobody may call it blocked.
-	return policy.WouldBlock
-}
-
-// finishBody judges a body that streamed through. The client's answer is flushed
-// first: its time must not depend on our inspection.
-func (x *exchange) finishBody() {
-	if x.in == nil || x.judged {
-		return
-	}
-	if x.w.status != 0 && x.plan.In != nil {
-		_ = http.NewResponseController(x.w).Flush() // a client that went away does not matter here
-	}
-	p := x.in.seal()
-	size := x.request.Body.Size
-	if p.ended {
-		size = p.size
-	}
-	if size < 0 && p.size > x.plan.MaxIn {
-		size = p.size // not at its end, yet already too long
-	}
-	x.inspect(context.Background(), p.bytes, size, p.whole)
-}
-
-// finishResponse fills the response facts that are known only at the end.
-func (x *exchange) finishResponse(panicked bool) {
-	resp := x.request.Response
-	if resp == nil {
-		x.outcome.Class = policy.ClassNone
-		return
-	}
-	if x.out != nil {
-		p := x.out.seal()
-		resp.Body.Bytes, resp.Body.Whole = p.bytes, p.whole
-		if p.ended {
-			resp.Body.Size = p.size
-		}
-		if p.err != nil && !errors.Is(p.err, context.Canceled) {
-			resp.Aborted, x.failed = true, true
-		}
-	}
-	if panicked && resp.Status == 0 {
-		x.failed = true
-	}
-	x.decision = x.decision.With(x.policy.Evaluate(context.Background(), x.request, policy.ResponsePhase))
-	x.outcome.BackendStatus = resp.Status
-	x.outcome.Class = policy.ClassOf(x.request, x.policy.Hints)
-	if x.outcome.Class == policy.ClassSoftDeny {
-		x.outcome.SoftFamily, _ = policy.SoftDenialOf(x.request, x.policy.Hints)
-	}
-}
-
-// observe shields the request from a fault of the observer.
-func (x *exchange) observe() {
-	defer x.recoverStage("observe", func(error) {})
-	x.h.options.Observer.Observe(x.request, x.decision, x.outcome)
-}
-
-func hasCoding(h http.Header) bool {
-	for _, v := range h["Content-Encoding"] {
-		if v != "" && !strings.EqualFold(v, "identity") {
-			return true
-		}
-	}
-	return false
 }

@@ -1,10 +1,8 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"mime"
 	"net"
 	"net/http"
@@ -20,84 +18,6 @@ import (
 // envelope or an empty list is short.
 const answerCopyBytes = 64 << 10
 
-// takeBody judges the request body before it is forwarded where a Body rule
-// enforces or where there is none, and else arranges for a copy.
-func (x *exchange) takeBody(req *http.Request) {
-	if req.Body == nil || req.Body == http.NoBody || req.ContentLength == 0 {
-		defer x.clock()()
-		x.inspect(req.Context(), nil, 0, true)
-		x.block()
-		return
-	}
-	if x.plan.HoldIn {
-		x.holdBody(req)
-		return
-	}
-	limit := x.plan.MaxIn
-	if x.plan.In == nil {
-		limit = 0 // nobody reads the copy; the bytes are only counted
-	}
-	x.in = newTee(req.Body, limit, req.ContentLength, &x.h.held)
-	req.Body = x.in
-}
-
-// holdBody reads the body up to its limit, judges it, and leaves the same bytes
-// to be forwarded. A body that is declared longer than its limit is judged
-// without reading any of it.
-func (x *exchange) holdBody(req *http.Request) {
-	body, limit := req.Body, x.plan.MaxIn
-	var p passed
-	if req.ContentLength <= limit {
-		// One byte more than the limit tells that there is more.
-		x.in = newTee(body, limit+1, req.ContentLength, &x.h.held)
-		_, err := io.Copy(io.Discard, io.LimitReader(x.in, limit+1))
-		if p = x.in.seal(); err != nil {
-			x.refuseBody(err)
-			return
-		}
-	}
-	stop := x.clock()
-	if p.whole && p.size <= limit {
-		x.inspect(req.Context(), p.bytes, p.size, true)
-	} else {
-		x.inspect(req.Context(), nil, max(req.ContentLength, p.size), false)
-	}
-	x.block()
-	stop()
-	if !x.done {
-		x.passHeld(req, body, p)
-	}
-}
-
-// passHeld puts the body together again: what was read, then what was not.
-func (x *exchange) passHeld(req *http.Request, rest io.ReadCloser, p passed) {
-	read := int64(len(p.bytes))
-	switch {
-	case read != p.size:
-		// The copy was given up for want of memory, and nothing blocked that: an
-		// exception or insecure_fail_open covers it. What is gone cannot be sent.
-		x.fail(http.StatusServiceUnavailable)
-	case p.ended && read == 0:
-		req.Body, req.ContentLength, req.TransferEncoding = http.NoBody, 0, nil
-	case p.ended:
-		req.Body = io.NopCloser(bytes.NewReader(p.bytes))
-		req.ContentLength, req.TransferEncoding = read, nil
-	case read > 0:
-		req.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.MultiReader(bytes.NewReader(p.bytes), rest), rest}
-	}
-}
-
-// refuseBody answers a request whose body could not be read: its framing is
-// broken or its client went away.
-func (x *exchange) refuseBody(err error) {
-	x.h.options.Log.Debug("the request body could not be read", zap.String("decision_id", x.request.ID), zap.Error(err))
-	x.judged = true // there is nothing to judge
-	x.fail(http.StatusBadRequest)
-}
-
 // fail answers with a bare status problem; no finding is behind it.
 func (x *exchange) fail(status int) {
 	x.failed, x.done = true, true
@@ -111,8 +31,6 @@ func (x *exchange) fail(status int) {
 // arguments do and not through a context.
 func (x *exchange) forward(req *http.Request) {
 	x.forwardedAt = x.h.options.Now()
-	x.request.Response = &policy.Response{}
-	x.outcome.Instance = x.h.options.Backend.Host
 	p := &httputil.ReverseProxy{
 		Rewrite:        x.rewrite,
 		ModifyResponse: x.answered,
@@ -129,6 +47,8 @@ func (x *exchange) forward(req *http.Request) {
 // parse.
 func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 	backend := x.h.options.Backend
+	x.request.Response = &policy.Response{} // from here on what fails is the backend's, unless shown otherwise
+	x.outcome.Instance = backend.Host
 	p.Out.URL.Scheme, p.Out.URL.Host = backend.Scheme, backend.Host
 	p.Out.Host = p.In.Host
 	p.Out.URL.RawQuery, p.Out.URL.ForceQuery = p.In.URL.RawQuery, p.In.URL.ForceQuery
@@ -136,32 +56,19 @@ func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 		p.Out.URL.Opaque = x.request.Path
 	}
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
-		if values, ok := p.In.Header[name]; ok && !namedByConnection(p.In.Header, name) {
+		if values, ok := x.request.Header[name]; ok {
 			p.Out.Header[name] = values
 		}
 	}
 }
 
-// namedByConnection reports whether the client made a header hop-by-hop (RFC 9110
-// 7.6.1), which removes it for every proxy.
-func namedByConnection(h http.Header, name string) bool {
-	for _, v := range h["Connection"] {
-		for token := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(strings.TrimSpace(token), name) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // answered takes the facts of the backend's answer.
 func (x *exchange) answered(resp *http.Response) error {
 	x.outcome.Backend = x.h.options.Now().Sub(x.forwardedAt)
-	for _, name := range []string{"Date", "Content-Type"} {
-		if _, ok := resp.Header[name]; !ok {
-			x.w.Header()[name] = nil // else net/http makes one up
-		}
+	// Without this net/http would guess a Content-Type. It may add a Date (RFC 9110
+	// 6.6.1), by which a refusalConn knows the answers of handlers.
+	if _, ok := resp.Header["Content-Type"]; !ok {
+		x.w.Header()["Content-Type"] = nil
 	}
 	facts := x.request.Response
 	facts.Status, facts.Header = resp.StatusCode, resp.Header
@@ -171,9 +78,10 @@ func (x *exchange) answered(resp *http.Response) error {
 			x.outcome.Instance = instanceOf(instance)
 		}
 	}
+	x.judgeBeside()
 	if resp.StatusCode == http.StatusSwitchingProtocols {
-		x.w.status = resp.StatusCode // it is written to the hijacked connection
-		return nil                   // and its body is that connection
+		x.tunnel = resp.Body
+		return nil
 	}
 	limit := int64(0)
 	if telling(resp.Header) && x.request.Method != http.MethodHead {
@@ -210,28 +118,48 @@ func instanceOf(name string) string {
 }
 
 // unanswered answers when the backend did not: 400 for a body that its client
-// broke, 504 for a backend that was too slow, 502 for every other failure.
+// broke, 504 for a backend that was too slow, 502 for every other failure. What
+// the client did is not put down to the backend: then there is no response, and a
+// client that went away gets nothing.
 func (x *exchange) unanswered(_ http.ResponseWriter, req *http.Request, err error) {
 	x.outcome.Backend = x.h.options.Now().Sub(x.forwardedAt)
-	status := http.StatusBadGateway
-	var timeout net.Error
-	switch {
-	case x.bodyBroke(req.Context()):
-		status = http.StatusBadRequest
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		status = http.StatusGatewayTimeout
-	}
 	x.h.options.Log.Debug("the backend did not answer", zap.String("decision_id", x.request.ID), zap.Error(err))
-	x.fail(status)
+	x.judging.Wait()
+	if facts := x.request.Response; facts != nil && facts.Status != 0 {
+		x.untunnelled(facts)
+		return
+	}
+	switch {
+	case req.Context().Err() != nil:
+		x.request.Response = nil
+		panic(http.ErrAbortHandler) // returning would answer 200 to a client that closed only its side
+	case x.bodyBroke():
+		x.request.Response = nil
+		x.fail(http.StatusBadRequest)
+	case isTimeout(err):
+		x.fail(http.StatusGatewayTimeout)
+	default:
+		x.fail(http.StatusBadGateway)
+	}
 }
 
-// bodyBroke reports whether the exchange failed because the client's body could
-// not be read.
-func (x *exchange) bodyBroke(ctx context.Context) bool {
-	if x.in == nil || ctx.Err() != nil {
-		return false
+// untunnelled ends an upgrade that the backend accepted and that came to nothing:
+// nobody had asked for it, or the client went away before it was told.
+func (x *exchange) untunnelled(facts *policy.Response) {
+	_ = x.tunnel.Close() // ReverseProxy leaves it open
+	if x.w.hijacked {
+		x.failed, x.done, x.w.status = true, true, 0
+		return
 	}
-	x.in.mu.Lock()
-	defer x.in.mu.Unlock()
-	return x.in.err != nil
+	facts.Aborted = true
+	x.fail(http.StatusBadGateway)
+}
+
+// bodyBroke reports whether the client's body could not be read.
+func (x *exchange) bodyBroke() bool { return x.in != nil && x.in.failure() != nil }
+
+// isTimeout reports whether an operation took longer than it may.
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }

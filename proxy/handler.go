@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"io"
 	"log"
 	"net/http"
@@ -29,6 +30,11 @@ type Options struct {
 	// MaxHeldBytes bounds the body bytes that are held or copied at one time, over
 	// all requests.
 	MaxHeldBytes int64
+	// BodyTimeout bounds the time that such memory waits for the rest of a body: a
+	// held body that is not there by then is answered 408, and a copy of one that
+	// streams through is given up, which costs its inspection and not the request.
+	// Zero sets no bound.
+	BodyTimeout time.Duration
 	// Now is the clock, NewID mints decision ids.
 	Now   func() time.Time
 	NewID func() string
@@ -40,6 +46,7 @@ type Handler struct {
 	policy  atomic.Pointer[policy.Policy]
 	options Options
 	held    budget
+	flying  inflight
 	buffers *bufferPool
 	counts  counts
 	quiet   *log.Logger
@@ -66,6 +73,8 @@ func (h *Handler) Policy() *policy.Policy { return h.policy.Load() }
 
 // ServeHTTP decides one request and forwards it or answers it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	h.flying.enter()
+	defer h.flying.leave()
 	x := h.begin(w, req)
 	defer x.end()
 	if x.decideHead(req.Context()); x.blocked {
@@ -76,6 +85,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	x.forward(req)
 }
+
+// Wait returns when every request that began has been observed, or with the error
+// of ctx. It is for after the server has stopped: http.Server does not wait for
+// tunnels (101), which end when the context that the server gave them does.
+func (h *Handler) Wait(ctx context.Context) error { return h.flying.wait(ctx) }
 
 // Stats are counters since start and the bytes held now.
 type Stats struct {

@@ -167,6 +167,11 @@ func serve(t *testing.T, server *http.Server) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	return serveOn(t, server, l)
+}
+
+func serveOn(t *testing.T, server *http.Server, l net.Listener) string {
+	t.Helper()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -270,4 +275,39 @@ func backend(t *testing.T, f http.HandlerFunc) string {
 	s := httptest.NewServer(f)
 	t.Cleanup(s.Close)
 	return strings.TrimPrefix(s.URL, "http://")
+}
+
+// script starts a backend that serves each connection by f.
+func script(t *testing.T, f func(c net.Conn, in *bufio.Reader)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer func() { _ = c.Close() }()
+				_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+				f(c, bufio.NewReader(c))
+			})
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
+	return l.Addr().String()
+}
+
+// refusing serves h behind a RefusalListener that tells the same observer.
+func refusing(t *testing.T, h http.Handler, obs policy.Observer) (string, *proxy.Refusals) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	refusals := &proxy.Refusals{}
+	server := proxy.NewServer(h, proxy.Bounds{HeadBytes: 8 << 10, Head: time.Second, Idle: time.Second}, zap.NewNop())
+	return serveOn(t, server, &proxy.RefusalListener{
+		Listener: l, Refusals: refusals, Observer: obs, Now: time.Now, NewID: func() string { return "id" },
+	}), refusals
 }

@@ -38,8 +38,22 @@ func statusOf(f policy.Finding) int {
 	return http.StatusServiceUnavailable
 }
 
-// writeBlocked answers a request that a finding blocks.
-func writeBlocked(w http.ResponseWriter, r *policy.Request, f policy.Finding) {
+// answerTo returns the finding that the answer names. A control that could not
+// decide because another one denies says nothing of its own: a token of a wrong
+// issuer is the client's fault, a 401, in whatever mode the issuer is judged.
+func answerTo(d policy.Decision, f policy.Finding) policy.Finding {
+	if f.Verdict.Effect != policy.Indeterminate || f.Verdict.Cause == "" {
+		return f
+	}
+	if root, ok := d.Find(f.Verdict.Cause); ok && root.Verdict.Effect == policy.Deny {
+		return root
+	}
+	return f
+}
+
+// writeBlocked answers a request that the finding f of the decision d blocks.
+func writeBlocked(w http.ResponseWriter, r *policy.Request, d policy.Decision, f policy.Finding) {
+	f = answerTo(d, f)
 	status := statusOf(f)
 	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status}
 	header := w.Header()
@@ -86,6 +100,9 @@ func retryAfter(d time.Duration) string {
 
 // writeFailure answers a request that failed without a finding behind it.
 func writeFailure(w http.ResponseWriter, r *policy.Request, status int) {
+	if status == http.StatusRequestTimeout {
+		w.Header().Set("Connection", "close") // nobody waits for the rest of the body
+	}
 	write(w, r, problem{Type: "about:blank", Title: http.StatusText(status), Status: status})
 }
 

@@ -1,15 +1,17 @@
 package proxy_test
 
 import (
+	"bufio"
+	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/zap"
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/proxy"
@@ -23,51 +25,62 @@ func TestRefusalsOfNetHTTPAreCountedAndObserved(t *testing.T) {
 		{"not http", "hello\r\n\r\n", "malformed", "400"},
 		{"two lengths", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "malformed", "400"},
 		{"odd coding", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n", "other", "501"},
+		{"odd expectation", "GET / HTTP/1.1\r\nHost: h\r\nExpect: banana\r\n\r\n", "expectation", "417"},
+		{"odd expectation, HEAD", "HEAD / HTTP/1.1\r\nHost: h\r\nExpect: banana\r\n\r\n", "expectation", "417"},
 	} {
-		obs, refusals := &observer{}, &proxy.Refusals{}
-		server := proxy.NewServer(http.NotFoundHandler(), proxy.Bounds{HeadBytes: 8 << 10, Head: time.Second, Idle: time.Second}, zap.NewNop())
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			_ = server.Serve(&proxy.RefusalListener{
-				Listener: l, Refusals: refusals, Observer: obs,
-				Now: time.Now, NewID: func() string { return "id" },
-			})
-		}()
-		answer := conversation(t, l.Addr().String(), c.message)
+		obs := &observer{}
+		addr, refusals := refusing(t, http.NotFoundHandler(), obs)
+		answer := conversation(t, addr, c.message)
 		assert.True(t, strings.HasPrefix(answer, "HTTP/1.1 "+c.status), "%s: %s", c.name, answer)
 		assert.EqualValues(t, 1, refusals.Counts()[c.reason], c.name)
 		o := obs.one(t)
 		assert.Equal(t, policy.Failed, o.outcome.Disposition, c.name)
+		assert.Equal(t, c.status, strconv.Itoa(o.outcome.Status), c.name)
 		assert.True(t, o.request.Peer.Addr.IsLoopback(), c.name)
-		require.NoError(t, server.Close())
-		<-done
 	}
 }
 
-// An answer of a handler with the same status is not a refusal of net/http.
+// An answer that passed the handler is observed by it and is no refusal of
+// net/http, however much it looks like one.
 func TestAnswersOfHandlersAreNotRefusals(t *testing.T) {
 	t.Parallel()
-	refusals := &proxy.Refusals{}
-	server := proxy.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "no", http.StatusBadRequest)
-	}), proxy.Bounds{HeadBytes: 8 << 10, Head: time.Second, Idle: time.Second}, zap.NewNop())
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	none := map[string]uint64{"head-too-large": 0, "malformed": 0, "expectation": 0, "other": 0}
+	for _, c := range []struct{ name, answer, message string }{
+		{"400", "400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nno", "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"},
+		{"400 to HEAD", "400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"},
+		{"417", "417 Expectation Failed\r\nConnection: close\r\nDate: Sun, 22 Nov 2026 03:40:39 GMT\r\nContent-Length: 0\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"},
+	} {
+		s := start(t, policyOf(stages{}), script(t, func(conn net.Conn, in *bufio.Reader) {
+			_, _ = http.ReadRequest(in)
+			_, _ = io.WriteString(conn, "HTTP/1.1 "+c.answer)
+		}))
+		addr, refusals := refusing(t, s.handler, s.observer)
+		assert.True(t, strings.HasPrefix(conversation(t, addr, c.message), "HTTP/1.1 "+c.name[:3]), c.name)
+		assert.Equal(t, c.name[:3], strconv.Itoa(s.observer.one(t).outcome.BackendStatus), c.name)
+		assert.Equal(t, none, refusals.Counts(), c.name)
+	}
+}
+
+// What goes through a tunnel is not ours, even if it is what net/http says.
+func TestBytesOfATunnelAreNotRefusals(t *testing.T) {
+	t.Parallel()
+	const refusal = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request"
+	s := start(t, policyOf(stages{}), script(t, func(c net.Conn, in *bufio.Reader) {
+		_, _ = http.ReadRequest(in)
+		_, _ = io.WriteString(c, switching+"hello\n")
+		_, _ = in.ReadByte()
+		_, _ = io.WriteString(c, refusal)
+	}))
+	addr, refusals := refusing(t, s.handler, s.observer)
+	c, in := tunnel(t, addr, "GET /x", "\r\n")
+	_, err := c.Write([]byte("x"))
 	require.NoError(t, err)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(&proxy.RefusalListener{
-			Listener: l, Refusals: refusals, Observer: &observer{},
-			Now: time.Now, NewID: func() string { return "id" },
-		})
-	}()
-	conversation(t, l.Addr().String(), "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-	assert.Equal(t, map[string]uint64{"head-too-large": 0, "malformed": 0, "other": 0}, refusals.Counts())
-	require.NoError(t, server.Close())
-	<-done
+	got, err := io.ReadAll(in)
+	require.NoError(t, err)
+	assert.Equal(t, refusal, string(got))
+	require.NoError(t, c.Close())
+	s.observer.one(t)
+	assert.Zero(t, refusals.Counts()["malformed"])
 }
 
 func TestNewID(t *testing.T) {

@@ -4,12 +4,13 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 )
 
 // tee passes a body through and keeps a copy of up to limit bytes. The transport
 // may read a request body from its own goroutine until after the handler has
 // returned, so every field below mu is guarded by it; after seal nothing more is
-// copied.
+// copied, and what passes is only counted.
 type tee struct {
 	body  io.ReadCloser
 	limit int64
@@ -23,6 +24,7 @@ type tee struct {
 	shed   bool  // the copy was given up: over the limit or the budget
 	err    error // what ended the body, other than its end
 	sealed bool
+	expiry *time.Timer // gives a copy up whose body does not end; nil for none
 }
 
 // firstCopy is how much a copy begins with. A declared length reserves no more:
@@ -40,11 +42,10 @@ func (t *tee) Read(p []byte) (int, error) {
 	n, err := t.body.Read(p)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.sealed {
-		return n, err
-	}
 	t.size += int64(n)
-	t.keep(p[:n])
+	if !t.sealed {
+		t.keep(p[:n])
+	}
 	switch {
 	case errors.Is(err, io.EOF):
 		t.eof = true
@@ -96,12 +97,43 @@ type passed struct {
 	err   error
 }
 
+// expireAfter gives the copy up if the body has not been sealed within d; zero
+// never does.
+func (t *tee) expireAfter(d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if d <= 0 || t.shed {
+		return
+	}
+	t.expiry = time.AfterFunc(d, func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if !t.sealed && !t.eof {
+			t.drop()
+		}
+	})
+}
+
+// atEnd reports whether the body came to its end.
+func (t *tee) atEnd() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.eof
+}
+
+// failure returns what broke the body, if something did.
+func (t *tee) failure() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err
+}
+
 // seal ends the copying and returns what passed. The bytes stay valid until
 // release.
 func (t *tee) seal() passed {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.sealed = true
+	t.end()
 	return passed{bytes: t.copied, size: t.size, whole: t.eof && !t.shed, ended: t.eof, err: t.err}
 }
 
@@ -109,6 +141,14 @@ func (t *tee) seal() passed {
 func (t *tee) release() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.sealed = true
+	t.end()
 	t.drop()
+}
+
+// end ends the copying. It requires that mu is held.
+func (t *tee) end() {
+	t.sealed = true
+	if t.expiry != nil {
+		t.expiry.Stop()
+	}
 }

@@ -1,17 +1,22 @@
 package proxy
 
-import "net/http"
+import (
+	"bufio"
+	"net"
+	"net/http"
+)
 
 // answerWriter remembers what the client got.
 type answerWriter struct {
 	http.ResponseWriter
-	status int
-	bytes  int64
+	status   int
+	bytes    int64
+	hijacked bool // the connection is a tunnel now: nothing more can be written or flushed here
 }
 
 // WriteHeader remembers the first final status; an informational one may precede it.
 func (w *answerWriter) WriteHeader(status int) {
-	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+	if w.status == 0 && status >= 200 {
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)
@@ -27,5 +32,15 @@ func (w *answerWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap lets http.ResponseController reach flushing, hijacking and deadlines.
+// Hijack hands the connection over. ReverseProxy does so for an upgrade that it
+// accepts, and then writes the 101 itself.
+func (w *answerWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err == nil {
+		w.hijacked, w.status = true, http.StatusSwitchingProtocols
+	}
+	return c, rw, err
+}
+
+// Unwrap lets http.ResponseController reach flushing and deadlines.
 func (w *answerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -28,7 +28,9 @@ const (
 	queueCapacity = 8192
 	// drainTime is how long requests may take to end after the sidecar stopped
 	// accepting; Kubernetes kills after 30 s.
-	drainTime = 25 * time.Second
+	drainTime = 22 * time.Second
+	// endTime is how long requests that were cut may take to notice.
+	endTime = 2 * time.Second
 	// flushTime is how long the log may take to be written out after that.
 	flushTime = 4 * time.Second
 )
@@ -79,7 +81,7 @@ func newSidecar(l *loaded, o serveOptions) (*sidecar, error) {
 	s.handler = proxy.New(proxy.Options{
 		Policy: l.output.Policy, Observer: s.recorder, Backend: backend, Transport: s.transport,
 		InstanceHeader: l.config.Backend.InstanceHeader, MaxHeldBytes: int64(l.config.Payload.MaxHeldBytes),
-		Now: time.Now, NewID: newID, Log: s.log,
+		BodyTimeout: l.config.Listen.BodyTimeout.Std(), Now: time.Now, NewID: newID, Log: s.log,
 	})
 	s.metrics.Use(l.output.Policy)
 	return s, s.listen(open.listen)
@@ -258,6 +260,10 @@ func (s *sidecar) run(ctx context.Context) error {
 	logDone := make(chan error, 1)
 	go func() { logDone <- s.records.Run(logCtx) }()
 
+	// Requests do not end with ctx but with the drain.
+	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
+	defer endRequests()
+	s.data.BaseContext = func(net.Listener) context.Context { return requests }
 	group, groupCtx := errgroup.WithContext(ctx)
 	runners := newRunners(groupCtx, group, s.log)
 	runners.start(s.startedAs.output.Runners)
@@ -266,7 +272,7 @@ func (s *sidecar) run(ctx context.Context) error {
 	group.Go(func() error { return s.watch(groupCtx, runners) })
 	group.Go(func() error {
 		<-groupCtx.Done()
-		return s.shutdown()
+		return s.shutdown(endRequests)
 	})
 	s.ready.Store(true)
 	s.log.Info("serving", zap.String("listen", s.dataAddr.Addr().String()), zap.String("admin", s.adminAddr.Addr().String()),
@@ -309,8 +315,9 @@ func ended(err error) error {
 	return err
 }
 
-// shutdown stops accepting, lets requests end, and then ends them.
-func (s *sidecar) shutdown() error {
+// shutdown stops accepting, lets requests end, and then ends them. Tunnels never
+// end by themselves, and everything that ends leaves a record.
+func (s *sidecar) shutdown(endRequests context.CancelFunc) error {
 	s.ready.Store(false)
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
@@ -320,6 +327,12 @@ func (s *sidecar) shutdown() error {
 		if err != nil {
 			s.log.Debug("closing the data listener", zap.Error(err))
 		}
+	}
+	endRequests()
+	last, stop := context.WithTimeout(context.Background(), endTime)
+	defer stop()
+	if err := s.handler.Wait(last); err != nil {
+		s.log.Warn("requests did not end and have no record", zap.Duration("after", endTime))
 	}
 	return ended(s.admin.Close())
 }

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -34,7 +35,9 @@ type Runner interface {
 
 // Parts are what outlives a policy, by stable ids.
 type Parts struct {
-	keySets       map[string]*token.KeySet
+	keySets map[string]*token.KeySet
+	// seeds are the same key sets by issuer and source alone.
+	seeds         map[string]*token.KeySet
 	authenticator *token.Authenticator
 	authID        string
 	limiters      map[string]*ratelimit.Limiter
@@ -73,6 +76,7 @@ func Compile(in Input) (*Output, error) {
 		Input: in, cfg: in.Config,
 		parts: &Parts{
 			keySets:  map[string]*token.KeySet{},
+			seeds:    map[string]*token.KeySet{},
 			limiters: map[string]*ratelimit.Limiter{},
 			replay:   map[string]*ratelimit.Once{},
 		},
@@ -83,7 +87,9 @@ func Compile(in Input) (*Output, error) {
 	}
 	out := c.compile()
 	if len(c.problems) > 0 {
-		slices.SortStableFunc(c.problems, func(a, b config.Problem) int { return a.Line - b.Line })
+		slices.SortStableFunc(c.problems, func(a, b config.Problem) int {
+			return cmp.Or(a.Line-b.Line, a.Column-b.Column, cmp.Compare(a.Field, b.Field))
+		})
 		return nil, c.problems
 	}
 	return out, nil
@@ -108,6 +114,7 @@ func (c *compiler) warn(field, cause, fix string) {
 
 func (c *compiler) compile() *Output {
 	c.refusePlanned()
+	c.refuseIdle()
 	issuers := c.issuers()
 	contract := c.contract()
 	if contract == nil {
@@ -123,9 +130,10 @@ func (c *compiler) compile() *Output {
 		}
 	}
 	c.checkNeeds(plans)
+	c.doubt(plans.all)
 	matcher, err := openapi.NewMatcher(p.Operations)
 	if err != nil {
-		c.problem("specs[0].file", err.Error(), "")
+		c.problem("specs[0].file", err.Error(), "correct the paths in the contract")
 	}
 	if len(c.problems) > 0 {
 		return nil
@@ -135,7 +143,7 @@ func (c *compiler) compile() *Output {
 	p.Spender = plans.spending.stage
 	var measured string
 	if p.Digest, measured, err = c.digests(contract); err != nil {
-		c.problem("", err.Error(), "")
+		c.problem("", err.Error(), "report it: it is a defect of this program")
 	}
 	return &Output{
 		Policy: p, Measured: measured, Runners: c.runners(), Parts: c.parts,
@@ -154,17 +162,24 @@ func (c *compiler) contract() *openapi.Contract {
 	switch {
 	case errors.As(err, &problems):
 		for _, p := range problems {
-			c.problem("specs[0].file", p.String(), "")
+			c.problem("specs[0].file", causeOf(p), cmp.Or(p.Fix, "correct the contract"))
 		}
 		return nil
 	case err != nil:
-		c.problem("specs[0]", err.Error(), "")
+		c.problem("specs[0]", err.Error(), "check file and root")
 		return nil
 	}
 	for _, note := range contract.Notes() {
-		c.warn("specs[0].file", note.String(), "")
+		c.warn("specs[0].file", causeOf(note), cmp.Or(note.Fix, "let the backend judge it"))
 	}
 	return contract
+}
+
+// causeOf returns the place and the cause of a problem of the contract, whose fix
+// is told apart.
+func causeOf(p openapi.Problem) string {
+	p.Fix = ""
+	return p.String()
 }
 
 func (c *compiler) hints() policy.Hints {
@@ -189,9 +204,10 @@ func (c *compiler) runners() map[string]Runner {
 	return all
 }
 
-// digests name the policy and what it measures.
+// digests name the policy and what it measures, by the values that are in force:
+// one that changed behind a reference makes another policy.
 func (c *compiler) digests(contract *openapi.Contract) (whole, measured string, err error) {
-	effective, err := c.cfg.Effective()
+	all, err := c.cfg.Fingerprint()
 	if err != nil {
 		return "", "", err
 	}
@@ -202,12 +218,12 @@ func (c *compiler) digests(contract *openapi.Contract) (whole, measured string, 
 		op.Controls = nil
 		modeless.Operations[id] = op
 	}
-	neutral, err := modeless.Effective()
+	neutral, err := modeless.Fingerprint()
 	if err != nil {
 		return "", "", err
 	}
 	sources := contract.Digest()
-	return digest(effective, sources[:]), digest(neutral, sources[:]), nil
+	return digest(all[:], sources[:]), digest(neutral[:], sources[:]), nil
 }
 
 func digest(parts ...[]byte) string {

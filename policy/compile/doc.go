@@ -6,14 +6,21 @@
 //
 // A control may enforce only where the controls that it needs enforce too;
 // otherwise a shadowed rule would open a hole under an enforcing one. The problem
-// names the lines to add. Everything else that cannot work (a contract, key set
+// names the lines to add. A control that enforces by its name needs something to
+// judge by, and one that this version does not have is refused. Everything else that cannot work (a contract, key set
 // or certificate that cannot be read, settings of an operation that does not
 // exist) is a problem too, and all problems are returned at once.
+//
+// What is allowed and probably not meant is a warning: operations that no rule can
+// judge, that only the contract makes public, or that enforce alone while another
+// spelling of their path passes by.
 //
 // # Reloading
 //
 // Compile takes the parts of the policy in force. Key sets, token caches, buckets
 // and replay stores whose part of the configuration is unchanged are used again,
-// so that a reload neither forgets a quota nor fetches keys anew. Compile starts
-// nothing: it returns what has to run, by stable ids.
+// so that a reload neither forgets a quota nor fetches keys anew. A key set with
+// other settings begins with the keys of the one that it replaces, and authorities
+// count by their content. Compile starts nothing: it returns what has to run, by
+// stable ids.
 package compile

@@ -58,8 +58,13 @@ const accounts = `account:
 // read parses a configuration beside the contract and the key set.
 func read(t *testing.T, text string) *config.Config {
 	t.Helper()
-	dir := t.TempDir()
-	for name, content := range map[string]string{"openapi.yaml": contract, "keys.json": keySet, "sidewarden.yaml": text} {
+	return readIn(t, t.TempDir(), contract, text)
+}
+
+// readIn parses a configuration in a folder, beside another contract.
+func readIn(t *testing.T, dir, spec, text string) *config.Config {
+	t.Helper()
+	for name, content := range map[string]string{"openapi.yaml": spec, "keys.json": keySet, "sidewarden.yaml": text} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
 	c, err := config.Load(filepath.Join(dir, "sidewarden.yaml"), config.Env{})
@@ -72,6 +77,14 @@ func now() time.Time { return time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC) }
 func build(t *testing.T, text string) (*compile.Output, error) {
 	t.Helper()
 	return compile.Compile(compile.Input{Config: read(t, text), Now: now})
+}
+
+// mustOf compiles beside another contract.
+func mustOf(t *testing.T, spec, text string) *compile.Output {
+	t.Helper()
+	out, err := compile.Compile(compile.Input{Config: readIn(t, t.TempDir(), spec, text), Now: now})
+	require.NoError(t, err)
+	return out
 }
 
 func must(t *testing.T, text string) *compile.Output {
@@ -99,4 +112,33 @@ func find(op *policy.Operation, c policy.Control) *policy.Rule {
 		}
 	}
 	return nil
+}
+
+// judge takes a request with a proven token of account acct-1 through every phase
+// and returns the verdict of a control, and what blocks.
+func judge(t *testing.T, p *policy.Policy, r *policy.Request, body string, control policy.Control) (policy.Verdict, policy.Control) {
+	t.Helper()
+	r.Time = now()
+	r.Match = p.Matcher.Match(r)
+	r.Auth = policy.Authentication{Proof: policy.Permitted(), Token: &policy.Token{}, Identity: &policy.Identity{
+		Issuer: "https://i.example", Client: "c", Accounts: []string{"acct-1"}, Scopes: []string{"ports:read", "ports:write"},
+	}}
+	r.Body.Size = int64(len(body))
+	d := p.Evaluate(t.Context(), r, policy.HeadPhase)
+	r.Spent = p.Spender.Spend(t.Context(), r, d)
+	d = d.With(p.Evaluate(t.Context(), r, policy.LimitPhase))
+	plan := p.Plan(r)
+	require.NotNil(t, plan.In)
+	r.Body = plan.In.Inspect(r, []byte(body), int64(len(body)), true)
+	d = d.With(p.Evaluate(t.Context(), r, policy.BodyPhase))
+	var verdict policy.Verdict
+	for _, f := range d.Findings {
+		if f.Rule.Control == control {
+			verdict = f.Verdict
+		}
+	}
+	if f, blocks := d.Blocking(); blocks {
+		return verdict, f.Rule.Control
+	}
+	return verdict, ""
 }

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
@@ -34,27 +36,33 @@ func (c *compiler) issuers() []token.Issuer {
 	return issuers
 }
 
-// keySet returns the key set of an issuer; nil after a problem.
+// keySet returns the key set of an issuer; nil after a problem. Authorities count
+// by their content, so that a file that was replaced makes another key set. One of
+// the same issuer and source begins with the keys of that in force.
 func (c *compiler) keySet(field string, cfg config.Issuer) *token.KeySet {
-	id := stableID(cfg.Issuer, cfg.JWKSURL, cfg.JWKSFile, cfg.CAFile, cfg.Algorithms, cfg.Refresh, cfg.MaxStale)
+	var roots *x509.CertPool
+	var authorities string
+	if cfg.CAFile != "" {
+		pem, pool, err := readAuthorities(cfg.CAFile)
+		if err != nil {
+			c.problem(field+".ca_file", err.Error(), "give a PEM file with at least one certificate")
+			return nil
+		}
+		roots, authorities = pool, digest(pem)
+	}
+	source := stableID(cfg.Issuer, cfg.JWKSURL, cfg.JWKSFile)
+	id := stableID(cfg.Issuer, cfg.JWKSURL, cfg.JWKSFile, authorities, cfg.Algorithms, cfg.Refresh, cfg.MaxStale)
 	if keys, ok := c.previous.keySets[id]; ok {
-		c.parts.keySets[id] = keys
+		c.parts.keySets[id], c.parts.seeds[source] = keys, keys
 		return keys
 	}
 	options := token.KeySetOptions{
 		Issuer: cfg.Issuer, URL: cfg.JWKSURL, File: cfg.JWKSFile, Algorithms: cfg.Algorithms,
 		Refresh: cfg.Refresh.Std(), MaxStale: cfg.MaxStale.Std(), Now: c.Now,
+		RootCAs: roots, Seed: c.previous.seeds[source],
 	}
 	if c.OnRefresh != nil {
 		options.OnRefresh = func(result token.RefreshResult, err error) { c.OnRefresh(cfg.Issuer, result, err) }
-	}
-	if cfg.CAFile != "" {
-		pool, err := CertPool(cfg.CAFile)
-		if err != nil {
-			c.problem(field+".ca_file", err.Error(), "give a PEM file with at least one certificate")
-			return nil
-		}
-		options.RootCAs = pool
 	}
 	keys, err := token.NewKeySet(options)
 	if err != nil {
@@ -62,25 +70,29 @@ func (c *compiler) keySet(field string, cfg config.Issuer) *token.KeySet {
 		if cfg.JWKSFile != "" {
 			where = field + ".jwks_file"
 		}
-		c.problem(where, err.Error(), "")
+		c.problem(where, err.Error(), "check where the key set is and what it holds")
 		return nil
 	}
-	c.parts.keySets[id] = keys
+	c.parts.keySets[id], c.parts.seeds[source] = keys, keys
 	return keys
 }
 
 // CertPool reads authorities. A file without a certificate is an error: an empty
 // pool would mean those of the system.
 func CertPool(file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, errors.New("the file can not be read: " + cause(err))
+	_, pool, err := readAuthorities(file)
+	return pool, err
+}
+
+func readAuthorities(file string) (pem []byte, pool *x509.CertPool, err error) {
+	if pem, err = os.ReadFile(file); err != nil {
+		return nil, nil, errors.New("the file can not be read: " + cause(err))
 	}
-	pool := x509.NewCertPool()
+	pool = x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, errors.New("the file holds no certificate")
+		return nil, nil, errors.New("the file holds no certificate")
 	}
-	return pool, nil
+	return pem, pool, nil
 }
 
 // cause returns an error of the file system without the path, which the field
@@ -93,12 +105,12 @@ func cause(err error) string {
 }
 
 // authenticator keeps the one in force, and with it the cache of verified facts,
-// while everything about issuers and credential is the same.
+// while everything about issuers, their key sets and credential is the same.
 func (c *compiler) authenticator(issuers []token.Issuer) policy.Authenticator {
 	if len(issuers) == 0 {
 		return nobody{}
 	}
-	id := stableID(c.cfg.Credential, c.cfg.Token.Issuers)
+	id := stableID(c.cfg.Credential, c.cfg.Token.Issuers, slices.Sorted(maps.Keys(c.parts.keySets)))
 	if c.previous.authID == id {
 		c.parts.authenticator, c.parts.authID = c.previous.authenticator, id
 		return c.parts.authenticator
@@ -107,7 +119,7 @@ func (c *compiler) authenticator(issuers []token.Issuer) policy.Authenticator {
 		Header: c.cfg.Credential.Header, Scheme: c.cfg.Credential.Scheme, Issuers: issuers,
 	})
 	if err != nil {
-		c.problem("token", err.Error(), "")
+		c.problem("token", err.Error(), "correct credential and token.issuers")
 		return nobody{}
 	}
 	c.parts.authenticator, c.parts.authID = a, id

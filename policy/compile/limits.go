@@ -52,7 +52,7 @@ func (c *compiler) spending(all []*planned) *spending {
 	}
 	stage, err := limit.New(o)
 	if err != nil {
-		c.problem("limits", err.Error(), "")
+		c.problem("limits", err.Error(), "correct the limit")
 		return s
 	}
 	s.stage = stage
@@ -117,7 +117,7 @@ func (c *compiler) limiter(cfg config.Limit, mode policy.Mode) *ratelimit.Limite
 		Name: cfg.Name, Rate: cfg.Rate.PerSecond(), Burst: cfg.Burst, MaxKeys: cfg.MaxKeys,
 	})
 	if err != nil {
-		c.problem("limits", err.Error(), "")
+		c.problem("limits", err.Error(), "correct the limit")
 		return nil
 	}
 	c.parts.limiters[id] = l

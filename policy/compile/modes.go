@@ -21,22 +21,6 @@ func (c *compiler) modeOf(operation string, control policy.Control) policy.Mode 
 	return policy.Off
 }
 
-// refusePlanned refuses a mode for a control that has no check in this version: the
-// file would look as if it were in force.
-func (c *compiler) refusePlanned() {
-	refuse := func(field string, modes map[string]config.Mode) {
-		for id, mode := range modes {
-			if entry, ok := policy.Lookup(policy.Control(id)); ok && !entry.Implemented && mode != config.Off {
-				c.problem(config.Key(field, id), "the control is not available in this version", "remove it")
-			}
-		}
-	}
-	refuse("controls", c.cfg.Controls)
-	for key, op := range c.cfg.Operations {
-		refuse(config.Key("operations", key)+".controls", op.Controls)
-	}
-}
-
 // onError returns Permit for a control that is listed under insecure_fail_open, by
 // its id or its family.
 func (c *compiler) onError(control policy.Control) policy.Effect {

@@ -27,8 +27,10 @@ type planned struct {
 	// key is the operation's key in the configuration; "" if it has no settings.
 	key      string
 	settings config.Operation
-	// public operations have no rule of tok.* and az.*.
+	// public operations have no rule of tok.* and az.*; those of optional ones
+	// judge a request that has a credential.
 	public   bool
+	optional bool
 	declared payload.Declared
 	account  account.Options
 }
@@ -54,25 +56,7 @@ func (c *compiler) plan(contract *openapi.Contract, issuers []token.Issuer) *pla
 	for _, p := range plans.all {
 		c.rules(p, checks, plans.spending)
 	}
-	c.warnUnbound(plans.all)
 	return plans
-}
-
-// warnUnbound lists the operations for which az.account cannot decide, because no
-// account rule can apply to them and nobody said that none has to.
-func (c *compiler) warnUnbound(all []*planned) {
-	var ids, lines []string
-	for _, p := range all {
-		if p.operation.ID != policy.UnmatchedID && p.has(policy.AzAccount) && p.account.Unbound {
-			ids = append(ids, p.operation.ID)
-			lines = append(lines, fmt.Sprintf("%q: {account: none}", p.operation.ID))
-		}
-	}
-	if len(ids) > 0 {
-		c.warn("account.rules", "az.account can not decide for "+strings.Join(ids, ", ")+
-			": no account rule applies there, so no control is measured there, and under enforce it blocks",
-			"add a rule that applies, or add to operations: {"+strings.Join(lines, ", ")+"}")
-	}
 }
 
 // settle finds the settings of an operation.
@@ -89,7 +73,10 @@ func (c *compiler) settle(p *planned, keys map[string]bool) {
 			p.key, p.settings = key, settings
 		}
 	}
-	p.public = p.settings.Public || p.contract.Public || p.contract.Optional
+	p.public, p.optional = p.contract.Public, p.contract.Optional
+	if public := p.settings.Public; public != nil {
+		p.public, p.optional = *public, false
+	}
 	p.operation.MaxIn = int64(c.cfg.Payload.MaxRequestBytes)
 	if p.settings.MaxRequestBytes > 0 {
 		p.operation.MaxIn = int64(p.settings.MaxRequestBytes)
@@ -97,7 +84,7 @@ func (c *compiler) settle(p *planned, keys map[string]bool) {
 	if p.contract.BodyDeclared {
 		declared, err := payload.Declare(p.contract.RequestMediaTypes...)
 		if err != nil {
-			c.problem("specs[0].file", fmt.Sprintf("operation %s: %v", p.contract.ID, err), "")
+			c.problem("specs[0].file", fmt.Sprintf("operation %s: %v", p.contract.ID, err), "name it as type/subtype, for example application/json")
 		}
 		p.declared = declared
 	}
@@ -146,6 +133,12 @@ func (c *compiler) rules(p *planned, checks map[policy.Control]policy.Check, spe
 			check, phase = c.checkOf(p, entry.ID, phase)
 		}
 		if check != nil {
+			if asksIdentity(entry.ID) {
+				check = credentialed{check}
+				if p.optional {
+					check = volunteered{check}
+				}
+			}
 			p.add(&policy.Rule{Control: entry.ID, Phase: phase, Mode: mode, OnError: c.onError(entry.ID), Check: check})
 		}
 	}
@@ -237,7 +230,8 @@ func (p *planned) scopes() [][]string {
 
 // accountOf returns how az.account judges the operation. Selectors of query,
 // header and body judge what is present, declared or not, because the backend
-// may read it; the operation is bound when it declares one of them.
+// may read it: so a body selector judges every operation. The operation is bound
+// when it declares one of them.
 func (c *compiler) accountOf(p *planned) account.Options {
 	o := account.Options{Unbound: true}
 	for _, rule := range c.cfg.Account.Rules {
@@ -254,9 +248,7 @@ func (c *compiler) accountOf(p *planned) account.Options {
 			o.Header = append(o.Header, rule.Name)
 			bound = slices.ContainsFunc(p.contract.HeaderParams, func(n string) bool { return strings.EqualFold(n, rule.Name) })
 		case config.InBody:
-			if p.declared.TakesJSON() {
-				o.Body = append(o.Body, rule.Pointer)
-			}
+			o.Body = append(o.Body, rule.Pointer)
 			bound = p.contract.DeclaresBodyPointer(rule.Pointer)
 		}
 		if bound {
@@ -286,7 +278,7 @@ func (c *compiler) inspect(p *planned) {
 	}
 	inspector, err := payload.NewInspector(o)
 	if err != nil {
-		c.problem(config.Key("operations", p.operation.ID), err.Error(), "")
+		c.problem(config.Key("operations", p.operation.ID), err.Error(), "correct its max_request_bytes, payload.max_json_depth or account.rules")
 		return
 	}
 	p.operation.In = inspector

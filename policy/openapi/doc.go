@@ -16,7 +16,9 @@
 // # Matching
 //
 // [Matcher] is a trie over the segments of the escaped path, so that what is
-// matched is what is forwarded. [Route], [Method], [Unmatched] and [Schema] are
+// matched is what is forwarded. What some backends would read as another path
+// matches no parameter: dot segments, plain, escaped or with matrix parameters,
+// and escaped slashes and backslashes. [Route], [Method], [Unmatched] and [Schema] are
 // the checks; they judge facts that a stage has put into the request.
 //
 // # Judging

@@ -16,8 +16,9 @@ import (
 // "%61" is "a", "%3A" is ":", "%2f" is "%2F"; case counts. A literal segment
 // wins over one with a parameter; where it leads nowhere, or to a path without
 // the method, the parameter is tried, since a backend's router does the same. A
-// parameter never matches an empty segment nor a dot segment, and a trailing
-// slash is another path. HEAD and OPTIONS are methods like any other: they
+// parameter never matches an empty segment, a dot segment, or text with an
+// escaped slash or backslash in it: a backend that decodes them serves another
+// path. A trailing slash is another path. HEAD and OPTIONS are methods like any other: they
 // exist where the contract declares them.
 type Matcher struct{ root *node }
 

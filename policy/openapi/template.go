@@ -153,9 +153,18 @@ func unhex(c byte) int {
 	return -1
 }
 
-// dots reports whether a segment in normal form is a dot segment. Backends
-// remove those, so that one never is the value of a parameter.
-func dots(s string) bool { return s == "." || s == ".." }
+// dots reports whether a segment in normal form is a dot segment, also one with
+// matrix parameters, such as "..;x". Backends remove those, so that one never is
+// the value of a parameter.
+func dots(s string) bool {
+	s, _, _ = strings.Cut(s, ";")
+	return s == "." || s == ".."
+}
+
+// parted reports whether a value in normal form holds an escaped slash or
+// backslash. To a backend that decodes before it splits, or takes a backslash for
+// a slash, it is several segments, and the path another one.
+func parted(s string) bool { return strings.Contains(s, "%2F") || strings.Contains(s, "%5C") }
 
 // capture reports whether s, a segment in normal form that is not empty, matches.
 // It puts the values of the parameters into values, if there is room: each takes
@@ -176,7 +185,7 @@ func (t segment) capture(s string, values []policy.Pair) bool {
 		case end > 0 && (!strings.HasSuffix(s, literal) || splitsEscape(s, end)):
 			return false
 		}
-		if end <= 0 {
+		if end <= 0 || dots(s[:end]) || parted(s[:end]) {
 			return false
 		}
 		if i < len(values) {

@@ -58,14 +58,16 @@ func SkipReasons() []SkipReason {
 type key struct {
 	id  string
 	alg algorithm
-	rsa *rsa.PublicKey
-	ec  *ecdsa.PublicKey
-	ed  ed25519.PublicKey
+	// named is the alg that the JWK has; "" if alg was pinned by what is allowed.
+	named string
+	rsa   *rsa.PublicKey
+	ec    *ecdsa.PublicKey
+	ed    ed25519.PublicKey
 }
 
-// same reports whether two keys have the same id, algorithm and numbers.
+// same reports whether two keys have the same id, algorithms and numbers.
 func (k *key) same(o *key) bool {
-	if k.id != o.id || k.alg != o.alg {
+	if k.id != o.id || k.alg != o.alg || k.named != o.named {
 		return false
 	}
 	switch k.alg.kind {
@@ -149,7 +151,7 @@ func readKey(text jsontext.Value, allowed []string) (*key, SkipReason) {
 	if why := unusable(m, kty, use, curve); why != "" {
 		return nil, why
 	}
-	k := &key{id: id}
+	k := &key{id: id, named: alg}
 	var why SkipReason
 	if k.alg, why = pin(alg, kindOf(kty, curve), allowed); why != "" {
 		return nil, why

@@ -64,6 +64,12 @@ type KeySetOptions struct {
 	MaxStale time.Duration
 	// Now is the clock of the refresher, usually time.Now. It is required.
 	Now func() time.Time
+	// Seed is the key set of the same issuer and source that this one takes the
+	// place of; nil means none, and that of another issuer or source counts as
+	// none. Until the first good read its keys are used, as far as Algorithms
+	// allow them, and at their age: an issuer that is down at that moment does no
+	// harm.
+	Seed *KeySet
 	// OnRefresh is called after each read by Run, in its goroutine; err is nil when
 	// the result is RefreshOK. Nil does nothing.
 	OnRefresh func(result RefreshResult, err error)
@@ -81,6 +87,8 @@ type KeySet struct {
 	now               func() time.Time
 	onRefresh         func(RefreshResult, error)
 	errNever, errOld  error
+	// seed is what Seed gave; Run replaces it at once.
+	seed *set
 
 	// Written by Run, read by requests.
 	current atomic.Pointer[set]
@@ -110,12 +118,23 @@ func NewKeySet(o KeySetOptions) (*KeySet, error) {
 	if err := s.complete(o); err != nil {
 		return nil, fmt.Errorf("key set of issuer %q: %w", o.Issuer, err)
 	}
+	s.takeOver(o.Seed)
 	if s.file != "" {
 		if result, err := s.load(context.Background()); result != RefreshOK {
 			return nil, fmt.Errorf("key set of issuer %q: %w", o.Issuer, err)
 		}
 	}
 	return s, nil
+}
+
+// takeOver starts with the keys of a previous key set of the same source.
+func (s *KeySet) takeOver(previous *KeySet) {
+	if previous == nil || previous.issuer != s.issuer || previous.url != s.url || previous.file != s.file {
+		return
+	}
+	if s.seed = previous.current.Load().allowing(s.algorithms); s.seed != nil {
+		s.current.Store(s.seed)
+	}
 }
 
 // complete fills in the defaults and judges the options.

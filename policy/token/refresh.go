@@ -37,7 +37,8 @@ func RefreshResults() []RefreshResult {
 	}
 }
 
-// Run reads the key set until ctx ends, then returns nil. A URL is read at once;
+// Run reads the key set until ctx ends, then returns nil. A URL is read at once,
+// also when there are keys of a Seed;
 // then everything is read again after 90 to 100 % of the refresh interval, sooner
 // after a failure, and on behalf of tokens with an unknown key id at most once in
 // 30 s. All reads happen in the caller's goroutine, so there is never more than
@@ -53,7 +54,7 @@ func (s *KeySet) Run(ctx context.Context) error {
 		lastAsked time.Time
 		failures  int
 	)
-	if s.current.Load() != nil {
+	if s.current.Load() != s.seed { // read already, not taken over
 		due = due.Add(s.interval())
 	}
 	timer := time.NewTimer(0)

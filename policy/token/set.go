@@ -78,6 +78,35 @@ func readSet(document []byte, allowed []string, previous *set) (*set, map[SkipRe
 	return s, skipped, RefreshOK, nil
 }
 
+// allowing returns the set as its keys would be read with other algorithms
+// allowed: each pinned anew, those that none fits left out. It is as old as s. It
+// is nil when no key is left.
+func (s *set) allowing(allowed []string) *set {
+	if s == nil {
+		return nil
+	}
+	next := &set{byID: make(map[string]*key), read: s.read}
+	for _, k := range s.keys {
+		alg, why := pin(k.named, k.alg.kind, allowed)
+		if why != "" {
+			continue
+		}
+		if alg != k.alg {
+			pinned := *k
+			pinned.alg = alg
+			k = &pinned
+		}
+		next.keys = append(next.keys, k)
+		if k.id != "" {
+			next.byID[k.id] = k
+		}
+	}
+	if len(next.keys) == 0 {
+		return nil
+	}
+	return next
+}
+
 func (s *set) known(k *key) *key {
 	if s != nil {
 		for _, o := range s.keys {

@@ -1,0 +1,135 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/payload"
+)
+
+// doubt warns of what is allowed and probably not meant.
+func (c *compiler) doubt(all []*planned) {
+	c.doubtUnbound(all)
+	c.doubtUnread(all)
+	c.doubtPublic(all)
+	c.doubtAlone(all)
+}
+
+// doubtUnbound lists the operations for which az.account cannot decide, because no
+// account rule can apply to them and nobody said that none has to.
+func (c *compiler) doubtUnbound(all []*planned) {
+	found := those(all, func(p *planned) bool { return p.has(policy.AzAccount) && p.account.Unbound })
+	if len(found) > 0 {
+		c.warn("account.rules", "az.account can not decide for "+names(found)+
+			": no account rule applies there, so no control is measured there, and under enforce it blocks",
+			"add a rule that applies, or add "+settings(found, "account: none"))
+	}
+}
+
+// doubtUnread lists the operations that declare bodies from which no account is
+// read, although a rule asks for accounts in bodies.
+func (c *compiler) doubtUnread(all []*planned) {
+	found := those(all, func(p *planned) bool {
+		return p.has(policy.AzAccount) && !p.account.Unbound && len(p.account.Body) > 0 &&
+			slices.ContainsFunc(p.contract.RequestMediaTypes, func(t string) bool { return !payload.IsJSON(t) })
+	})
+	if len(found) > 0 {
+		c.warn("account.rules", "az.account can not decide for bodies of "+names(found)+
+			" that are not JSON: no account is read from them, so no control is measured with them, and under enforce it blocks",
+			"declare JSON alone, or, where something else guards the account, add "+settings(found, "account: none"))
+	}
+}
+
+// doubtPublic lists the operations that only the contract makes public, while
+// controls that ask for the caller enforce around them.
+func (c *compiler) doubtPublic(all []*planned) {
+	found := those(all, func(p *planned) bool {
+		return p.contract.Public && p.public && p.settings.Public == nil && c.identityEnforces(p.key)
+	})
+	if len(found) > 0 {
+		c.warn("specs[0].file", "the contract makes "+names(found)+" public: tok.* and az.* do not judge "+pronoun(found),
+			"set public: false to judge "+pronoun(found)+": add "+settings(found, "public: false"))
+	}
+}
+
+// identityEnforces reports whether a control of tok.* or az.* would enforce for an
+// operation that is not public.
+func (c *compiler) identityEnforces(operation string) bool {
+	return slices.ContainsFunc(policy.Catalogue(), func(e policy.Entry) bool {
+		return e.Implemented && asksIdentity(e.ID) && c.modeOf(operation, e.ID) == policy.Enforce
+	})
+}
+
+// doubtAlone lists the controls that enforce for single operations only, while
+// unmatched requests pass: another spelling of the path, which the backend may
+// take for the same, is not the operation.
+func (c *compiler) doubtAlone(all []*planned) {
+	var missing, controls []policy.Control
+	for _, need := range []policy.Control{policy.InRoute, policy.InMethod} {
+		if c.modeOf("", need) != policy.Enforce {
+			missing = append(missing, need)
+		}
+	}
+	found := those(all, func(p *planned) bool {
+		before := len(controls)
+		for _, rule := range p.operation.Rules {
+			if rule.Mode == policy.Enforce && c.modeOf("", rule.Control) != policy.Enforce {
+				controls = append(controls, rule.Control)
+			}
+		}
+		return len(controls) > before
+	})
+	if len(found) == 0 || len(missing) == 0 {
+		return
+	}
+	slices.SortFunc(controls, func(a, b policy.Control) int { return policy.Order(a) - policy.Order(b) })
+	controls = slices.Compact(controls)
+	verb := "enforces"
+	if len(controls) > 1 {
+		verb = "enforce"
+	}
+	c.warn("operations", fmt.Sprintf("%s %s for %s alone: an unlisted spelling of a path passes by, because %s does not enforce for it",
+		join(controls), verb, names(found), join(missing)), "add "+linesFor("", missing))
+}
+
+// those returns the operations of the contract with a property.
+func those(all []*planned, property func(*planned) bool) []*planned {
+	var found []*planned
+	for _, p := range all {
+		if p.operation.ID != policy.UnmatchedID && property(p) {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+func names(operations []*planned) string {
+	ids := make([]string, len(operations))
+	for i, p := range operations {
+		ids[i] = p.operation.ID
+	}
+	return strings.Join(ids, ", ")
+}
+
+func pronoun(operations []*planned) string {
+	if len(operations) == 1 {
+		return "it"
+	}
+	return "them"
+}
+
+// settings returns the line of YAML that gives operations a setting, under the
+// keys that they have in the configuration.
+func settings(operations []*planned, setting string) string {
+	lines := make([]string, len(operations))
+	for i, p := range operations {
+		key := p.key
+		if key == "" {
+			key = p.operation.ID
+		}
+		lines[i] = fmt.Sprintf("%q: {%s}", key, setting)
+	}
+	return "to operations: {" + strings.Join(lines, ", ") + "}"
+}

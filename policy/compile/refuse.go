@@ -1,0 +1,82 @@
+package compile
+
+import (
+	"slices"
+
+	"github.com/sidewarden/sidewarden/config"
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// refusePlanned refuses a mode for a control that has no check in this version, or
+// for a family without any: the file would look as if it were in force.
+func (c *compiler) refusePlanned() {
+	c.eachMode(func(field, _, name string, mode config.Mode) {
+		if mode != config.Off && !available(name) {
+			c.problem(config.Key(field, name), "not available in this version", "remove it")
+		}
+	})
+}
+
+// available reports whether the control, or any of the family, has a check.
+func available(name string) bool {
+	return slices.ContainsFunc(policy.Catalogue(), func(e policy.Entry) bool {
+		return e.Implemented && (string(e.ID) == name || familyOf(e.ID) == name)
+	})
+}
+
+// refuseIdle refuses a control that enforces by its name and has nothing to judge
+// by. A family or the default mode may name one in passing.
+func (c *compiler) refuseIdle() {
+	c.eachMode(func(field, operation, name string, mode config.Mode) {
+		if mode != config.Enforce {
+			return
+		}
+		if fix, idle := c.idle(operation, policy.Control(name)); idle {
+			c.problem(config.Key(field, name), "enforces, and nothing configures it", fix)
+		}
+	})
+}
+
+// idle reports whether the configuration gives a control nothing to judge by for
+// an operation, or for any if that is "", and what to add.
+func (c *compiler) idle(operation string, control policy.Control) (fix string, idle bool) {
+	switch control {
+	case policy.RateApp:
+		return "add limits", len(c.cfg.Limits) == 0
+	case policy.TokReplay:
+		return "add token.replay.mode: single_use or operations.*.replay: single_use", !c.replays(operation)
+	case policy.AzAccount:
+		return "add account.rules", len(c.cfg.Account.Rules) == 0
+	}
+	return "", false
+}
+
+// replays reports whether a token may be used once for an operation, or for any if
+// that is "".
+func (c *compiler) replays(operation string) bool {
+	if operation != "" && c.cfg.Operations[operation].Replay != "" {
+		return c.cfg.Operations[operation].Replay == config.ReplaySingleUse
+	}
+	if c.cfg.Token.Replay.Mode == config.ReplaySingleUse {
+		return true
+	}
+	for _, op := range c.cfg.Operations {
+		if operation == "" && op.Replay == config.ReplaySingleUse {
+			return true
+		}
+	}
+	return false
+}
+
+// eachMode visits every mode that is given by the name of a control or a family,
+// with the field that holds it and the operation that it is for, "" for none.
+func (c *compiler) eachMode(visit func(field, operation, name string, mode config.Mode)) {
+	for name, mode := range c.cfg.Controls {
+		visit("controls", "", name, mode)
+	}
+	for key, op := range c.cfg.Operations {
+		for name, mode := range op.Controls {
+			visit(config.Key("operations", key)+".controls", key, name, mode)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package compile_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sidewarden/sidewarden/config"
+)
+
+func TestWhatHasNothingBehindItIsRefused(t *testing.T) {
+	t.Parallel()
+	const idle, missing = "enforces, and nothing configures it", "not available in this version"
+	for _, c := range []struct{ name, text, field, cause, fix string }{
+		{"a family without a check", "controls: {waf: enforce}", "controls.waf", missing, "remove it"},
+		{"such a family in shadow", "controls: {out: shadow}", "controls.out", missing, "remove it"},
+		{"such a family of an operation", "operations: {listSites: {controls: {mtls: enforce}}}", "operations.listSites.controls.mtls", missing, "remove it"},
+		{"a limit without limits", "controls: {rate.app: enforce}", `controls["rate.app"]`, idle, "add limits"},
+		{
+			"single use of nothing", "controls: {tok.present: enforce, tok.sig: enforce, tok.replay: enforce}", `controls["tok.replay"]`, idle,
+			"add token.replay.mode: single_use or operations.*.replay: single_use",
+		},
+		{
+			"single use of another operation", "operations: {listSites: {replay: single_use}, listPorts: {controls: {tok.present: enforce, tok.sig: enforce, tok.replay: enforce}}}",
+			`operations.listPorts.controls["tok.replay"]`, idle, "add token.replay.mode: single_use or operations.*.replay: single_use",
+		},
+		{
+			"an account boundary without rules", "controls: {tok: enforce, az.account: enforce, in.route: enforce, in.method: enforce}",
+			`controls["az.account"]`, idle, "add account.rules",
+		},
+	} {
+		_, err := build(t, head+c.text+"\n")
+		var problems config.Problems
+		require.ErrorAs(t, err, &problems, c.name)
+		require.Len(t, problems, 1, "%s: %s", c.name, err)
+		assert.Equal(t, c.field, problems[0].Field, c.name)
+		assert.Contains(t, problems[0].Cause, c.cause, c.name)
+		assert.Equal(t, c.fix, problems[0].Fix, c.name)
+	}
+}
+
+func TestWhatIsNamedInPassingIsNotRefused(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"the default mode":               "mode: enforce",
+		"families with some checks":      "controls: {tok: enforce, az: enforce, rate: enforce, in: enforce}",
+		"a family without checks is off": "controls: {waf: \"off\", ab: \"off\"}",
+		"idle controls in shadow":        "controls: {rate.app: shadow, tok.replay: shadow, az.account: shadow}",
+		"single use of one operation":    "controls: {tok.present: enforce, tok.sig: enforce, tok.replay: enforce}\noperations: {listSites: {replay: single_use}}",
+		"single use by default":          "token: {replay: {mode: single_use}, issuers: [{issuer: \"https://i.example\", jwks_file: keys.json, audiences: [a]}]}\ncontrols: {tok.present: enforce, tok.sig: enforce, tok.replay: enforce}",
+	} {
+		before := head
+		if name == "single use by default" {
+			before = head[:len(head)-len("token:\n  issuers: [{issuer: \"https://i.example\", jwks_file: keys.json, audiences: [a]}]\n")]
+		}
+		_, err := build(t, before+text+"\n")
+		assert.NoError(t, err, name)
+	}
+}
+
+// A problem without a fix leaves its reader alone.
+func TestEveryProblemHasAFix(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"operations: {nothing: {public: true}}\n", "controls: {az.object: enforce, in.schema: enforce}\n",
+		"operations: {listSites: {account: none}, \"GET /sites\": {account: none}}\n",
+	} {
+		for _, spec := range []string{contract, "openapi: 3.0.3\n", "{"} {
+			cfg := readIn(t, t.TempDir(), spec, head+text)
+			var problems config.Problems
+			require.ErrorAs(t, compileError(cfg), &problems)
+			for _, p := range problems {
+				assert.NotEmpty(t, p.Fix, p.String())
+			}
+		}
+	}
+}
