@@ -67,7 +67,10 @@ func startCommand(cmd *exec.Cmd, config string, env ...string) (*sidecar, error)
 	if cmd.Env == nil {
 		cmd.Env = append(os.Environ(), env...)
 	}
-	cmd.Stdout, cmd.Stderr = s.stdout, s.stderr
+	if cmd.Stdout == nil {
+		cmd.Stdout = s.stdout
+	}
+	cmd.Stderr = s.stderr
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the sidecar: %w", err)
 	}
