@@ -128,7 +128,7 @@ func (o *observer) one(t *testing.T) seen {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		return len(o.seen) > 0
-	}, 5*time.Second, time.Millisecond, "nothing was observed")
+	}, 30*time.Second, time.Millisecond, "nothing was observed")
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	require.Len(t, o.seen, 1)

@@ -25,15 +25,19 @@ func write(t testing.TB, name, text string) string {
 	return path
 }
 
-// within fails the test if f takes longer.
-func within(t *testing.T, limit time.Duration, f func()) {
+// hung is far beyond what the work of a test takes on a busy machine with the race
+// detector: it tells an end from none, not fast from slow.
+const hung = 2 * time.Minute
+
+// ends fails the test if f does not end.
+func ends(t *testing.T, f func()) {
 	t.Helper()
 	done := make(chan struct{})
 	go func() { defer close(done); f() }()
 	select {
 	case <-done:
-	case <-time.After(limit):
-		t.Fatalf("it takes longer than %s", limit)
+	case <-time.After(hung):
+		t.Fatalf("it takes longer than %s", hung)
 	}
 }
 
@@ -265,7 +269,7 @@ func TestHostileContractsEndSoonAndSayLittle(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			file := write(t, "contract.yaml", row.text)
-			within(t, 10*time.Second, func() {
+			ends(t, func() {
 				_, err := openapi.Load(openapi.Options{File: file})
 				if row.good {
 					assert.NoError(t, err)
