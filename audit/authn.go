@@ -7,11 +7,11 @@ import "github.com/sidewarden/sidewarden/policy"
 func (b *builder) auth(d policy.Decision) Auth {
 	var undecided policy.Reason
 	judged, applies := false, false
-	for _, f := range d.Findings {
-		if !b.authn[f.Rule.Control] {
+	for i := range d.Findings {
+		v := &d.Findings[i].Verdict
+		if applies && v.Passes() || !b.authn[d.Findings[i].Rule.Control] {
 			continue
 		}
-		v := f.Verdict
 		judged = true
 		applies = applies || v.Effect != policy.NotApplicable
 		if v.Effect == policy.Deny {

@@ -3,6 +3,7 @@ package audit
 import (
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,114 +18,188 @@ const (
 // builder makes one record.
 type builder struct {
 	*Recorder
-	words *words
-	r     *policy.Request
-	o     policy.Outcome
-	sieve sieve
-	cut   bool
+	words     *words
+	operation *operation // nil for an unmatched request
+	r         *policy.Request
+	o         policy.Outcome
+	room      *room
+	sieve     sieve
+	cut       bool
+
+	lastAccount, lastPseudonym string // the last account and its pseudonym
+}
+
+// room is one record with what it points to, so that it is one piece of memory.
+type room struct {
+	rec            Record
+	tok            Tok
+	age, ttl, size int64
+	names          [6]string
+	used           int
+}
+
+// list returns an empty list with room for n names.
+func (m *room) list(n int) []string {
+	if n > len(m.names)-m.used {
+		return make([]string, 0, n)
+	}
+	from := m.used
+	m.used += n
+	return m.names[from:from:m.used]
 }
 
 // minimal has what does not depend on the request's contents.
 func (b *builder) minimal() *Record {
-	r, o := b.r, b.o
-	return &Record{
-		V: Version, RecordID: ulid(r.Time), Time: r.Time.UTC().Round(0), DurationMS: millis(o.Elapsed),
-		TraceID: mintTrace(), DecisionID: cut(printable(r.ID), maxText),
-		Product: b.options.Product, Env: b.options.Environment,
-		Instance: b.options.Instance, SidecarVersion: b.options.Version,
-		Policy:       PolicyRef{Digest: cut(printable(o.Policy), maxText)},
-		Op:           Op{ID: policy.UnmatchedID},
-		HTTP:         HTTP{Method: method(r.Method), Version: version(r.Proto), RespBytes: o.Sent},
-		Client:       Client{Status: o.Status},
-		Account:      Account{Token: []string{}, Requested: []string{}},
-		Auth:         Auth{Outcome: AuthError, Reason: policy.InternalError},
-		Findings:     []Finding{},
-		Disposition:  o.Disposition.String(),
-		Be:           Backend{Status: o.BackendStatus, Class: class(o), LatencyMS: millis(o.Backend)},
-		Observations: []Observation{},
-		OverheadUS:   o.Overhead.Microseconds(),
-		Redaction:    Redaction{Kid: b.options.Pseudonyms.KeyID(), Applied: []string{}, Errors: []string{"record"}},
-	}
+	rec := b.outcome()
+	rec.TraceID = mintTrace()
+	rec.Op = Op{ID: policy.UnmatchedID}
+	rec.Account = Account{Token: []string{}, Requested: []string{}}
+	rec.Auth = Auth{Outcome: AuthError, Reason: policy.InternalError}
+	rec.Findings, rec.Observations = []Finding{}, []Observation{}
+	rec.Redaction.Applied, rec.Redaction.Errors = []string{}, []string{"record"}
+	return rec
+}
+
+// outcome begins a record with the facts of the outcome.
+func (b *builder) outcome() *Record {
+	r, o := b.r, &b.o
+	b.room = &room{}
+	rec := &b.room.rec
+	rec.V, rec.RecordID, rec.Time, rec.DurationMS = Version, ulid(r.Time), r.Time.UTC().Round(0), millis(o.Elapsed)
+	rec.DecisionID = cut(printable(r.ID), maxText)
+	rec.Product, rec.Env = b.options.Product, b.options.Environment
+	rec.Instance, rec.SidecarVersion = b.options.Instance, b.options.Version
+	rec.Policy.Digest = cut(printable(o.Policy), maxText)
+	rec.HTTP.Method, rec.HTTP.Version, rec.HTTP.RespBytes = method(r.Method), version(r.Proto), o.Sent
+	rec.Client.Status = o.Status
+	rec.Disposition = o.Disposition.String()
+	rec.Be.Status, rec.Be.Class, rec.Be.LatencyMS = o.BackendStatus, class(o.Class), millis(o.Backend)
+	rec.OverheadUS = o.Overhead.Microseconds()
+	rec.Redaction.Kid = b.options.Pseudonyms.KeyID()
+	return rec
 }
 
 // build makes the whole record.
 func (b *builder) build(d policy.Decision) *Record {
-	rec := b.minimal()
-	rec.Redaction.Errors = []string{}
+	rec := b.outcome()
+	if op := b.r.Match.Operation; op != nil {
+		b.operation = b.words.operationOf(op)
+	}
 	rec.Op = b.op()
-	rec.HTTP = b.http(d)
+	b.http(&rec.HTTP, d)
 	rec.Client.IP = network(b.r.Peer.Addr)
-	rec.Be.Instance = b.sieve.name("be.instance", b.o.Instance, nil)
+	rec.Be.Instance = b.sieve.name("be.instance", b.o.Instance, false)
 	b.trace(rec)
 	b.identify(rec)
 	rec.Auth = b.auth(d)
 	b.judge(rec, d)
-	for _, o := range policy.Classify(d, b.o) {
-		rec.Observations = append(rec.Observations, Observation(o))
-	}
-	rec.Redaction.Applied = append(append(rec.Redaction.Applied, b.applied...), b.sieve.applied...)
+	rec.Observations = b.observations(rec, d)
+	rec.Redaction.Applied = append(append([]string{}, b.applied...), b.sieve.applied...)
+	rec.Redaction.Errors = []string{}
 	rec.Truncated = b.cut
 	return rec
 }
 
-func (b *builder) trace(rec *Record) {
-	// Two traceparent headers are as good as none (W3C Trace Context, section 3.2).
-	if values := b.r.Header.Values("Traceparent"); len(values) == 1 {
-		if trace, parent, ok := ParseTraceparent(values[0]); ok {
-			rec.TraceID, rec.ParentSpanID = trace, parent
-		}
+// observations returns what the answer says about what did not pass: nothing, when
+// everything did.
+func (b *builder) observations(rec *Record, d policy.Decision) []Observation {
+	if len(rec.Findings) == 0 {
+		return []Observation{}
 	}
+	seen := policy.Classify(d, b.o)
+	list := make([]Observation, len(seen))
+	for i, o := range seen {
+		list[i] = Observation(o)
+	}
+	return list
+}
+
+func (b *builder) trace(rec *Record) {
+	rec.TraceID, rec.ParentSpanID = b.traceparent()
 	if b.options.RequestIDHeader != "" {
-		if id := b.r.Header.Get(b.options.RequestIDHeader); id != "" {
-			rec.RequestID = b.sieve.name("request_id", id, b.known())
+		if ids := b.r.Header[b.options.RequestIDHeader]; len(ids) > 0 && ids[0] != "" {
+			rec.RequestID = b.sieve.name("request_id", ids[0], b.tells(ids[0]))
 		}
 	}
 }
 
-// known lists the identifiers and the credential of the request, which must not
-// come back through a field that the client fills freely.
-func (b *builder) known() []string {
-	var known []string
-	for _, v := range b.r.Header.Values(b.options.CredentialHeader) {
-		known = append(known, v)
-		if _, credential, ok := strings.Cut(v, " "); ok {
-			known = append(known, strings.TrimSpace(credential))
+// traceparent returns the ids of the request, or a trace id of our own. Two headers
+// are as good as none (W3C Trace Context, section 3.2).
+func (b *builder) traceparent() (trace, parent string) {
+	if values := b.r.Header["Traceparent"]; len(values) == 1 {
+		if trace, parent, ok := ParseTraceparent(values[0]); ok {
+			return trace, parent
 		}
 	}
-	if t := b.r.Auth.Token; t != nil {
-		known = append(append(known, t.ID, t.Claimed.Client, t.Claimed.Principal, t.Claimed.Actor), t.Claimed.Accounts...)
+	return mintTrace(), ""
+}
+
+// tells reports whether a text holds an identifier or the credential of the
+// request, which must not come back through a field that the client fills freely.
+func (b *builder) tells(value string) bool {
+	if len(value) > maxLong {
+		return false // it is replaced unread
 	}
-	if id := b.r.Auth.Identity; id != nil {
-		known = append(append(known, id.Client, id.Principal, id.Actor), id.Accounts...)
+	t := text{sent: value, plain: unescaped(value)}
+	for _, v := range b.r.Header[b.options.CredentialHeader] {
+		_, credential, _ := strings.Cut(v, " ")
+		if t.holds(v) || t.holds(strings.TrimSpace(credential)) {
+			return true
+		}
 	}
-	for _, p := range b.r.Match.Params {
-		known = append(known, p.Value)
+	if tok := b.r.Auth.Token; tok != nil && (t.holds(tok.ID) || t.holdsName(&tok.Claimed)) {
+		return true
 	}
-	for _, s := range b.words.selectors {
-		switch s.In {
-		case "query":
-			addPairs(b.r.Query, s.Name, func(v string) { known = append(known, v) })
-		case "header":
-			known = append(known, b.r.Header.Values(s.Name)...)
+	if id := b.r.Auth.Identity; id != nil && t.holdsName(id) {
+		return true
+	}
+	if t.holdsValue(b.r.Match.Params, "") {
+		return true
+	}
+	for i := range b.words.selectors {
+		s := &b.words.selectors[i]
+		if s.In == "query" && t.holdsValue(b.r.Query, s.Name) || s.In == "header" && slices.ContainsFunc(b.r.Header[s.Name], t.holds) {
+			return true
 		}
 	}
 	for _, values := range b.r.Body.Selected {
-		known = append(known, values...)
+		if slices.ContainsFunc(values, t.holds) {
+			return true
+		}
 	}
-	return known
+	return false
 }
 
 func (b *builder) op() Op {
-	op := b.r.Match.Operation
-	if op == nil {
+	if b.operation == nil {
 		return Op{ID: policy.UnmatchedID}
 	}
-	return Op{ID: b.sieve.text("op.id", op.ID, maxText), Template: b.sieve.text("op.template", op.Template, maxLong)}
+	return Op{ID: b.sieve.word("op.id", b.operation.id), Template: b.sieve.word("op.template", b.operation.template)}
 }
 
-// judge sorts the findings into the lists of the record.
+// judge sorts the findings into the lists of the record. A request that passes
+// usually has the lists of the first one that did.
 func (b *builder) judge(rec *Record, d policy.Decision) {
-	for _, f := range d.Findings {
+	if b.operation == nil {
+		b.sort(rec, d)
+		return
+	}
+	s := b.operation.passed.Load()
+	if s.is(d) {
+		rec.Findings = []Finding{}
+		rec.Permits, rec.NotApplicable, rec.Enforced = s.permits, s.inapplicable, s.enforced
+		return
+	}
+	b.sort(rec, d)
+	if s == nil && len(rec.Findings) == 0 {
+		b.operation.passed.CompareAndSwap(nil, shapeOf(rec, d))
+	}
+}
+
+func (b *builder) sort(rec *Record, d policy.Decision) {
+	b.lists(rec, d)
+	for i := range d.Findings {
+		f := &d.Findings[i]
 		c := f.Rule.Control
 		if f.Rule.Mode == policy.Enforce {
 			rec.Enforced = append(rec.Enforced, c)
@@ -139,17 +214,47 @@ func (b *builder) judge(rec *Record, d policy.Decision) {
 				Control: c, Effect: f.Verdict.Effect.String(), Reason: f.Verdict.Reason,
 				Detail: b.sieve.text("findings.detail", f.Verdict.Detail, 2*maxText),
 				Mode:   f.Rule.Mode.String(), Exception: b.sieve.text("findings.exception", f.Exception, maxText),
-				Cause: f.Verdict.Cause, FailedOpen: d.FailedOpen(f),
+				Cause: f.Verdict.Cause, FailedOpen: d.FailedOpen(*f),
 			})
 		}
 	}
 }
 
-func class(o policy.Outcome) policy.ResponseClass {
-	if o.Class == "" {
+// lists makes the lists of the record as long as they will be, those of controls
+// out of one piece.
+func (b *builder) lists(rec *Record, d policy.Decision) {
+	permits, inapplicable, enforced := 0, 0, 0
+	for i := range d.Findings {
+		f := &d.Findings[i]
+		if f.Rule.Mode == policy.Enforce {
+			enforced++
+		}
+		switch f.Verdict.Effect {
+		case policy.Permit:
+			permits++
+		case policy.NotApplicable:
+			inapplicable++
+		case policy.Deny, policy.Indeterminate:
+		}
+	}
+	rec.Findings = make([]Finding, 0, len(d.Findings)-permits-inapplicable)
+	all := make([]policy.Control, permits+inapplicable+enforced)
+	cut := func(n int) []policy.Control {
+		if n == 0 {
+			return nil
+		}
+		list := all[:0:n]
+		all = all[n:]
+		return list
+	}
+	rec.Permits, rec.NotApplicable, rec.Enforced = cut(permits), cut(inapplicable), cut(enforced)
+}
+
+func class(c policy.ResponseClass) policy.ResponseClass {
+	if c == "" {
 		return policy.ClassNone
 	}
-	return o.Class
+	return c
 }
 
 // network cuts an address so that it names a network and not a household.

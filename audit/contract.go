@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"net/http"
 	"strings"
 
 	"github.com/sidewarden/sidewarden/policy"
@@ -36,7 +37,28 @@ type Selector struct {
 // it is fit for a record.
 type words struct {
 	segments, parameters, media, issuers map[string]struct{}
-	selectors                            []Selector
+	selectors                            []selector
+	operations                           map[operationKey]*operation
+}
+
+// selector is a Selector with how a record spells it: raw among others, and
+// carrier alone.
+type selector struct {
+	Selector
+	raw     string
+	carrier word
+}
+
+// word is a text that went through the net, and whether the net replaced it.
+type word struct {
+	text string
+	hit  bool
+}
+
+func wordOf(text string, limit int) word {
+	var s sieve
+	safe := s.text("word", text, limit)
+	return word{text: safe, hit: len(s.applied) > 0}
 }
 
 func (c Contract) words() *words {
@@ -45,7 +67,13 @@ func (c Contract) words() *words {
 		parameters: fit(c.Parameters),
 		media:      fit(commonMedia()),
 		issuers:    fit(c.Issuers),
-		selectors:  append([]Selector(nil), c.Selectors...),
+		operations: make(map[operationKey]*operation, len(c.Operations)),
+	}
+	for _, s := range c.Selectors {
+		if s.In == "header" {
+			s.Name = http.CanonicalHeaderKey(s.Name)
+		}
+		w.selectors = append(w.selectors, selector{Selector: s, raw: s.In + "." + s.Name, carrier: wordOf(s.In+"."+s.Name, maxCarrier)})
 	}
 	for _, m := range c.MediaTypes {
 		if lower := strings.ToLower(m); isFit(lower) {
@@ -53,6 +81,7 @@ func (c Contract) words() *words {
 		}
 	}
 	for _, op := range c.Operations {
+		w.operations[keyOf(op)] = w.ready(op)
 		for segment := range strings.SplitSeq(op.Template, "/") {
 			if !strings.Contains(segment, "{") && isFit(segment) {
 				w.segments[segment] = struct{}{}
@@ -76,16 +105,6 @@ func fit(list []string) map[string]struct{} {
 // treated like a word of a client.
 func isFit(word string) bool {
 	return len(word) <= 2*maxText && printable(word) == word && !secret(word)
-}
-
-// isAccount reports whether a path parameter names an account.
-func (w *words) isAccount(parameter string) bool {
-	for _, s := range w.selectors {
-		if s.In == "path" && s.Name == parameter {
-			return true
-		}
-	}
-	return false
 }
 
 func commonMedia() []string {
@@ -127,12 +146,17 @@ func algorithm(alg string) string {
 // tokenType returns a known token type without its "application/" (RFC 7515,
 // section 4.1.9), or other.
 func tokenType(typ string) string {
-	if len(typ) > maxText {
-		return other
+	const prefix = "application/"
+	if len(typ) >= len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) {
+		typ = typ[len(prefix):]
 	}
-	switch t := strings.TrimPrefix(strings.ToLower(typ), "application/"); t {
-	case "", "jwt", "at+jwt", "dpop+jwt", "logout+jwt", "secevent+jwt", "token-introspection+jwt":
-		return t
+	if typ == "" {
+		return ""
+	}
+	for _, known := range [...]string{"at+jwt", "jwt", "dpop+jwt", "logout+jwt", "secevent+jwt", "token-introspection+jwt"} {
+		if strings.EqualFold(typ, known) {
+			return known
+		}
 	}
 	return other
 }

@@ -12,31 +12,26 @@ import (
 // so; the six mandated facts always stay. The record itself is not changed. An
 // error means that the record cannot be written at all, and dst is as it was.
 func (r *Record) AppendLine(dst []byte) ([]byte, error) {
+	from := len(dst)
+	line, err := r.append(dst)
+	if err == nil && len(line)-from <= MaxLine {
+		return line, nil
+	}
 	short := *r
-	for i := 0; ; i++ {
-		line, err := short.marshal()
+	short.Truncated = true
+	for _, cut := range cuts() {
 		if err != nil {
-			return dst, fmt.Errorf("encode record: %w", err)
+			break
 		}
-		if len(line) <= MaxLine {
-			return append(dst, line...), nil
+		cut(&short)
+		if line, err = short.append(line[:from]); err == nil && len(line)-from <= MaxLine {
+			return line, nil
 		}
-		if i == len(cuts()) {
-			return dst, fmt.Errorf("encode record: %d bytes remain after all cuts, more than %d", len(line), MaxLine)
-		}
-		cuts()[i](&short)
-		short.Truncated = true
 	}
-}
-
-func (r *Record) marshal() ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(r); err != nil {
-		return nil, err
+	if err != nil {
+		return dst, fmt.Errorf("encode record: %w", err)
 	}
-	return buf.Bytes(), nil
+	return dst, fmt.Errorf("encode record: %d bytes remain after all cuts, more than %d", len(line)-from, MaxLine)
 }
 
 // cuts shorten a copy of a record, the least missed first. Each replaces a slice
@@ -85,7 +80,7 @@ func ReadRecord(line []byte) (*Record, error) {
 	if r.V != Version {
 		return nil, fmt.Errorf("read record: format version %d; this program reads version %d", r.V, Version)
 	}
-	again, err := r.marshal()
+	again, err := r.append(nil)
 	if err != nil {
 		return nil, fmt.Errorf("read record: %w", err)
 	}

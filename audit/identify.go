@@ -12,6 +12,7 @@ import (
 // mix: without an identity everything that the token says is claimed.
 func (b *builder) identify(rec *Record) {
 	p := b.options.Pseudonyms
+	rec.Account.Token = []string{}
 	if id := b.r.Auth.Identity; id != nil {
 		rec.ClientID = p.Owned(TypeClient, id.Issuer, id.Client)
 		rec.PrincipalID = p.Owned(TypePrincipal, id.Issuer, id.Principal)
@@ -31,24 +32,22 @@ func (b *builder) identify(rec *Record) {
 			Iss:         b.issuer(claims.Issuer),
 		}
 	}
-	rec.Tok = &Tok{
+	rec.Tok = &b.room.tok
+	*rec.Tok = Tok{
 		Iss: b.issuer(claims.Issuer), Alg: algorithm(t.Algorithm), Typ: tokenType(t.Type),
-		ScopesN: len(claims.Scopes), FP: p.Of(TypeToken, string(t.Fingerprint[:])),
+		ScopesN: len(claims.Scopes), FP: p.ofToken(t.Fingerprint),
 	}
 	if t.KeyID != "" {
 		rec.Tok.Kid = p.Of(TypeKey, t.KeyID)
 	}
 	if !t.IssuedAt.IsZero() {
-		rec.Tok.AgeS = seconds(b.r.Time.Sub(t.IssuedAt))
+		b.room.age = int64(b.r.Time.Sub(t.IssuedAt) / time.Second)
+		rec.Tok.AgeS = &b.room.age
 		if !t.Expires.IsZero() {
-			rec.Tok.TTLS = seconds(t.Expires.Sub(t.IssuedAt))
+			b.room.ttl = int64(t.Expires.Sub(t.IssuedAt) / time.Second)
+			rec.Tok.TTLS = &b.room.ttl
 		}
 	}
-}
-
-func seconds(d time.Duration) *int64 {
-	s := int64(d / time.Second)
-	return &s
 }
 
 func (b *builder) issuer(iss string) string {
@@ -65,54 +64,82 @@ func (b *builder) accounts(raw []string) []string {
 	if len(raw) > maxAccounts {
 		raw, b.cut = raw[:maxAccounts], true
 	}
-	list := make([]string, 0, len(raw))
+	list := b.room.list(len(raw))
 	for _, a := range raw {
-		list = append(list, b.options.Pseudonyms.Of(TypeAccount, a))
+		list = append(list, b.account(a))
 	}
 	return list
 }
 
+// account returns the pseudonym of an account. A clean request names one account
+// again and again: in its token, its path, and as the requested one.
+func (b *builder) account(raw string) string {
+	if raw != b.lastAccount || b.lastPseudonym == "" {
+		b.lastAccount, b.lastPseudonym = raw, b.options.Pseudonyms.Of(TypeAccount, raw)
+	}
+	return b.lastPseudonym
+}
+
+const maxCarrier = 2 * maxText
+
 // requested returns the accounts that the request names, each once, and where.
 func (b *builder) requested() (accounts []string, carrier string) {
-	var raw, carriers []string
+	var some [4]string
+	raw := some[:0]
+	var several [4]string
+	carriers := several[:0]
+	var only *selector
 	body := 0
-	for _, s := range b.words.selectors {
+	for i := range b.words.selectors {
+		s := &b.words.selectors[i]
 		found := false
-		add := func(v string) {
-			found = true
-			// One more than fits is kept, so that the cut is noticed.
-			if len(raw) <= maxAccounts && !slices.Contains(raw, v) {
-				raw = append(raw, v)
-			}
-		}
 		switch s.In {
 		case "path":
-			addPairs(b.r.Match.Params, s.Name, add)
+			raw, found = addPairs(raw, b.r.Match.Params, s.Name)
 		case "query":
-			addPairs(b.r.Query, s.Name, add)
+			raw, found = addPairs(raw, b.r.Query, s.Name)
 		case "header":
-			for _, v := range b.r.Header.Values(s.Name) {
-				add(v)
-			}
+			raw, found = addAll(raw, b.r.Header[s.Name])
 		case "body":
 			if body < len(b.r.Body.Selected) {
-				for _, v := range b.r.Body.Selected[body] {
-					add(v)
-				}
+				raw, found = addAll(raw, b.r.Body.Selected[body])
 			}
 			body++
 		}
 		if found {
-			carriers = append(carriers, s.In+"."+s.Name)
+			only, carriers = s, append(carriers, s.raw)
 		}
 	}
-	return b.accounts(raw), b.sieve.text("account.carrier", strings.Join(carriers, ","), 2*maxText)
+	switch len(carriers) {
+	case 0:
+	case 1:
+		carrier = b.sieve.word("account.carrier", only.carrier)
+	default:
+		carrier = b.sieve.text("account.carrier", strings.Join(carriers, ","), maxCarrier)
+	}
+	return b.accounts(raw), carrier
 }
 
-func addPairs(pairs []policy.Pair, name string, add func(string)) {
-	for _, p := range pairs {
-		if p.Name == name {
-			add(p.Value)
+func addPairs(raw []string, pairs []policy.Pair, name string) (more []string, found bool) {
+	for i := range pairs {
+		if pairs[i].Name == name {
+			raw, found = addOnce(raw, pairs[i].Value), true
 		}
 	}
+	return raw, found
+}
+
+func addAll(raw, values []string) (more []string, found bool) {
+	for _, v := range values {
+		raw = addOnce(raw, v)
+	}
+	return raw, len(values) > 0
+}
+
+// addOnce keeps one more than fits into a record, so that the cut is noticed.
+func addOnce(raw []string, v string) []string {
+	if len(raw) > maxAccounts || slices.Contains(raw, v) {
+		return raw
+	}
+	return append(raw, v)
 }

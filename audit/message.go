@@ -12,26 +12,22 @@ import (
 const maxSegments = 24
 
 // http describes the message without its contents.
-func (b *builder) http(d policy.Decision) HTTP {
+func (b *builder) http(h *HTTP, d policy.Decision) {
 	r := b.r
-	h := HTTP{
-		Method: method(r.Method), Version: version(r.Proto), Path: b.path(),
-		QueryKeys: b.queryKeys(), RespBytes: b.o.Sent, Ctype: b.ctype(),
-		InspectedBytes:     int64(len(r.Body.Bytes)),
-		PartiallyInspected: partial(r.Body),
-	}
+	h.Path, h.QueryKeys, h.Ctype = b.path(), b.queryKeys(), b.ctype()
+	h.InspectedBytes = r.Body.Inspected
+	h.PartiallyInspected = partial(r.Body)
 	if r.Body.Size >= 0 {
-		size := r.Body.Size
-		h.ReqBytes = &size
+		b.room.size = r.Body.Size
+		h.ReqBytes = &b.room.size
 	}
 	if resp := r.Response; resp != nil {
 		h.InspectedBytes += int64(len(resp.Body.Bytes))
 		h.PartiallyInspected = h.PartiallyInspected || partial(resp.Body)
 	}
-	for _, f := range d.Findings {
-		h.PartiallyInspected = h.PartiallyInspected || f.Verdict.Reason == policy.NotInspected
+	for i := range d.Findings {
+		h.PartiallyInspected = h.PartiallyInspected || d.Findings[i].Verdict.Reason == policy.NotInspected
 	}
-	return h
 }
 
 func partial(body policy.Body) bool { return len(body.Bytes) > 0 && !body.Whole }
@@ -39,8 +35,12 @@ func partial(body policy.Body) bool { return len(body.Bytes) > 0 && !body.Whole 
 // path returns the request's path with pseudonyms for everything that is not a
 // word of the contract.
 func (b *builder) path() string {
-	if op := b.r.Match.Operation; op != nil {
-		return b.sieve.text("http.path", b.fill(op.Template), maxLong)
+	if b.operation != nil {
+		path := b.operation.fill(b.parameter)
+		if b.operation.safe && len(path) <= maxLong {
+			return path
+		}
+		return b.sieve.text("http.path", path, maxLong)
 	}
 	segments := strings.SplitN(b.r.Path, "/", maxSegments+1)
 	rest := ""
@@ -69,38 +69,25 @@ func decoded(segment string) string {
 	return segment
 }
 
-// fill puts pseudonyms of the path parameters into a template; a parameter of an
-// account rule has the pseudonym that the account has everywhere.
-func (b *builder) fill(template string) string {
-	var out strings.Builder
-	for {
-		before, after, open := strings.Cut(template, "{")
-		out.WriteString(before)
-		name, rest, closed := strings.Cut(after, "}")
-		if !open || !closed {
-			out.WriteString(after)
-			return out.String()
+// parameter returns the pseudonym of a path parameter.
+func (b *builder) parameter(p part) string {
+	for _, given := range b.r.Match.Params {
+		switch {
+		case given.Name != p.parameter:
+		case p.kind == TypeAccount:
+			return b.account(given.Value)
+		default:
+			return b.options.Pseudonyms.Of(p.kind, given.Value)
 		}
-		out.WriteString(b.parameter(name))
-		template = rest
 	}
-}
-
-func (b *builder) parameter(name string) string {
-	for _, p := range b.r.Match.Params {
-		if p.Name != name {
-			continue
-		}
-		if b.words.isAccount(name) {
-			return b.options.Pseudonyms.Of(TypeAccount, p.Value)
-		}
-		return b.options.Pseudonyms.Of(TypePath, p.Value)
-	}
-	return "{" + name + "}"
+	return "{" + p.parameter + "}"
 }
 
 func (b *builder) queryKeys() []string {
-	var keys []string
+	if len(b.r.Query) == 0 {
+		return nil
+	}
+	keys := b.room.list(min(len(b.r.Query), maxKeys) + 1)
 	strange := false
 	for _, p := range b.r.Query {
 		if _, declared := b.words.parameters[p.Name]; !declared {
@@ -123,10 +110,11 @@ func (b *builder) queryKeys() []string {
 }
 
 func (b *builder) ctype() string {
-	value := b.r.Header.Get("Content-Type")
-	if value == "" {
+	values := b.r.Header["Content-Type"]
+	if len(values) == 0 || values[0] == "" {
 		return ""
 	}
+	value := values[0]
 	media, _, _ := strings.Cut(value, ";")
 	media = strings.ToLower(strings.TrimSpace(media))
 	if _, known := b.words.media[media]; !known {

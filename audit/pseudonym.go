@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"hash/maphash"
 	"strings"
 	"sync"
 )
@@ -35,6 +36,8 @@ const (
 	maxKeyID         = 8
 	pseudonymDigits  = 26 // 130 bits of base32
 	pseudonymDivider = "\x1f"
+
+	maxMessage = 1024 // a longer buffer is not kept for the next pseudonym
 )
 
 // Pseudonymizer replaces identifiers by keyed pseudonyms:
@@ -50,12 +53,22 @@ const (
 // no leading zeros dropped. The account boundary compares exact strings, and a
 // pseudonym that merged two of them would show a denied request as a request for
 // the caller's own account. It is safe for concurrent use.
+//
+// It remembers a bounded number of pseudonyms, and with them the values that they
+// stand for, in memory alone.
 type Pseudonymizer struct {
 	kid    string
 	tenant string
 	// macs holds keyed hash states; a reset restores the keyed start and is three
 	// times cheaper than keying anew.
 	macs sync.Pool
+
+	// What was made is remembered by type, so that no type drives out another one.
+	// An issuer that is not configured is hostile or a mistake, and is not.
+	seed                                       maphash.Seed
+	clients, principals, accounts, paths, keys memo[name]
+
+	tokens memo[[32]byte]
 }
 
 // NewPseudonymizer returns the pseudonymizer of one key and tenant. Kid names the
@@ -75,8 +88,8 @@ func NewPseudonymizer(key []byte, kid, tenant string) (*Pseudonymizer, error) {
 		return nil, err
 	}
 	own := append([]byte(nil), key...)
-	p := &Pseudonymizer{kid: kid, tenant: tenant}
-	p.macs.New = func() any { return hmac.New(sha256.New, own) }
+	p := &Pseudonymizer{kid: kid, tenant: tenant, seed: maphash.MakeSeed()}
+	p.macs.New = func() any { return &keyed{mac: hmac.New(sha256.New, own)} }
 	return p, nil
 }
 
@@ -109,30 +122,91 @@ func isKeyID(s string) bool {
 func (p *Pseudonymizer) KeyID() string { return p.kid }
 
 // Of returns the pseudonym of a value. An empty value has one too.
-func (p *Pseudonymizer) Of(t Type, value string) string {
-	mac, ok := p.macs.Get().(hash.Hash)
-	if !ok {
-		panic("audit: the pool of hash states holds something else")
-	}
-	defer p.macs.Put(mac)
-	mac.Reset()
-	message := make([]byte, 0, 256)
-	message = append(append(message, p.tenant...), pseudonymDivider...)
-	message = append(append(message, t...), pseudonymDivider...)
-	mac.Write(append(message, value...)) // a hash never returns an error (package hash)
-	var sum [sha256.Size]byte
-	var text [52]byte
-	encoding.Encode(text[:], mac.Sum(sum[:0]))
-	return "p" + p.kid + "_" + string(text[:pseudonymDigits])
-}
+func (p *Pseudonymizer) Of(t Type, value string) string { return p.of(t, name{value: value}) }
 
 // Owned returns the pseudonym of a name that is unique only within its issuer: a
 // client or a principal. It is empty when the name is.
-func (p *Pseudonymizer) Owned(t Type, issuer, name string) string {
-	if name == "" {
+func (p *Pseudonymizer) Owned(t Type, issuer, value string) string {
+	if value == "" {
 		return ""
 	}
-	return p.Of(t, issuer+pseudonymDivider+name)
+	return p.of(t, name{issuer: issuer, value: value, owned: true})
+}
+
+// ofToken returns the pseudonym of a token's fingerprint, which is its own shard.
+func (p *Pseudonymizer) ofToken(fingerprint [32]byte) string {
+	shard := uint64(fingerprint[0])
+	if known, ok := p.tokens.find(shard, fingerprint); ok {
+		return known
+	}
+	pseudonym := p.digest(TypeToken, name{value: string(fingerprint[:])})
+	p.tokens.keep(shard, fingerprint, pseudonym)
+	return pseudonym
+}
+
+func (p *Pseudonymizer) of(t Type, n name) string {
+	m := p.memo(t)
+	if m == nil || len(n.issuer)+len(n.value) > maxRemembered {
+		return p.digest(t, n)
+	}
+	shard := maphash.String(p.seed, n.value)
+	if known, ok := m.find(shard, n); ok {
+		return known
+	}
+	pseudonym := p.digest(t, n)
+	// A name is usually a part of a longer string, which must not stay for it.
+	n.issuer, n.value = strings.Clone(n.issuer), strings.Clone(n.value)
+	m.keep(shard, n, pseudonym)
+	return pseudonym
+}
+
+// memo returns where pseudonyms of a type are remembered; nil for nowhere.
+func (p *Pseudonymizer) memo(t Type) *memo[name] {
+	switch t {
+	case TypeClient:
+		return &p.clients
+	case TypePrincipal:
+		return &p.principals
+	case TypeAccount:
+		return &p.accounts
+	case TypePath:
+		return &p.paths
+	case TypeKey:
+		return &p.keys
+	case TypeToken, TypeIssuer:
+	}
+	return nil
+}
+
+// keyed is a keyed hash state with the room that one pseudonym needs.
+type keyed struct {
+	mac     hash.Hash
+	message []byte
+	sum     [sha256.Size]byte
+	text    [52]byte
+}
+
+func (p *Pseudonymizer) digest(t Type, n name) string {
+	k, ok := p.macs.Get().(*keyed)
+	if !ok {
+		panic("audit: the pool of hash states holds something else")
+	}
+	k.mac.Reset()
+	m := append(append(k.message[:0], p.tenant...), pseudonymDivider...)
+	m = append(append(m, t...), pseudonymDivider...)
+	if n.owned {
+		m = append(append(m, n.issuer...), pseudonymDivider...)
+	}
+	m = append(m, n.value...)
+	k.mac.Write(m) // a hash never returns an error (package hash)
+	encoding.Encode(k.text[:], k.mac.Sum(k.sum[:0]))
+	m = append(append(append(m[:0], 'p'), p.kid...), '_')
+	pseudonym := string(append(m, k.text[:pseudonymDigits]...))
+	if cap(m) <= maxMessage {
+		k.message = m
+	}
+	p.macs.Put(k)
+	return pseudonym
 }
 
 //nolint:gochecknoglobals // immutable

@@ -250,23 +250,32 @@ func TestLongUnmatchedPathIsBounded(t *testing.T) {
 	assert.True(t, rec.Truncated)
 }
 
-func BenchmarkObserve(b *testing.B) {
-	rc := recorder(b)
-	s := scenarios()["account-leak"]
-	b.ReportAllocs()
-	for b.Loop() {
-		rc.Observe(s.r, s.d, s.o)
+// Records of an operation share their lists only while the same rules say the
+// same.
+func TestSharedListsAreThoseOfTheDecision(t *testing.T) {
+	var got last
+	rc := recorder(t, &got)
+	permit, inapplicable := policy.Permitted(), policy.Inapplicable()
+	ctype, scope := finding(policy.InCtype, policy.Enforce, permit), finding(policy.AzScope, policy.Shadow, permit)
+	rows := []struct {
+		rule                             string
+		findings                         []policy.Finding
+		permits, notApplicable, enforced []policy.Control
+		denied                           int
+	}{
+		{"the first that passes", []policy.Finding{ctype, scope}, []policy.Control{policy.InCtype, policy.AzScope}, nil, []policy.Control{policy.InCtype}, 0},
+		{"the same again", []policy.Finding{ctype, scope}, []policy.Control{policy.InCtype, policy.AzScope}, nil, []policy.Control{policy.InCtype}, 0},
+		{"another effect", []policy.Finding{{Rule: ctype.Rule, Verdict: inapplicable}, scope}, []policy.Control{policy.AzScope}, []policy.Control{policy.InCtype}, []policy.Control{policy.InCtype}, 0},
+		{"a denial", []policy.Finding{{Rule: ctype.Rule, Verdict: policy.Denied(policy.ContentTypeUndeclared, "")}, scope}, []policy.Control{policy.AzScope}, nil, []policy.Control{policy.InCtype}, 1},
+		{"a rule of another policy", []policy.Finding{finding(policy.InCtype, policy.Shadow, permit), scope}, []policy.Control{policy.InCtype, policy.AzScope}, nil, nil, 0},
+		{"fewer", []policy.Finding{scope}, []policy.Control{policy.AzScope}, nil, nil, 0},
+		{"none", nil, nil, nil, nil, 0},
 	}
-}
-
-func BenchmarkAppendLine(b *testing.B) {
-	rec := record(b, scenarios()["account-leak"])
-	var buf []byte
-	b.ReportAllocs()
-	for b.Loop() {
-		var err error
-		if buf, err = rec.AppendLine(buf[:0]); err != nil {
-			b.Fatal(err)
-		}
+	for _, row := range rows {
+		rc.Observe(request("A-1"), policy.Decision{Findings: row.findings}, policy.Outcome{})
+		assert.Equal(t, row.permits, got.rec.Permits, row.rule)
+		assert.Equal(t, row.notApplicable, got.rec.NotApplicable, row.rule)
+		assert.Equal(t, row.enforced, got.rec.Enforced, row.rule)
+		assert.Len(t, got.rec.Findings, row.denied, row.rule)
 	}
 }

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"net/http"
 	"sync/atomic"
 
 	"github.com/sidewarden/sidewarden/policy"
@@ -49,6 +50,7 @@ func NewRecorder(o Options) *Recorder {
 	if o.CredentialHeader == "" {
 		o.CredentialHeader = "Authorization"
 	}
+	o.CredentialHeader, o.RequestIDHeader = http.CanonicalHeaderKey(o.CredentialHeader), http.CanonicalHeaderKey(o.RequestIDHeader)
 	// These repeat in every record, so they are made safe once.
 	var s sieve
 	o.Product, o.Environment = s.text("product", o.Product, maxText), s.text("env", o.Environment, maxText)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/sidewarden/sidewarden/policy"
 )
 
 const (
@@ -16,6 +18,8 @@ const (
 
 	// A shorter identifier would be found in unrelated text all the time.
 	minKnown = 4
+
+	minCard = 13 // digits of a payment card
 
 	minKey = 16 // characters of a secret after its prefix
 )
@@ -38,25 +42,39 @@ func (s *sieve) text(field, value string, limit int) string {
 	return cut(printable(value), limit)
 }
 
+// word is text for what went through the net before.
+func (s *sieve) word(field string, w word) string {
+	if w.hit {
+		s.hit(field)
+	}
+	return w.text
+}
+
 // name is text for an identifier that somebody else chose: of unusual characters
-// only underscores are left, and a value that holds one of known is replaced. An
+// only underscores are left, and a value that tells on the request is replaced. An
 // over-long one is no identifier, and is replaced unread.
-func (s *sieve) name(field, value string, known []string) string {
-	if len(value) > maxLong || secret(value) || holdsAny(value, known) {
+func (s *sieve) name(field, value string, tells bool) string {
+	if len(value) > maxLong || tells || secret(value) {
 		s.hit(field)
 		return redacted
 	}
 	return cut(strings.Map(idRune, value), maxText)
 }
 
-func holdsAny(value string, known []string) bool {
-	plain := unescaped(value)
-	for _, k := range known {
-		if len(k) >= minKnown && (strings.Contains(value, k) || strings.Contains(plain, k)) {
-			return true
-		}
-	}
-	return false
+// text is a value as it came and without its percent-encoding.
+type text struct{ sent, plain string }
+
+func (t text) holds(known string) bool {
+	return len(known) >= minKnown && (strings.Contains(t.sent, known) || t.plain != t.sent && strings.Contains(t.plain, known))
+}
+
+func (t text) holdsName(id *policy.Identity) bool {
+	return t.holds(id.Client) || t.holds(id.Principal) || t.holds(id.Actor) || slices.ContainsFunc(id.Accounts, t.holds)
+}
+
+// holdsValue looks for the values of one name, or of all if it is empty.
+func (t text) holdsValue(pairs []policy.Pair, name string) bool {
+	return slices.ContainsFunc(pairs, func(p policy.Pair) bool { return (name == "" || p.Name == name) && t.holds(p.Value) })
 }
 
 func (s *sieve) hit(field string) {
@@ -182,7 +200,7 @@ func base64URLRun(s string) int {
 
 // hasEmail finds a local part, an at sign, and a domain of two labels.
 func hasEmail(s string) bool {
-	for i := range len(s) {
+	for i := strings.IndexByte(s, '@'); i >= 0 && i < len(s); i++ {
 		if s[i] != '@' || i == 0 || !isLocal(s[i-1]) {
 			continue
 		}
@@ -205,11 +223,15 @@ func hasEmail(s string) bool {
 // (ISO/IEC 7812-1, annex B) and stand alone; single spaces or hyphens may group
 // them. Order numbers that fail the check are left alone.
 func hasCard(s string) bool {
+	if !hasDigits(s, minCard) {
+		return false
+	}
 	for i := 0; i < len(s); i++ {
 		if !isDigit(s[i]) || (i > 0 && isAlnum(rune(s[i-1]))) {
 			continue
 		}
-		var digits []byte
+		var room [20]byte
+		digits := room[:0]
 		j := i
 		for j < len(s) && len(digits) <= 19 {
 			if isDigit(s[j]) {
@@ -220,11 +242,21 @@ func hasCard(s string) bool {
 			j++
 		}
 		alone := j == len(s) || !isAlnum(rune(s[j]))
-		if alone && len(digits) >= 13 && len(digits) <= 19 && digits[0] >= 2 && digits[0] <= 6 && luhn(digits) {
+		if alone && len(digits) >= minCard && len(digits) <= 19 && digits[0] >= 2 && digits[0] <= 6 && luhn(digits) {
 			return true
 		}
 	}
 	return false
+}
+
+// hasDigits reports whether s has n digits, anywhere.
+func hasDigits(s string, n int) bool {
+	for i := 0; i < len(s) && n > 0; i++ {
+		if isDigit(s[i]) {
+			n--
+		}
+	}
+	return n <= 0
 }
 
 func luhn(digits []byte) bool {

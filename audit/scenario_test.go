@@ -158,7 +158,7 @@ func request(account string) *policy.Request {
 			{Name: "accountId", Value: account}, {Name: "portId", Value: "port-778899"},
 		}},
 		Auth: proven(),
-		Body: policy.Body{Bytes: []byte(`{"mbps":500}`), Size: 12, Whole: true},
+		Body: policy.Body{Bytes: []byte(`{"mbps":500}`), Inspected: 12, Size: 12, Whole: true},
 	}
 }
 

@@ -59,7 +59,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 
 	requests, denials, observations *prometheus.CounterVec
-	effects                         map[effect]prometheus.Counter // complete and never changed after New
+	effects                         map[policy.Control]*effects // complete and never changed after New
 	failOpen                        map[policy.Control]prometheus.Counter
 	overhead, backend, lifetime     prometheus.Histogram
 	inspected, partial              prometheus.Counter
@@ -68,13 +68,24 @@ type Metrics struct {
 
 	digest atomic.Pointer[string]
 
-	mu         sync.RWMutex // guards operations
+	mu         sync.RWMutex // guards operations and counters
 	operations map[string]struct{}
+	counters   map[requestLabels]prometheus.Counter // of requests, as they were asked for
 }
 
-type effect struct {
-	control      policy.Control
-	effect, mode string
+// effects are the counters of one control, by effect and mode.
+type effects [policy.NotApplicable + 1][policy.Enforce + 1]prometheus.Counter
+
+func (e *effects) count(effect policy.Effect, mode policy.Mode) {
+	if e != nil {
+		e[effect][mode].Inc()
+	}
+}
+
+// requestLabels are the labels of requests_total.
+type requestLabels struct {
+	operation, method, disposition string
+	class                          int // the first digit of the status
 }
 
 var _ audit.Consumer = (*Metrics)(nil)
@@ -82,7 +93,7 @@ var _ audit.Consumer = (*Metrics)(nil)
 // New returns metrics without a policy; call Use with the first one before
 // requests come.
 func New(o Options) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), operations: map[string]struct{}{policy.UnmatchedID: {}}}
+	m := &Metrics{registry: prometheus.NewRegistry(), operations: map[string]struct{}{policy.UnmatchedID: {}}, counters: map[requestLabels]prometheus.Counter{}}
 	m.requests = m.vec("requests_total", "Requests by what was done with them and the status class that the client got.",
 		"operation", "method", "status_class", "disposition")
 	m.denials = m.vec("control_denials_total", "Denials of a control, whether they blocked (mode enforce) or not (mode shadow).",
@@ -116,20 +127,21 @@ func New(o Options) *Metrics {
 // fixed makes the series whose labels are known: every implemented control with
 // every effect and mode. Consume finds them without a lock.
 func (m *Metrics) fixed() {
-	effects := m.vec("control_effects_total", "Verdicts of a control by effect and mode.", "control", "effect", "mode")
+	counters := m.vec("control_effects_total", "Verdicts of a control by effect and mode.", "control", "effect", "mode")
 	failOpen := m.vec("fail_open_total", "Undecided verdicts that let a request through because their control is listed under insecure_fail_open.", "control")
 	reloads := m.vec("reload_total", "Reloads of the configuration by result.", "result")
-	m.effects = make(map[effect]prometheus.Counter)
+	m.effects = make(map[policy.Control]*effects)
 	m.failOpen = make(map[policy.Control]prometheus.Counter)
 	for _, entry := range policy.Catalogue() {
 		if !entry.Implemented {
 			continue
 		}
 		m.failOpen[entry.ID] = failOpen.WithLabelValues(string(entry.ID))
+		of := &effects{}
+		m.effects[entry.ID] = of
 		for _, e := range []policy.Effect{policy.Permit, policy.Deny, policy.NotApplicable, policy.Indeterminate} {
 			for _, mode := range []policy.Mode{policy.Shadow, policy.Enforce} {
-				key := effect{entry.ID, e.String(), mode.String()}
-				m.effects[key] = effects.WithLabelValues(string(key.control), key.effect, key.mode)
+				of[e][mode] = counters.WithLabelValues(string(entry.ID), e.String(), mode.String())
 			}
 		}
 	}
@@ -200,10 +212,26 @@ func (m *Metrics) operation(id string) string {
 	return other
 }
 
+// request returns the counter of a request. Labels are of closed sets, so as many
+// are kept as there are series.
+func (m *Metrics) request(op string, rec *audit.Record) prometheus.Counter {
+	labels := requestLabels{op, rec.HTTP.Method, rec.Disposition, rec.Client.Status / 100}
+	m.mu.RLock()
+	c, known := m.counters[labels]
+	m.mu.RUnlock()
+	if !known {
+		c = m.requests.WithLabelValues(op, rec.HTTP.Method, statusClass(rec.Client.Status), rec.Disposition)
+		m.mu.Lock()
+		m.counters[labels] = c
+		m.mu.Unlock()
+	}
+	return c
+}
+
 // Consume counts one record.
 func (m *Metrics) Consume(rec *audit.Record) {
 	op := m.operation(rec.Op.ID)
-	m.requests.WithLabelValues(op, rec.HTTP.Method, statusClass(rec.Client.Status), rec.Disposition).Inc()
+	m.request(op, rec).Inc()
 	m.verdicts(op, rec)
 	for _, o := range rec.Observations {
 		m.observations.WithLabelValues(string(o.Control), op, string(o.Position), string(o.Signal)).Inc()
@@ -224,34 +252,42 @@ func (m *Metrics) Consume(rec *audit.Record) {
 }
 
 func (m *Metrics) verdicts(op string, rec *audit.Record) {
-	for _, f := range rec.Findings {
-		m.effect(f.Control, f.Effect, f.Mode)
-		if f.Effect == policy.Deny.String() {
+	for i := range rec.Findings {
+		f := &rec.Findings[i]
+		mode := policy.Shadow
+		if f.Mode == policy.Enforce.String() {
+			mode = policy.Enforce
+		}
+		switch f.Effect {
+		case policy.Indeterminate.String():
+			m.effects[f.Control].count(policy.Indeterminate, mode)
+		case policy.Deny.String():
+			m.effects[f.Control].count(policy.Deny, mode)
 			m.denials.WithLabelValues(string(f.Control), op, f.Mode).Inc()
 		}
 		if c, ok := m.failOpen[f.Control]; ok && f.FailedOpen {
 			c.Inc()
 		}
 	}
-	for _, c := range rec.Permits {
-		m.effect(c, policy.Permit.String(), mode(rec, c))
-	}
-	for _, c := range rec.NotApplicable {
-		m.effect(c, policy.NotApplicable.String(), mode(rec, c))
-	}
+	m.passes(rec, rec.Permits, policy.Permit)
+	m.passes(rec, rec.NotApplicable, policy.NotApplicable)
 }
 
-func (m *Metrics) effect(c policy.Control, e, mode string) {
-	if counter, ok := m.effects[effect{c, e, mode}]; ok {
-		counter.Inc()
+// passes counts the controls of a list. A record has them in order of evaluation,
+// and those that enforce too, so that each is usually the next one there.
+func (m *Metrics) passes(rec *audit.Record, list []policy.Control, effect policy.Effect) {
+	next := 0
+	for _, c := range list {
+		mode := policy.Shadow
+		if next < len(rec.Enforced) && rec.Enforced[next] == c {
+			mode = policy.Enforce
+			next++
+		} else if at := slices.Index(rec.Enforced, c); at >= 0 {
+			mode = policy.Enforce
+			next = at + 1
+		}
+		m.effects[c].count(effect, mode)
 	}
-}
-
-func mode(rec *audit.Record, c policy.Control) string {
-	if slices.Contains(rec.Enforced, c) {
-		return policy.Enforce.String()
-	}
-	return policy.Shadow.String()
 }
 
 func statusClass(status int) string {
