@@ -16,13 +16,15 @@ PREFIX       := github.com/sidewarden/sidewarden
 GOFUMPT      := $(GO) tool -modfile=tools/gofumpt/go.mod gofumpt
 GOIMPORTS    := $(GO) tool -modfile=tools/gofumpt/go.mod goimports -local $(PREFIX)
 GOLANGCILINT := $(GO) tool -modfile=tools/golangci-lint/go.mod golangci-lint
-BENCHSTAT    := $(GO) tool -modfile=tools/benchstat/go.mod benchstat
 GOVULNCHECK  := $(GO) tool -modfile=tools/govulncheck/go.mod govulncheck
 
 FUZZTIME    ?= 30s
 BENCH       ?= .
+BENCHTIME   ?= 200ms
 COUNT       ?= 10
 BASE        ?=
+PKGS        ?= ./...
+LOAD        ?=
 COVER_PKGS  ?= ./policy ./ratelimit
 COVER_FLOOR ?= 90
 
@@ -76,9 +78,26 @@ fuzz: ## Run every fuzz target for FUZZTIME each (30s)
 	FUZZTIME=$(FUZZTIME) tools/fuzz.sh
 
 .PHONY: bench
-bench: ## Run the benchmarks COUNT times into bench.out; BASE=old.out compares with an earlier run
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count=$(COUNT) ./... | tee bench.out
-	@if [ -n "$(BASE)" ]; then $(BENCHSTAT) $(BASE) bench.out; fi
+bench: ## Print what every stage costs beside its budget; over-budget stages are marked
+	$(GO) test -run '^$$' -bench '^BenchmarkStage$$' -benchmem -benchtime=$(BENCHTIME) -count=5 ./test/budget | tools/bench-table.sh
+
+.PHONY: bench-compare
+bench-compare: ## Run the benchmarks COUNT times here and at the revision BASE, in turn, and compare (BENCH, PKGS)
+	tools/bench-compare.sh "$(BASE)" "$(BENCH)" "$(COUNT)" "$(BENCHTIME)" $(PKGS)
+
+.PHONY: counts
+counts: test-deps ## Fail when a request costs other allocations, bytes or instructions than the committed numbers
+	$(GO) test -count=1 ./test/budget
+	tools/instructions.sh
+
+.PHONY: counts-update
+counts-update: test-deps ## Commit what a request costs now to test/budget/testdata
+	$(GO) test -count=1 ./test/budget -run '^TestRequestsCostWhatIsCommitted$$' -update
+	UPDATE=1 tools/instructions.sh
+
+.PHONY: load
+load: build ## Measure what the sidecar costs beside a bare proxy (15 min), into dist/load
+	$(GO) run ./test/load -binary $(BIN) $(LOAD)
 
 .PHONY: cover
 cover: ## Fail when the statement coverage of a pure package is under COVER_FLOOR percent
@@ -101,8 +120,7 @@ image: ## Build the container image (needs Docker)
 .PHONY: clean
 clean: ## Remove what make made
 	rm -rf bin dist
-	rm -f bench.out
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// write puts load.json, load.csv and load.svg into a folder.
+func (r *report) write(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	asJSON, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	asCSV, err := r.csv()
+	if err != nil {
+		return err
+	}
+	for name, content := range map[string][]byte{"load.json": append(asJSON, '\n'), "load.csv": asCSV, "load.svg": r.chart()} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// csv returns one line per workload, profile and value.
+func (r *report) csv() ([]byte, error) {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	number := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
+	lines := [][]string{{"workload", "profile", "value", "median", "least", "most", "ratio", "ratio_least", "ratio_most"}}
+	for _, row := range r.Summary {
+		for _, k := range keys() {
+			v, ok := row.Values[k]
+			if !ok {
+				continue
+			}
+			line := []string{row.Workload, row.Profile, string(k), number(v.Median), number(v.Least), number(v.Most), "", "", ""}
+			if v.Ratio != 0 {
+				line[6], line[7], line[8] = number(v.Ratio), number(v.RatioL), number(v.RatioM)
+			}
+			lines = append(lines, line)
+		}
+	}
+	if err := w.WriteAll(lines); err != nil {
+		return nil, fmt.Errorf("write the table: %w", err)
+	}
+	return b.Bytes(), nil
+}
