@@ -278,11 +278,16 @@ func TestDocsExplainNoDeadReason(t *testing.T) {
 }
 
 func TestDocsOfTheConfigurationAreItsReference(t *testing.T) {
-	const file = "../docs/config.md"
-	if *update {
-		require.NoError(t, os.WriteFile(file, []byte(config.Reference()), 0o644))
+	schema, err := config.Schema()
+	require.NoError(t, err)
+	for file, want := range map[string]string{
+		"../docs/config.md": config.Reference(), "../docs/config.schema.json": string(schema),
+	} {
+		if *update {
+			require.NoError(t, os.WriteFile(file, []byte(want), 0o644))
+		}
+		assert.Equal(t, want, read(t, file), "run make docs")
 	}
-	assert.Equal(t, config.Reference(), read(t, file), "run make docs")
 	var ids []string
 	for _, e := range policy.Catalogue() {
 		ids = append(ids, string(e.ID))
