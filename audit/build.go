@@ -65,7 +65,7 @@ func (b *builder) outcome() *Record {
 	r, o := b.r, &b.o
 	b.room = &room{}
 	rec := &b.room.rec
-	rec.V, rec.RecordID, rec.Time, rec.DurationMS = Version, ulid(r.Time), r.Time.UTC().Round(0), millis(o.Elapsed)
+	rec.V, rec.RecordID, rec.Time, rec.DurationMS = Version, NewID(r.Time), r.Time.UTC().Round(0), millis(o.Elapsed)
 	rec.DecisionID = cut(printable(r.ID), maxText)
 	rec.Product, rec.Env = b.options.Product, b.options.Environment
 	rec.Instance, rec.SidecarVersion = b.options.Instance, b.options.Version

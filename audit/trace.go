@@ -51,9 +51,10 @@ func mintTrace() string {
 	return hex.EncodeToString(id[:])
 }
 
-// ulid returns an identifier that sorts by time (github.com/ulid/spec): 48 bits
-// of milliseconds and 80 random bits in Crockford's base32.
-func ulid(t time.Time) string {
+// NewID returns an identifier that sorts by time, a ULID (github.com/ulid/spec):
+// 48 bits of milliseconds and 80 random bits in Crockford's base32. Decisions and
+// records are named by it.
+func NewID(t time.Time) string {
 	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	var id [16]byte
 	rand.Read(id[6:]) // never fails: the runtime ends the process instead

@@ -124,13 +124,17 @@ func classOfSuccess(r *Request, h Hints) ResponseClass {
 
 // inspected reports whether the copy of the body is the whole, plain body.
 func inspected(resp *Response) bool {
-	return resp.Body.Whole && resp.Status != http.StatusPartialContent && !coded(resp.Header)
+	return resp.Body.Whole && resp.Status != http.StatusPartialContent && !Coded(resp.Header)
 }
 
-func coded(h http.Header) bool {
+// Coded reports whether a message has a content coding other than identity (RFC
+// 9110, section 8.4): its bytes are not those of its media type.
+func Coded(h http.Header) bool {
 	for _, v := range h.Values("Content-Encoding") {
-		if v != "" && !strings.EqualFold(v, "identity") {
-			return true
+		for coding := range strings.SplitSeq(v, ",") {
+			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+				return true
+			}
 		}
 	}
 	return false

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"go.uber.org/zap"
 
@@ -26,7 +25,7 @@ func (x *exchange) end() {
 	x.outcome.Overhead = x.overhead
 	x.outcome.Elapsed = x.h.options.Now().Sub(x.request.Time)
 	x.outcome.Policy = x.policy.Digest
-	x.outcome.Coded = hasCoding(x.request.Header)
+	x.outcome.Coded = policy.Coded(x.request.Header)
 	x.guard("observe", func() { x.h.options.Observer.Observe(x.request, x.decision, x.outcome) })
 	if cut {
 		panic(http.ErrAbortHandler)
@@ -127,13 +126,4 @@ func (x *exchange) finishResponse() {
 	if x.outcome.Class == policy.ClassSoftDeny {
 		x.outcome.SoftFamily, _ = policy.SoftDenialOf(x.request, x.policy.Hints)
 	}
-}
-
-func hasCoding(h http.Header) bool {
-	for _, v := range h["Content-Encoding"] {
-		if v != "" && !strings.EqualFold(v, "identity") {
-			return true
-		}
-	}
-	return false
 }

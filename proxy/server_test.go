@@ -8,13 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sidewarden/sidewarden/policy"
-	"github.com/sidewarden/sidewarden/proxy"
 )
 
 func TestRefusalsOfNetHTTPAreCountedAndObserved(t *testing.T) {
@@ -81,14 +79,4 @@ func TestBytesOfATunnelAreNotRefusals(t *testing.T) {
 	require.NoError(t, c.Close())
 	s.observer.one(t)
 	assert.Zero(t, refusals.Counts()["malformed"])
-}
-
-func TestNewID(t *testing.T) {
-	t.Parallel()
-	at := time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
-	first, second, later := proxy.NewID(at), proxy.NewID(at), proxy.NewID(at.Add(time.Millisecond))
-	assert.Regexp(t, "^[0-7][0-9A-HJKMNP-TV-Z]{25}$", first)
-	assert.NotEqual(t, first, second)
-	assert.Equal(t, first[:10], second[:10])
-	assert.Less(t, first, later)
 }

@@ -87,7 +87,7 @@ func newSidecar(l *loaded, o serveOptions) (*sidecar, error) {
 	return s, s.listen(open.listen)
 }
 
-func newID() string { return proxy.NewID(time.Now()) }
+func newID() string { return audit.NewID(time.Now()) }
 
 // observers builds what learns of requests: log, metrics, evidence, and the
 // recorder that feeds them.

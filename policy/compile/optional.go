@@ -1,28 +1,13 @@
 package compile
 
-import (
-	"context"
-
-	"github.com/sidewarden/sidewarden/policy"
-)
-
-// volunteered is a check that asks who the caller is, of an operation whose
-// contract makes the credential optional: an empty security requirement among the
-// alternatives (OpenAPI 3.0, 4.8.30). It does not apply to a request without a
-// credential. One that is sent must be as good as any other, for the backend may
-// act on it.
-type volunteered struct{ check policy.Check }
-
-// Check implements [policy.Check].
-func (v volunteered) Check(ctx context.Context, r *policy.Request) policy.Verdict {
-	if isAnonymous(r) {
-		return policy.Inapplicable()
-	}
-	return v.check.Check(ctx, r)
-}
+import "github.com/sidewarden/sidewarden/policy"
 
 // isAnonymous reports whether nothing looks like a credential: not the header, and
-// not the query, where a backend may look too (RFC 6750 section 2.3).
+// not the query, where a backend may look too (RFC 6750 section 2.3). An operation
+// whose contract makes the credential optional, by an empty security requirement
+// among the alternatives (OpenAPI 3.0, 4.8.30), does not ask such a request who
+// the caller is. A credential that is sent must be as good as any other, for the
+// backend may act on it.
 func isAnonymous(r *policy.Request) bool {
 	if p := r.Auth.Proof; p.Cause != policy.TokPresent || p.Reason != policy.CredentialMissing {
 		return false

@@ -134,9 +134,9 @@ func (c *compiler) rules(p *planned, checks map[policy.Control]policy.Check, spe
 		}
 		if check != nil {
 			if asksIdentity(entry.ID) {
-				check = credentialed{check}
+				check = unless{isPreflight, check}
 				if p.optional {
-					check = volunteered{check}
+					check = unless{isAnonymous, check}
 				}
 			}
 			p.add(&policy.Rule{Control: entry.ID, Phase: phase, Mode: mode, OnError: c.onError(entry.ID), Check: check})

@@ -93,7 +93,7 @@ func contentType(h http.Header, declared Declared) (string, policy.Verdict) {
 	if !declared.body {
 		return deny(policy.BodyUndeclared)
 	}
-	if coded(h) {
+	if policy.Coded(h) {
 		return deny(policy.ContentCoding)
 	}
 	sent := h.Values("Content-Type")
@@ -114,18 +114,6 @@ func contentType(h http.Header, declared Declared) (string, policy.Verdict) {
 		return deny(policy.ContentTypeCharset)
 	}
 	return mediaType, policy.Permitted()
-}
-
-// coded reports whether a content coding is applied (RFC 9110 section 8.4).
-func coded(h http.Header) bool {
-	for _, v := range h.Values("Content-Encoding") {
-		for coding := range strings.SplitSeq(v, ",") {
-			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // parse splits a Content-Type value (RFC 9110 section 8.3.1). Beyond the
