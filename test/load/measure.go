@@ -80,7 +80,7 @@ func (h *harness) measure(ctx context.Context, t *target, w workload, backend *p
 	if err := t.settle(ctx); err != nil { // the records still to be written cost CPU too
 		return c, err
 	}
-	after, err := h.readAfter(ctx, t, before, got.sent)
+	after, err := h.readAfter(ctx, t)
 	if err != nil {
 		return c, err
 	}
@@ -128,7 +128,10 @@ type reading struct {
 // read reads everything before a measurement: CPU last, so that reading the rest is
 // not part of it.
 func (h *harness) read(ctx context.Context, t *target, backend *process) (r reading, err error) {
-	if r.mallocs, r.metrics, err = t.mallocs(ctx); err != nil {
+	if r.metrics, err = t.accounted(ctx); err != nil {
+		return r, err
+	}
+	if r.mallocs, err = t.mallocs(ctx); err != nil {
 		return r, err
 	}
 	if r.cpu, r.resident, err = t.usage(); err != nil {
@@ -139,33 +142,21 @@ func (h *harness) read(ctx context.Context, t *target, backend *process) (r read
 }
 
 // readAfter reads everything after a measurement: CPU first. It takes what one
-// reading of the heap allocates off the heap's growth, and compares a sidecar's
-// counters with what was sent.
-func (h *harness) readAfter(ctx context.Context, t *target, before reading, sent int64) (r reading, err error) {
+// reading of the heap allocates off the heap's growth.
+func (h *harness) readAfter(ctx context.Context, t *target) (r reading, err error) {
 	if r.cpu, r.resident, err = t.usage(); err != nil {
 		return r, err
 	}
-	if r.mallocs, r.metrics, err = t.mallocs(ctx); err != nil {
+	if r.mallocs, err = t.mallocs(ctx); err != nil {
 		return r, err
 	}
-	again, m, err := t.mallocs(ctx)
+	again, err := t.mallocs(ctx)
 	if err != nil {
 		return r, err
 	}
 	r.mallocs -= again - r.mallocs
-	if t.sidecar == nil {
-		return r, nil
-	}
-	// A record is in the file a moment before the counter says so.
-	for deadline := time.Now().Add(time.Second); ; time.Sleep(5 * time.Millisecond) {
-		err = account(before.metrics, m, sent)
-		if err == nil || time.Now().After(deadline) {
-			return r, err
-		}
-		if m, err = t.sidecar.scrape(ctx); err != nil {
-			return r, err
-		}
-	}
+	r.metrics, err = t.accounted(ctx)
+	return r, err
 }
 
 func newCell(t *target, w workload, got *tally, before, after reading) cell {

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -65,20 +68,41 @@ func TestCheckIsReadBack(t *testing.T) {
 	assert.Error(t, err)
 }
 
+const (
+	requestsSeries = "sidewarden_requests_total{operation=\"a b\"} "
+	writtenSeries  = "sidewarden_audit_records_total{result=\"written\",sink=\"file\"} "
+)
+
 func TestAccountingFindsWhatIsMissing(t *testing.T) {
 	parse := func(text string) values {
 		v, err := parseMetrics(strings.NewReader(text))
 		require.NoError(t, err)
 		return v
 	}
-	const requests, written = "sidewarden_requests_total{operation=\"a b\"} ", "sidewarden_audit_records_total{result=\"written\",sink=\"file\"} "
-	before := parse("# HELP x y\n" + requests + "5\n" + written + "5\n")
-	require.NoError(t, account(before, parse(requests+"8\n"+written+"8\nsidewarden_audit_dropped_total{class=\"allowed\"} 0\n"), 3))
-	require.ErrorContains(t, account(before, parse(requests+"8\n"+written+"7\n"), 3), "audit_records_total")
-	require.ErrorContains(t, account(before, parse(requests+"7\n"+written+"8\n"), 3), "requests_total")
-	require.ErrorContains(t, account(before, parse(requests+"8\n"+written+"8\nsidewarden_audit_dropped_total{class=\"allowed\"} 1\n"), 3), "audit_dropped_total is 1")
+	whole := "# HELP x y\n" + requestsSeries + "8\n" + writtenSeries + "8\n"
+	require.NoError(t, account(parse(whole+"sidewarden_audit_dropped_total{class=\"allowed\"} 0\n"), 8))
+	require.ErrorContains(t, account(parse(requestsSeries+"8\n"+writtenSeries+"7\n"), 8), "audit_records_total")
+	require.ErrorContains(t, account(parse(requestsSeries+"7\n"+writtenSeries+"8\n"), 8), "requests_total")
+	require.ErrorContains(t, account(parse(whole+"sidewarden_audit_dropped_total{class=\"allowed\"} 1\n"), 8), "audit_dropped_total is 1")
+	require.Error(t, account(parse(whole), 7), "a request that nobody sent")
 	_, err := parseMetrics(strings.NewReader("series without\n"))
 	assert.Error(t, err)
+}
+
+// TestAccountingWaitsForTheCounter: a record is in the file before its counter says
+// so. Reading the metrics in between once made the next measurement count it.
+func TestAccountingWaitsForTheCounter(t *testing.T) {
+	scrapes := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		scrapes++
+		_, _ = fmt.Fprintf(w, "%s8\n%s%d\n", requestsSeries, writtenSeries, 6+min(scrapes, 2))
+	}))
+	defer server.Close()
+	s := &sidecar{admin: server.Listener.Addr().String(), client: server.Client()}
+	m, err := s.accounted(t.Context(), 8)
+	require.NoError(t, err)
+	assert.Equal(t, 2, scrapes)
+	assert.InDelta(t, 8, m.sum("sidewarden_audit_records_total"), 0)
 }
 
 func TestSettingsAreThoseOfTheSidecar(t *testing.T) {

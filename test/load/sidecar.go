@@ -177,23 +177,36 @@ func (s *sidecar) settle(ctx context.Context, sent int64) error {
 	}
 }
 
-// account compares the counters before and after a measurement with the requests
-// that were sent: nothing may be dropped, sampled or counted twice.
-func account(before, after values, sent int64) error {
-	const written = `sidewarden_audit_records_total{result="written",sink="file"}`
-	delta := func(what string, a, b float64) error {
-		if int64(b-a) != sent {
-			return fmt.Errorf("%d requests were sent, %s says %d", sent, what, int64(b-a))
+// accounted returns the metrics once they say that every request was counted and
+// every record written. A record is in the file a moment before its counter says
+// so, so that they are read until they do, and the error is that of the last time.
+func (s *sidecar) accounted(ctx context.Context, sent int64) (values, error) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		m, err := s.scrape(ctx)
+		if err != nil {
+			return nil, err
 		}
-		return nil
+		if err = account(m, sent); err == nil || time.Now().After(deadline) {
+			return m, err
+		}
 	}
-	var dropped error
+}
+
+// account compares the counters of a process with the requests that were sent to
+// it: nothing may be dropped, sampled or counted twice.
+func account(m values, sent int64) error {
+	var err error
 	for _, metric := range []string{"sidewarden_audit_dropped_total", "sidewarden_transport_refused_total"} {
-		if n := after.sum(metric); n != 0 {
-			dropped = errors.Join(dropped, fmt.Errorf("%s is %v", metric, n))
+		if n := m.sum(metric); n != 0 {
+			err = errors.Join(err, fmt.Errorf("%s is %v", metric, n))
 		}
 	}
-	return errors.Join(dropped,
-		delta("sidewarden_requests_total", before.sum("sidewarden_requests_total"), after.sum("sidewarden_requests_total")),
-		delta(written, before[written], after[written]))
+	const written = `sidewarden_audit_records_total{result="written",sink="file"}`
+	if n := m[written]; int64(n) != sent {
+		err = errors.Join(err, fmt.Errorf("%d requests were sent, %s says %v", sent, written, n))
+	}
+	if n := m.sum("sidewarden_requests_total"); int64(n) != sent {
+		err = errors.Join(err, fmt.Errorf("%d requests were sent, sidewarden_requests_total says %v", sent, n))
+	}
+	return err
 }

@@ -132,7 +132,7 @@ func reachable(ctx context.Context, address string) error {
 	}
 }
 
-// settle waits until everything that was sent is accounted for.
+// settle waits until everything that was sent is in the audit file.
 func (t *target) settle(ctx context.Context) error {
 	if t.sidecar == nil {
 		return nil
@@ -140,20 +140,28 @@ func (t *target) settle(ctx context.Context) error {
 	return t.sidecar.settle(ctx, t.sent)
 }
 
-// mallocs returns the objects that the proxy has allocated since it was started,
-// and the metrics they were read from.
-func (t *target) mallocs(ctx context.Context) (float64, values, error) {
+// accounted returns a sidecar's metrics once they account for everything that was
+// sent.
+func (t *target) accounted(ctx context.Context) (values, error) {
+	if t.sidecar == nil {
+		return nil, nil
+	}
+	return t.sidecar.accounted(ctx, t.sent)
+}
+
+// mallocs returns the objects that the proxy has allocated since it was started.
+func (t *target) mallocs(ctx context.Context) (float64, error) {
 	switch t.profile.kind {
 	case kindBare, kindTuned:
 		var answer heap
 		err := t.process.ask("heap", &answer)
-		return float64(answer.Mallocs), nil, err
+		return float64(answer.Mallocs), err
 	case kindSidecar:
 		m, err := t.sidecar.scrape(ctx)
-		return m["go_memstats_mallocs_total"], m, err
+		return m["go_memstats_mallocs_total"], err
 	case kindHAProxy, kindNginx:
 	}
-	return 0, nil, nil
+	return 0, nil
 }
 
 // usage returns the CPU time and the resident memory.
