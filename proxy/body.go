@@ -15,9 +15,10 @@ import (
 // counts as one even if it turns out to be empty: only waiting for it could tell.
 func (x *exchange) takeBody(req *http.Request) {
 	if req.Body == nil || req.Body == http.NoBody || req.ContentLength == 0 {
-		defer x.clock()()
+		start := x.h.options.Now()
 		x.inspect(req.Context(), nil, 0, true)
 		x.block()
+		x.tookSince(start)
 		return
 	}
 	if x.plan.HoldIn {
@@ -51,14 +52,14 @@ func (x *exchange) holdBody(req *http.Request) {
 		}
 	}
 	p := x.in.seal()
-	stop := x.clock()
+	start := x.h.options.Now()
 	if p.whole && p.size <= limit {
 		x.inspect(req.Context(), p.bytes, p.size, true)
 	} else {
 		x.inspect(req.Context(), nil, max(req.ContentLength, p.size), false)
 	}
 	x.block()
-	stop()
+	x.tookSince(start)
 	if x.done {
 		return
 	}

@@ -71,7 +71,7 @@ func peerOf(remote string) policy.Peer {
 // decideHead runs match, authenticate, spend and the phases Head and Limit. Both
 // phases are evaluated before the first look at what blocks.
 func (x *exchange) decideHead(ctx context.Context) {
-	defer x.clock()()
+	start := x.h.options.Now()
 	x.match()
 	x.plan = x.policy.Plan(x.request)
 	x.authenticate(ctx)
@@ -79,13 +79,11 @@ func (x *exchange) decideHead(ctx context.Context) {
 	x.spend(ctx)
 	x.decision = x.decision.With(x.policy.Evaluate(ctx, x.request, policy.LimitPhase))
 	x.block()
+	x.tookSince(start)
 }
 
-// clock adds the time until the returned function is called to the overhead.
-func (x *exchange) clock() func() {
-	start := x.h.options.Now()
-	return func() { x.overhead += x.h.options.Now().Sub(start) }
-}
+// tookSince adds what was done since start to the overhead.
+func (x *exchange) tookSince(start time.Time) { x.overhead += x.h.options.Now().Sub(start) }
 
 // block answers the request if a finding blocks it.
 func (x *exchange) block() {

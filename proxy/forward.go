@@ -3,10 +3,10 @@ package proxy
 import (
 	"context"
 	"errors"
-	"mime"
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/textproto"
 	"strings"
 
 	"go.uber.org/zap"
@@ -94,10 +94,8 @@ func (x *exchange) answered(resp *http.Response) error {
 
 // telling reports whether a copy of the body can tell the class of the answer.
 func telling(h http.Header) bool {
-	media, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	if err != nil {
-		return false
-	}
+	media, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	media = strings.ToLower(textproto.TrimString(media))
 	return media == "application/json" || strings.HasSuffix(media, "+json") || media == "text/html"
 }
 

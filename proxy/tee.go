@@ -14,6 +14,7 @@ import (
 type tee struct {
 	body  io.ReadCloser
 	limit int64
+	first int64 // bytes that the copy begins with
 	held  *budget
 
 	mu     sync.Mutex
@@ -27,14 +28,22 @@ type tee struct {
 	expiry *time.Timer // gives a copy up whose body does not end; nil for none
 }
 
-// firstCopy is how much a copy begins with. A declared length reserves no more:
-// it costs a client nothing to declare one and then to send nothing.
-const firstCopy = 8 << 10
+// A copy begins with the declared length, but with no more than firstCopy: it costs
+// a client nothing to declare a length and then to send nothing. One of unknown
+// length begins with unknownCopy.
+const (
+	firstCopy   = 8 << 10
+	unknownCopy = 1 << 10
+)
 
 // newTee wraps body. Declared is the declared length, -1 when unknown; of a body
 // that is declared longer than limit nothing is copied.
 func newTee(body io.ReadCloser, limit, declared int64, held *budget) *tee {
-	return &tee{body: body, limit: limit, held: held, shed: limit <= 0 || declared > limit}
+	first := int64(unknownCopy)
+	if declared > 0 {
+		first = min(declared, firstCopy)
+	}
+	return &tee{body: body, limit: limit, first: first, held: held, shed: limit <= 0 || declared > limit}
 }
 
 // Read passes bytes through and copies them.
@@ -66,7 +75,7 @@ func (t *tee) keep(b []byte) {
 		return
 	}
 	if need > t.lent {
-		next := max(need, min(max(2*t.lent, firstCopy), t.limit))
+		next := max(need, min(max(2*t.lent, t.first), t.limit))
 		if !t.held.take(next - t.lent) {
 			t.drop()
 			return

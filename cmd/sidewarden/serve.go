@@ -22,13 +22,16 @@ func serveCommand() *cobra.Command {
 The configuration is read again on SIGHUP, and when its content, that of the contract or of another file that it
 names changes. A broken one changes nothing: the policy in force stays, and the metric reload_success is 0.
 
-Audit records go to standard output unless audit.file says otherwise; the operator's log goes to standard error.`,
+Audit records go to standard output unless audit.file says otherwise; the operator's log goes to standard error.
+
+GOGC is 400 and GOMEMLIMIT 90 % of the memory that the container may use, unless the environment says otherwise.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := newLog(cmd.ErrOrStderr(), level)
 			if err != nil {
 				return err
 			}
+			tuneCollector()
 			return serve(cmd.Context(), serveOptions{
 				path: path, log: log, records: cmd.OutOrStdout(), warnings: cmd.ErrOrStderr(),
 			})
