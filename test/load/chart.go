@@ -74,7 +74,7 @@ func bar(b *bytes.Buffer, y int, o row, scale func(float64) float64) {
 	text(b, chartLeft-8, y+chartBar-4, "end", "", o.Profile)
 	fmt.Fprintf(b, `<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/>`+"\n", chartLeft, y, scale(v.Median)-chartLeft, chartBar-3, fill)
 	fmt.Fprintf(b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="black"/>`+"\n", scale(v.Least), middle, scale(v.Most), middle)
-	text(b, int(scale(v.Most))+6, y+chartBar-4, "start", "", v.text()+"  "+v.ratio())
+	text(b, int(scale(v.Most))+6, y+chartBar-4, "start", "", v.text()+"  "+v.ToBare.text())
 }
 
 func text(b *bytes.Buffer, x, y int, anchor, attributes, s string) {

@@ -36,16 +36,23 @@ func (r *report) csv() ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
-	lines := [][]string{{"workload", "profile", "value", "median", "least", "most", "ratio", "ratio_least", "ratio_most"}}
+	lines := [][]string{{
+		"workload", "profile", "value", "median", "least", "most",
+		"to_bare", "to_bare_least", "to_bare_most", "to_bare_tuned", "to_bare_tuned_least", "to_bare_tuned_most",
+	}}
 	for _, row := range r.Summary {
 		for _, k := range keys() {
 			v, ok := row.Values[k]
 			if !ok {
 				continue
 			}
-			line := []string{row.Workload, row.Profile, string(k), number(v.Median), number(v.Least), number(v.Most), "", "", ""}
-			if v.Ratio != 0 {
-				line[6], line[7], line[8] = number(v.Ratio), number(v.RatioL), number(v.RatioM)
+			line := []string{row.Workload, row.Profile, string(k)}
+			for _, s := range []*spread{&v.spread, v.ToBare, v.ToTuned} {
+				if s == nil {
+					line = append(line, "", "", "")
+				} else {
+					line = append(line, number(s.Median), number(s.Least), number(s.Most))
+				}
 			}
 			lines = append(lines, line)
 		}

@@ -36,6 +36,7 @@ const (
 	controlReplay = "tok.replay"
 	unmatched     = "unmatched" // the row of requests to no operation
 	nameBare      = "bare"
+	nameTuned     = "bare-tuned"
 )
 
 // profiles returns what is driven, in order. Controls are those that the sidecar
@@ -45,7 +46,7 @@ const (
 func profiles(controls []string) []profile {
 	all := []profile{
 		{name: nameBare, kind: kindBare},
-		{name: "bare-tuned", kind: kindTuned},
+		{name: nameTuned, kind: kindTuned},
 		{name: modeOff, kind: kindSidecar, mode: modeOff},
 		{name: modeShadow, kind: kindSidecar, mode: modeShadow},
 		{name: modeEnforce, kind: kindSidecar, mode: modeEnforce},

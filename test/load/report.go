@@ -32,15 +32,23 @@ type row struct {
 	Values   map[key]value `json:"values"`
 }
 
-// value is a median with its spread, and the ratio to the bare proxy of the same
-// round with its own.
+// value is a median with its spread, and its ratios to the two bare proxies of the
+// same round: as it is shipped, and with the runtime's settings of the sidecar.
 type value struct {
+	spread
+	ToBare  *spread `json:"to_bare,omitempty"`
+	ToTuned *spread `json:"to_bare_tuned,omitempty"`
+}
+
+// spread is a median of rounds between the least and the most.
+type spread struct {
 	Median float64 `json:"median"`
 	Least  float64 `json:"least"`
 	Most   float64 `json:"most"`
-	Ratio  float64 `json:"ratio,omitempty"`
-	RatioL float64 `json:"ratio_least,omitempty"`
-	RatioM float64 `json:"ratio_most,omitempty"`
+}
+
+func spreadOf(values []float64) spread {
+	return spread{Median: median(values), Least: slices.Min(values), Most: slices.Max(values)}
 }
 
 // asserted is what a run that ends well has shown.
@@ -68,25 +76,25 @@ func summarize(cells []cell) []row {
 	type place struct{ workload, profile string }
 	var order []place
 	at := map[place][]cell{}
-	bare := map[string]map[int]cell{}
+	bare := map[place]map[int]cell{}
 	for _, c := range cells {
 		p := place{c.Workload, c.Profile}
 		if at[p] == nil {
 			order = append(order, p)
 		}
 		at[p] = append(at[p], c)
-		if c.Profile == nameBare {
-			if bare[c.Workload] == nil {
-				bare[c.Workload] = map[int]cell{}
+		if c.Profile == nameBare || c.Profile == nameTuned {
+			if bare[p] == nil {
+				bare[p] = map[int]cell{}
 			}
-			bare[c.Workload][c.Round] = c
+			bare[p][c.Round] = c
 		}
 	}
 	rows := make([]row, 0, len(order))
 	for _, p := range order {
 		r := row{Profile: p.profile, Workload: p.workload, Values: map[key]value{}}
 		for _, k := range keys() {
-			if v, ok := over(at[p], k, bare[p.workload]); ok {
+			if v, ok := over(at[p], k, bare[place{p.workload, nameBare}], bare[place{p.workload, nameTuned}]); ok {
 				r.Values[k] = v
 			}
 		}
@@ -118,23 +126,35 @@ func overOff(cells []cell) {
 }
 
 // over returns a value over rounds; false when a round lacks it.
-func over(cells []cell, k key, bare map[int]cell) (value, bool) {
-	var all, ratios []float64
+func over(cells []cell, k key, bare, tuned map[int]cell) (value, bool) {
+	var all []float64
 	for _, c := range cells {
 		v, ok := c.Values[k]
 		if !ok {
 			return value{}, false
 		}
 		all = append(all, v)
-		if base := bare[c.Round].Values[k]; base > 0 {
-			ratios = append(ratios, v/base)
-		}
 	}
-	v := value{Median: median(all), Least: slices.Min(all), Most: slices.Max(all)}
-	if k.compared() && len(ratios) == len(all) {
-		v.Ratio, v.RatioL, v.RatioM = median(ratios), slices.Min(ratios), slices.Max(ratios)
+	v := value{spread: spreadOf(all)}
+	if k.compared() {
+		v.ToBare, v.ToTuned = ratios(cells, k, bare), ratios(cells, k, tuned)
 	}
 	return v, true
+}
+
+// ratios compares the value of every round with that of another proxy in the same
+// round; nil unless there is one for each.
+func ratios(cells []cell, k key, others map[int]cell) *spread {
+	var all []float64
+	for _, c := range cells {
+		base := others[c.Round].Values[k]
+		if base <= 0 {
+			return nil
+		}
+		all = append(all, c.Values[k]/base)
+	}
+	s := spreadOf(all)
+	return &s
 }
 
 // compared reports whether a value is a property of the proxy, which has a ratio to
@@ -157,6 +177,7 @@ func (r *report) print(w io.Writer) {
 	fmt.Fprintf(w, "%s, %d cores, Linux %s, %s; %d rounds of %s; the sidecar runs with GOGC=%s GOMEMLIMIT=%s PGO=%t\n",
 		r.Machine.CPU, r.Machine.Cores, r.Machine.Kernel, r.Machine.Go, r.Rounds, r.Cell, r.Settings.GOGC, r.Settings.GOMEMLIMIT, r.Settings.PGO)
 	fmt.Fprintln(w, "Median over the rounds; after it the ratio to bare in the same round: median, least-most. Latencies and CPU in µs.")
+	fmt.Fprintln(w, "CPU has a second ratio: to bare with the sidecar's GOGC, GOMEMLIMIT and PGO. The files have both for every value.")
 	for _, name := range []string{"haproxy", "nginx"} {
 		if why := r.Absent[name]; why != "" {
 			fmt.Fprintf(w, "%s: %s\n", name, why)
@@ -180,13 +201,16 @@ func (r *report) print(w io.Writer) {
 func printRows(w io.Writer, rows []row) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	write := func(cells ...string) { fmt.Fprintln(table, strings.Join(cells, "\t")+"\t") }
-	write("profile", "req/s", "", "CPU/req", "", "over off", "p50", "", "p99", "", "p999", "allocs", "RSS MB", "gen µs", "gen cores", "foreign", "late p99")
+	write("profile", "req/s", "", "CPU/req", "", "to tuned", "over off", "p50", "", "p99", "", "p999", "allocs", "RSS MB", "gen µs", "gen cores", "foreign", "late p99")
 	for _, r := range rows {
 		cells := []string{r.Profile}
 		for _, k := range []key{keyRate, keyCPU, keyOver, keyP50, keyP99} {
 			cells = append(cells, r.Values[k].text())
 			if k.compared() {
-				cells = append(cells, r.Values[k].ratio())
+				cells = append(cells, r.Values[k].ToBare.text())
+			}
+			if k == keyCPU {
+				cells = append(cells, r.Values[k].ToTuned.text())
 			}
 		}
 		for _, k := range []key{keyP999, keyAllocs, keyResident, keyGenerator, keyGenCores, keyForeign, keyLate} {
@@ -199,7 +223,7 @@ func printRows(w io.Writer, rows []row) {
 
 func (v value) text() string {
 	switch {
-	case v == value{}:
+	case v.spread == spread{}:
 		return "-"
 	case math.Abs(v.Median) >= 100:
 		return strconv.FormatFloat(v.Median, 'f', 0, 64)
@@ -209,9 +233,9 @@ func (v value) text() string {
 	return strconv.FormatFloat(v.Median, 'f', 2, 64)
 }
 
-func (v value) ratio() string {
-	if v.Ratio == 0 {
+func (s *spread) text() string {
+	if s == nil {
 		return ""
 	}
-	return fmt.Sprintf("%.2f (%.2f-%.2f)", v.Ratio, v.RatioL, v.RatioM)
+	return fmt.Sprintf("%.2f (%.2f-%.2f)", s.Median, s.Least, s.Most)
 }

@@ -17,10 +17,12 @@ func TestSummaryComparesWithBareOfTheSameRound(t *testing.T) {
 	}
 	rows := summarize([]cell{
 		cpu(nameBare, 1, 10), cpu("off", 1, 20), cpu(nameBare, 2, 20), cpu("off", 2, 30), cpu(nameBare, 3, 40), cpu("off", 3, 160),
+		cpu(nameTuned, 1, 5), cpu(nameTuned, 2, 30), cpu(nameTuned, 3, 40),
 	})
-	require.Len(t, rows, 2)
-	assert.Equal(t, value{Median: 20, Least: 10, Most: 40, Ratio: 1, RatioL: 1, RatioM: 1}, rows[0].Values[keyCPU])
-	assert.Equal(t, value{Median: 30, Least: 20, Most: 160, Ratio: 2, RatioL: 1.5, RatioM: 4}, rows[1].Values[keyCPU])
+	require.Len(t, rows, 3)
+	assert.Equal(t, spread{20, 10, 40}, rows[0].Values[keyCPU].spread)
+	assert.Equal(t, &spread{1, 1, 1}, rows[0].Values[keyCPU].ToBare)
+	assert.Equal(t, value{spread: spread{30, 20, 160}, ToBare: &spread{2, 1.5, 4}, ToTuned: &spread{4, 1, 4}}, rows[1].Values[keyCPU])
 	assert.NotContains(t, rows[0].Values, keyOver)
 	assert.NotContains(t, rows[0].Values, keyP50, "what was not measured is absent")
 }
@@ -30,7 +32,7 @@ func TestSummaryTellsWhatControlsCostBeyondForwarding(t *testing.T) {
 		return cell{Profile: profile, Workload: "get", Round: 1, Values: map[key]float64{keyCPU: v}}
 	}
 	rows := summarize([]cell{cpu(nameBare, 10), cpu("az.account", 33), cpu("off", 30), cpu("shadow", 28)})
-	assert.Equal(t, value{Median: 3, Least: 3, Most: 3}, rows[1].Values[keyOver])
+	assert.Equal(t, value{spread: spread{3, 3, 3}}, rows[1].Values[keyOver])
 	assert.InDelta(t, -2, rows[3].Values[keyOver].Median, 0, "noise is shown, not hidden")
 	assert.NotContains(t, rows[2].Values, keyOver)
 }
