@@ -13,6 +13,22 @@ type Finding struct {
 // phase that was not reached are absent.
 type Decision struct {
 	Findings []Finding
+
+	// list is Findings with the room that is left for later phases; nil when the
+	// list is not one of Extend's.
+	list []Finding
+}
+
+// extensible returns the findings in a list with room for upto: the decision's own
+// when it is the first to be extended, else a copy that has room for all phases.
+// The room behind a list belongs to whoever wrote its first finding, so that
+// decisions made of the same one do not overwrite each other.
+func (d Decision) extensible(upto, all int) []Finding {
+	n := len(d.Findings)
+	if n > 0 && len(d.list) == n && upto <= cap(d.list) && &d.list[0] == &d.Findings[0] && d.list[:n+1][n].Rule == nil {
+		return d.list
+	}
+	return append(make([]Finding, 0, max(upto, all)), d.Findings...)
 }
 
 // With returns the decision with the findings of a later phase added.
@@ -26,22 +42,30 @@ func (d Decision) With(later Decision) Decision {
 
 // Find returns the finding of a control, if there is one.
 func (d Decision) Find(c Control) (Finding, bool) {
-	for _, f := range d.Findings {
-		if f.Rule.Control == c {
-			return f, true
-		}
+	if f := d.find(c); f != nil {
+		return *f, true
 	}
 	return Finding{}, false
 }
 
+// find is Find without the copy: a finding is larger than what is asked of it.
+func (d Decision) find(c Control) *Finding {
+	for i := range d.Findings {
+		if f := &d.Findings[i]; f.Rule.Control == c {
+			return f
+		}
+	}
+	return nil
+}
+
 // stops reports whether the finding, taken alone, stops the request.
-func (d Decision) stops(f Finding) bool {
+func (d Decision) stops(f *Finding) bool {
 	return f.Rule.Mode == Enforce && f.Exception == "" && d.objects(f)
 }
 
 // objects reports whether the finding stops the request where its control
 // enforces and no exception covers it.
-func (d Decision) objects(f Finding) bool {
+func (d Decision) objects(f *Finding) bool {
 	switch f.Verdict.Effect {
 	case Deny:
 		return true
@@ -55,19 +79,19 @@ func (d Decision) objects(f Finding) bool {
 // provoked reports whether an undecided finding is the caller's doing: the control
 // that caused it denied, or was not judged. Failing open is for what is out of
 // order; a token of a foreign issuer, which leaves tok.sig undecided, is not.
-func (d Decision) provoked(f Finding) bool {
+func (d Decision) provoked(f *Finding) bool {
 	if f.Verdict.Cause == "" {
 		return false
 	}
-	root, judged := d.Find(f.Verdict.Cause)
-	return !judged || root.Verdict.Effect != Indeterminate
+	root := d.find(f.Verdict.Cause)
+	return root == nil || root.Verdict.Effect != Indeterminate
 }
 
 // FailedOpen reports that a finding of the decision is undecided and would have
 // blocked, had its control not been listed under insecure_fail_open.
 func (d Decision) FailedOpen(f Finding) bool {
 	return f.Rule.Mode == Enforce && f.Exception == "" &&
-		f.Verdict.Effect == Indeterminate && !d.objects(f)
+		f.Verdict.Effect == Indeterminate && !d.objects(&f)
 }
 
 // Blocking returns the finding that blocks the request: the first denial, or
@@ -75,25 +99,33 @@ func (d Decision) FailedOpen(f Finding) bool {
 // gives way to the control that caused it when that one blocks too, so that the
 // answer names the cause.
 func (d Decision) Blocking() (Finding, bool) {
-	for _, f := range d.Findings {
-		if !d.stops(f) {
+	if f := d.blocking(); f != nil {
+		return *f, true
+	}
+	return Finding{}, false
+}
+
+func (d Decision) blocking() *Finding {
+	for i := range d.Findings {
+		f := &d.Findings[i]
+		if f.Verdict.Passes() || !d.stops(f) {
 			continue
 		}
 		if cause := f.Verdict.Cause; cause != "" {
-			if root, ok := d.Find(cause); ok && d.stops(root) {
-				return root, true
+			if root := d.find(cause); root != nil && d.stops(root) {
+				return root
 			}
 		}
-		return f, true
+		return f
 	}
-	return Finding{}, false
+	return nil
 }
 
 // Clean reports whether every finding passes: the request is what the policy
 // wants.
 func (d Decision) Clean() bool {
-	for _, f := range d.Findings {
-		if !f.Verdict.Passes() {
+	for i := range d.Findings {
+		if !d.Findings[i].Verdict.Passes() {
 			return false
 		}
 	}
@@ -103,17 +135,17 @@ func (d Decision) Clean() bool {
 // Disposition returns what is done with a request of this decision when nothing
 // fails: blocked, would-block, excepted or allowed.
 func (d Decision) Disposition() Disposition {
-	if _, blocked := d.Blocking(); blocked {
-		return Blocked
-	}
 	result := Allowed
-	for _, f := range d.Findings {
+	for i := range d.Findings {
+		f := &d.Findings[i]
 		switch {
-		case !d.objects(f):
+		case f.Verdict.Passes() || !d.objects(f):
 		case f.Exception != "":
 			if result == Allowed {
 				result = Excepted
 			}
+		case f.Rule.Mode == Enforce:
+			return Blocked
 		case f.Rule.Mode == Shadow:
 			result = WouldBlock
 		}

@@ -87,42 +87,74 @@ func (p *Policy) Plan(r *Request) *Operation {
 // Evaluate runs every rule of a phase. It does not stop at a denial: each control
 // has its own verdict, and what blocks is decided later, by Blocking alone.
 func (p *Policy) Evaluate(ctx context.Context, r *Request, ph Phase) Decision {
-	rules := p.Plan(r).Rules
+	return p.Extend(ctx, r, Decision{}, ph)
+}
+
+// Extend evaluates a later phase and returns the decision with its findings added.
+// It says what Evaluate and With say together; the findings of all phases share
+// one list that is as long as the plan has rules. The decision d itself never
+// changes, also when it is extended a second time. Decisions of one request are
+// extended by one goroutine at a time.
+func (p *Policy) Extend(ctx context.Context, r *Request, d Decision, ph Phase) Decision {
+	plan := p.Plan(r)
 	n := 0
-	for _, rule := range rules {
+	for _, rule := range plan.Rules {
 		if rule.Phase == ph {
 			n++
 		}
 	}
 	if n == 0 {
-		return Decision{}
+		return d
 	}
-	findings := make([]Finding, 0, n)
-	for _, rule := range rules {
+	known := len(d.Findings)
+	all := d.extensible(known+n, len(plan.Rules))
+	for next := 0; next < len(plan.Rules); {
+		all, next = judge(ctx, r, ph, all, plan.Rules, next)
+	}
+	if len(p.exceptions) > 0 {
+		for i := known; i < len(all); i++ {
+			if f := &all[i]; !f.Verdict.Passes() {
+				f.Exception = p.exception(f.Rule.Control, plan.ID, r)
+			}
+		}
+	}
+	return Decision{Findings: all[:len(all):len(all)], list: all}
+}
+
+// judge adds the findings of the rules of a phase, from one rule on, to a list that
+// has room for them. A panic of a check is its finding, and the rules behind it are
+// left to the next call: recovering once per call and not per rule, because it
+// costs as much as a check.
+func judge(ctx context.Context, r *Request, ph Phase, known []Finding, rules []*Rule, from int) (all []Finding, next int) {
+	all, next = known, from
+	defer func() {
+		if p := recover(); p != nil {
+			all[len(all)-1].Verdict = Undecided(InternalError, fmt.Errorf("check panicked: %T", p))
+			next++
+		}
+	}()
+	for ; next < len(rules); next++ {
+		rule := rules[next]
 		if rule.Phase != ph {
 			continue
 		}
-		f := Finding{Rule: rule, Verdict: judge(ctx, rule.Check, r)}
-		if !f.Verdict.Passes() {
-			f.Exception = p.exception(rule.Control, r)
+		all = all[:len(all)+1]
+		f := &all[len(all)-1]
+		f.Rule = rule
+		// Most verdicts are nothing but their effect. The list is zero, so the other
+		// fields need no write, of which the collector would have to learn.
+		if v := rule.Check.Check(ctx, r); v.plain() {
+			f.Verdict.Effect = v.Effect
+		} else {
+			f.Verdict = v
 		}
-		findings = append(findings, f)
 	}
-	return Decision{Findings: findings}
+	return all, next
 }
 
-func judge(ctx context.Context, c Check, r *Request) (v Verdict) {
-	defer func() {
-		if p := recover(); p != nil {
-			v = Undecided(InternalError, fmt.Errorf("check panicked: %T", p))
-		}
-	}()
-	return c.Check(ctx, r)
-}
-
-func (p *Policy) exception(c Control, r *Request) string {
+func (p *Policy) exception(c Control, operation string, r *Request) string {
 	for i := range p.exceptions {
-		if p.exceptions[i].matches(c, p.Plan(r).ID, r) {
+		if p.exceptions[i].matches(c, operation, r) {
 			return p.exceptions[i].ID
 		}
 	}

@@ -8,9 +8,13 @@ import "net/http"
 // persistence for rates and the baseline for refusals need history; they are
 // applied where cells are counted. A clean request says nothing here.
 func Classify(d Decision, o Outcome) []Observation {
+	if !d.denies() {
+		return nil
+	}
 	var seen []Observation
 	isolated := isolatedControl(d)
-	for _, f := range d.Findings {
+	for i := range d.Findings {
+		f := &d.Findings[i]
 		if f.Verdict.Effect != Deny {
 			continue
 		}
@@ -38,12 +42,22 @@ func Classify(d Decision, o Outcome) []Observation {
 	return seen
 }
 
+func (d Decision) denies() bool {
+	for i := range d.Findings {
+		if d.Findings[i].Verdict.Effect == Deny {
+			return true
+		}
+	}
+	return false
+}
+
 // isolatedControl returns the control whose violation is isolated: the only one
 // that denies among the request-phase findings, while every undecided finding
 // names it as its cause. It is empty when there is none.
 func isolatedControl(d Decision) Control {
 	var denied Control
-	for _, f := range d.Findings {
+	for i := range d.Findings {
+		f := &d.Findings[i]
 		if f.Rule.Phase == ResponsePhase || f.Verdict.Effect != Deny {
 			continue
 		}
@@ -52,7 +66,8 @@ func isolatedControl(d Decision) Control {
 		}
 		denied = f.Rule.Control
 	}
-	for _, f := range d.Findings {
+	for i := range d.Findings {
+		f := &d.Findings[i]
 		if f.Rule.Phase != ResponsePhase && f.Verdict.Effect == Indeterminate && f.Verdict.Cause != denied {
 			return ""
 		}

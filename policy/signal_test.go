@@ -317,7 +317,7 @@ func TestModesChangeNeitherFindingsNorObservations(t *testing.T) {
 			p = p.WithExceptions(exceptions)
 			var d policy.Decision
 			for _, ph := range phases() {
-				d = d.With(p.Evaluate(t.Context(), r, ph))
+				d = p.Extend(t.Context(), r, d, ph)
 			}
 			return d
 		}

@@ -87,3 +87,8 @@ func (v Verdict) Dependent(self Control) Verdict {
 	}
 	return UndecidedBy(self)
 }
+
+// plain reports whether the verdict says nothing but its effect.
+func (v *Verdict) plain() bool {
+	return v.Reason == "" && v.Detail == "" && v.Cause == "" && v.RetryAfter == 0 && v.Err == nil
+}

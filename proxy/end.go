@@ -120,7 +120,7 @@ func (x *exchange) finishResponse() {
 			resp.Aborted, x.failed = true, true
 		}
 	}
-	x.decision = x.decision.With(x.policy.Evaluate(context.Background(), x.request, policy.ResponsePhase))
+	x.decision = x.policy.Extend(context.Background(), x.request, x.decision, policy.ResponsePhase)
 	x.outcome.BackendStatus = resp.Status
 	x.outcome.Class = policy.ClassOf(x.request, x.policy.Hints)
 	if x.outcome.Class == policy.ClassSoftDeny {

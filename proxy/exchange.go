@@ -77,7 +77,7 @@ func (x *exchange) decideHead(ctx context.Context) {
 	x.authenticate(ctx)
 	x.decision = x.policy.Evaluate(ctx, x.request, policy.HeadPhase)
 	x.spend(ctx)
-	x.decision = x.decision.With(x.policy.Evaluate(ctx, x.request, policy.LimitPhase))
+	x.decision = x.policy.Extend(ctx, x.request, x.decision, policy.LimitPhase)
 	x.block()
 	x.tookSince(start)
 }
@@ -126,7 +126,7 @@ func (x *exchange) inspect(ctx context.Context, b []byte, size int64, whole bool
 	} else {
 		x.request.Body.Size = size
 	}
-	x.decision = x.decision.With(x.policy.Evaluate(ctx, x.request, policy.BodyPhase))
+	x.decision = x.policy.Extend(ctx, x.request, x.decision, policy.BodyPhase)
 }
 
 func (x *exchange) runInspector(b []byte, size int64, whole bool) (body policy.Body) {

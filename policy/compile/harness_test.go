@@ -126,11 +126,11 @@ func judge(t *testing.T, p *policy.Policy, r *policy.Request, body string, contr
 	r.Body.Size = int64(len(body))
 	d := p.Evaluate(t.Context(), r, policy.HeadPhase)
 	r.Spent = p.Spender.Spend(t.Context(), r, d)
-	d = d.With(p.Evaluate(t.Context(), r, policy.LimitPhase))
+	d = p.Extend(t.Context(), r, d, policy.LimitPhase)
 	plan := p.Plan(r)
 	require.NotNil(t, plan.In)
 	r.Body = plan.In.Inspect(r, []byte(body), int64(len(body)), true)
-	d = d.With(p.Evaluate(t.Context(), r, policy.BodyPhase))
+	d = p.Extend(t.Context(), r, d, policy.BodyPhase)
 	var verdict policy.Verdict
 	for _, f := range d.Findings {
 		if f.Rule.Control == control {

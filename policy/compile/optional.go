@@ -19,3 +19,7 @@ func isAnonymous(r *policy.Request) bool {
 	}
 	return true
 }
+
+// asksNobody reports whether an operation with an optional credential does not ask
+// who the caller is.
+func asksNobody(r *policy.Request) bool { return isPreflight(r) || isAnonymous(r) }

@@ -64,7 +64,7 @@ func TestAnOptionalCredentialIsJudgedWhenItIsThere(t *testing.T) {
 		r.Auth = p.Authenticator.Authenticate(t.Context(), r)
 		d := p.Evaluate(t.Context(), r, policy.HeadPhase)
 		r.Body = p.Plan(r).In.Inspect(r, nil, 0, true)
-		d = d.With(p.Evaluate(t.Context(), r, policy.BodyPhase))
+		d = p.Extend(t.Context(), r, d, policy.BodyPhase)
 		judged := 0
 		for _, f := range d.Findings {
 			if id := string(f.Rule.Control); strings.HasPrefix(id, "tok.") || strings.HasPrefix(id, "az.") {

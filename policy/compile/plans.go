@@ -134,15 +134,20 @@ func (c *compiler) rules(p *planned, checks map[policy.Control]policy.Check, spe
 		}
 		if check != nil {
 			if asksIdentity(entry.ID) {
-				check = unless{isPreflight, check}
-				if p.optional {
-					check = unless{isAnonymous, check}
-				}
+				check = &unless{p.spared(), check}
 			}
 			p.add(&policy.Rule{Control: entry.ID, Phase: phase, Mode: mode, OnError: c.onError(entry.ID), Check: check})
 		}
 	}
 	c.inspect(p)
+}
+
+// spared returns which requests the operation does not ask who their caller is.
+func (p *planned) spared() func(*policy.Request) bool {
+	if p.optional {
+		return asksNobody
+	}
+	return isPreflight
 }
 
 func (p *planned) add(rule *policy.Rule) {

@@ -14,7 +14,7 @@ type unless struct {
 }
 
 // Check implements [policy.Check].
-func (u unless) Check(ctx context.Context, r *policy.Request) policy.Verdict {
+func (u *unless) Check(ctx context.Context, r *policy.Request) policy.Verdict {
 	if u.spared(r) {
 		return policy.Inapplicable()
 	}

@@ -87,13 +87,13 @@ func decide(t testing.TB, p *policy.Policy, sent *policy.Request, now time.Time)
 	r.Auth = p.Authenticator.Authenticate(ctx, &r)
 	d := p.Evaluate(ctx, &r, policy.HeadPhase)
 	r.Spent = p.Spender.Spend(ctx, &r, d)
-	d = d.With(p.Evaluate(ctx, &r, policy.LimitPhase))
+	d = p.Extend(ctx, &r, d, policy.LimitPhase)
 	if in := p.Plan(&r).In; in != nil {
 		r.Body = in.Inspect(&r, sent.Body.Bytes, sent.Body.Size, true)
 	}
-	d = d.With(p.Evaluate(ctx, &r, policy.BodyPhase))
+	d = p.Extend(ctx, &r, d, policy.BodyPhase)
 	r.Response = &policy.Response{Status: 200}
-	d = d.With(p.Evaluate(ctx, &r, policy.ResponsePhase))
+	d = p.Extend(ctx, &r, d, policy.ResponsePhase)
 	d.Blocking()
 	policy.Classify(d, policy.Outcome{Disposition: d.Disposition(), Status: 200, BackendStatus: 200, Class: policy.ClassOf(&r, p.Hints)})
 }

@@ -62,14 +62,14 @@ func (w *world) decided(t testing.TB, method string) (*policy.Request, policy.De
 	r.Auth = w.policy.Authenticator.Authenticate(ctx, r)
 	d := w.policy.Evaluate(ctx, r, policy.HeadPhase)
 	r.Spent = w.policy.Spender.Spend(ctx, r, d)
-	d = d.With(w.policy.Evaluate(ctx, r, policy.LimitPhase))
+	d = w.policy.Extend(ctx, r, d, policy.LimitPhase)
 	if method == post {
 		body := order()
 		r.Body = r.Match.Operation.In.Inspect(r, body, int64(len(body)), true)
 	} else if in := r.Match.Operation.In; in != nil {
 		r.Body = in.Inspect(r, nil, 0, true)
 	}
-	d = d.With(w.policy.Evaluate(ctx, r, policy.BodyPhase))
+	d = w.policy.Extend(ctx, r, d, policy.BodyPhase)
 	r.Response = &policy.Response{Status: 200}
 	require.True(t, d.Clean(), "%+v", d)
 	return r, d, policy.Outcome{
@@ -106,9 +106,9 @@ func evaluate(t testing.TB, w *world, method string) func() {
 	r, _, _ := w.decided(t, method)
 	ctx := t.Context()
 	return func() {
-		w.policy.Evaluate(ctx, r, policy.HeadPhase)
-		w.policy.Evaluate(ctx, r, policy.LimitPhase)
-		w.policy.Evaluate(ctx, r, policy.BodyPhase)
+		d := w.policy.Evaluate(ctx, r, policy.HeadPhase)
+		d = w.policy.Extend(ctx, r, d, policy.LimitPhase)
+		w.policy.Extend(ctx, r, d, policy.BodyPhase)
 	}
 }
 
