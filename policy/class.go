@@ -113,7 +113,7 @@ func classOfSuccess(r *Request, h Hints) ResponseClass {
 	if _, soft := SoftDenialOf(r, h); soft {
 		return ClassSoftDeny
 	}
-	if resp.Status == http.StatusAccepted || resp.Header.Get("Operation-Location") != "" {
+	if resp.Status == http.StatusAccepted || first(resp.Header["Operation-Location"]) != "" {
 		return ClassAccepted
 	}
 	if r.Method == http.MethodGet && inspected(resp) && isEmpty(resp.Body.Bytes) {
@@ -130,7 +130,7 @@ func inspected(resp *Response) bool {
 // Coded reports whether a message has a content coding other than identity (RFC
 // 9110, section 8.4): its bytes are not those of its media type.
 func Coded(h http.Header) bool {
-	for _, v := range h.Values("Content-Encoding") {
+	for _, v := range h["Content-Encoding"] {
 		for coding := range strings.SplitSeq(v, ",") {
 			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
 				return true
@@ -138,6 +138,14 @@ func Coded(h http.Header) bool {
 		}
 	}
 	return false
+}
+
+// first returns the first value of a header.
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
 }
 
 func classOfRedirect(r *Request, h Hints) ResponseClass {
@@ -204,8 +212,11 @@ func isLoginPage(r *Request) bool {
 	if op == nil || !op.AnswersJSON {
 		return false
 	}
-	media, _, err := mime.ParseMediaType(r.Response.Header.Get("Content-Type"))
-	if err != nil || media != "text/html" {
+	sent := first(r.Response.Header["Content-Type"])
+	if essence, _, _ := strings.Cut(sent, ";"); !strings.EqualFold(strings.TrimSpace(essence), "text/html") {
+		return false // what nearly every answer is takes no parser
+	}
+	if _, _, err := mime.ParseMediaType(sent); err != nil {
 		return false
 	}
 	page := bytes.ToLower(r.Response.Body.Bytes)
@@ -217,39 +228,62 @@ func isLoginPage(r *Request) bool {
 	return false
 }
 
+// maxCompounds bounds the compound members of an object that isEmpty tells apart
+// when names occur twice. An answer with more of them is not an empty one.
+const maxCompounds = 16
+
+// compound is a member whose value is an object or an array.
+type compound struct {
+	name  []byte
+	empty bool // an empty array
+}
+
 // isEmpty reports whether a JSON body is null, an empty array, or an object whose
-// only compound member is one empty array.
+// only compound member is one empty array. Of members with one name the last
+// counts.
 func isEmpty(b []byte) bool {
 	b = bytes.TrimSpace(b)
 	switch {
 	case len(b) == 0:
 		return false
-	case bytes.Equal(b, []byte("null")):
-		return true
 	case b[0] == '[':
-		var list []json.RawMessage
-		return json.Unmarshal(b, &list) == nil && len(list) == 0
+		i := skipSpace(b, 1)
+		return i == len(b)-1 && b[i] == ']'
 	case b[0] != '{':
-		return false
+		return string(b) == "null"
 	}
-	var object map[string]json.RawMessage
-	if json.Unmarshal(b, &object) != nil {
-		return false
-	}
-	arrays := 0
-	for _, v := range object {
-		switch v[0] {
-		case '{':
+	var few [maxCompounds]compound
+	found := few[:0]
+	m := membersOf(b, 0, 0)
+	for m.next() {
+		c := compound{name: m.key(), empty: startsEmptyArray(b[m.at:])}
+		large := !c.empty && (b[m.at] == '{' || b[m.at] == '[')
+		if large && m.final() || m.value() == nil {
 			return false
-		case '[':
-			var list []json.RawMessage
-			if json.Unmarshal(v, &list) != nil || len(list) > 0 {
+		}
+		for i := range found {
+			if bytes.Equal(found[i].name, c.name) {
+				found[i] = found[len(found)-1]
+				found = found[:len(found)-1]
+				break
+			}
+		}
+		if large || c.empty {
+			if len(found) == maxCompounds {
 				return false
 			}
-			arrays++
+			found = append(found, c)
 		}
 	}
-	return arrays == 1
+	return m.at == len(b) && len(found) == 1 && found[0].empty
+}
+
+func startsEmptyArray(b []byte) bool {
+	if b[0] != '[' {
+		return false
+	}
+	i := skipSpace(b, 1)
+	return i < len(b) && b[i] == ']'
 }
 
 // SoftDenialOf reports whether a success answer holds an error envelope that the
@@ -258,50 +292,54 @@ func SoftDenialOf(r *Request, h Hints) (Family, bool) {
 	if len(h.SoftDenials) == 0 || r.Response == nil || !inspected(r.Response) {
 		return "", false
 	}
-	var document any
-	decoder := json.NewDecoder(bytes.NewReader(r.Response.Body.Bytes))
-	decoder.UseNumber()
-	if decoder.Decode(&document) != nil {
+	body := r.Response.Body.Bytes
+	start := skipSpace(body, 0)
+	end := scanValue(body, start, 0)
+	if end < 0 {
 		return "", false
 	}
-	for _, s := range h.SoftDenials {
+	document := body[start:end]
+	for i := range h.SoftDenials {
+		s := &h.SoftDenials[i]
 		value, ok := at(document, s.Pointer)
 		if !ok || !equals(value, s.Equals) {
 			continue
 		}
-		if code, ok := at(document, s.Code); ok && s.Code != "" {
-			if text, ok := code.(string); ok {
-				return s.Families[text], true
-			}
+		if s.Code == "" {
+			return "", true
+		}
+		if code, ok := at(document, s.Code); ok && code[0] == '"' {
+			return s.Families[decodeString(code)], true
 		}
 		return "", true
 	}
 	return "", false
 }
 
-// at resolves an RFC 6901 pointer over objects; arrays hold no envelopes.
-func at(document any, pointer string) (any, bool) {
-	if pointer == "" {
-		return document, true
+// equals compares decoded values, not texts: one string has several literals. A
+// number equals only its own literal. The value is JSON.
+func equals(value []byte, literal string) bool {
+	if string(value) == literal {
+		return true
 	}
-	unescape := strings.NewReplacer("~1", "/", "~0", "~")
-	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-		object, ok := document.(map[string]any)
-		if !ok {
-			return nil, false
-		}
-		if document, ok = object[unescape.Replace(token)]; !ok {
-			return nil, false
-		}
+	if first := value[0]; first != '"' && first != '{' && first != '[' {
+		// A word or number has one literal, which white space may surround.
+		b := []byte(literal)
+		start := skipSpace(b, 0)
+		end := scanValue(b, start, 0)
+		return end >= 0 && bytes.Equal(b[start:end], value)
 	}
-	return document, true
+	want, err := decode([]byte(literal))
+	if err != nil {
+		return false
+	}
+	got, err := decode(value)
+	return err == nil && reflect.DeepEqual(got, want)
 }
 
-// equals compares decoded values, not texts: one string has several literals. A
-// number equals only its own literal.
-func equals(value any, literal string) bool {
-	decoder := json.NewDecoder(strings.NewReader(literal))
+func decode(b []byte) (any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(b))
 	decoder.UseNumber()
-	var want any
-	return decoder.Decode(&want) == nil && reflect.DeepEqual(value, want)
+	var v any
+	return v, decoder.Decode(&v)
 }

@@ -25,6 +25,9 @@ func ParseQuery(raw string) []Pair {
 }
 
 func unescape(s string) string {
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
+		return s
+	}
 	if decoded, err := url.QueryUnescape(s); err == nil {
 		return decoded
 	}
