@@ -19,16 +19,18 @@ type Decision struct {
 	list []Finding
 }
 
-// extensible returns the findings in a list with room for upto: the decision's own
-// when it is the first to be extended, else a copy that has room for all phases.
-// The room behind a list belongs to whoever wrote its first finding, so that
-// decisions made of the same one do not overwrite each other.
-func (d Decision) extensible(upto, all int) []Finding {
-	n := len(d.Findings)
-	if n > 0 && len(d.list) == n && upto <= cap(d.list) && &d.list[0] == &d.Findings[0] && d.list[:n+1][n].Rule == nil {
-		return d.list
+// extensible returns the findings in a list that is n long: the decision's own when it
+// is the first to be extended, else a copy with room for all phases' rules. The
+// room behind a list belongs to whoever wrote its first finding, so that decisions
+// made of the same one do not overwrite each other.
+func (d Decision) extensible(n, rules int) []Finding {
+	known := len(d.Findings)
+	if known > 0 && known == len(d.list) && n <= cap(d.list) && &d.list[0] == &d.Findings[0] && d.list[:n][known].Rule == nil {
+		return d.list[:n]
 	}
-	return append(make([]Finding, 0, max(upto, all)), d.Findings...)
+	list := make([]Finding, n, max(rules, n))
+	copy(list, d.Findings)
+	return list
 }
 
 // With returns the decision with the findings of a later phase added.

@@ -141,3 +141,23 @@ func TestThePhasesOfARequestAllocateOneList(t *testing.T) {
 		}), 0, name)
 	}
 }
+
+func TestASparedRequestIsNotChecked(t *testing.T) {
+	asked := rule(policy.TokSig, policy.Enforce, no)
+	asked.Spared = func(r *policy.Request) bool { return r.Method == "OPTIONS" }
+	p, r := plan(asked)
+	assert.Equal(t, no, p.Evaluate(t.Context(), r, policy.HeadPhase).Findings[0].Verdict)
+	r.Method = "OPTIONS"
+	assert.Equal(t, policy.Inapplicable(), p.Evaluate(t.Context(), r, policy.HeadPhase).Findings[0].Verdict)
+
+	asked.Spared = func(*policy.Request) bool { panic("broken") }
+	assert.Equal(t, policy.InternalError, p.Evaluate(t.Context(), r, policy.HeadPhase).Findings[0].Verdict.Reason, "nobody is spared by a fault")
+}
+
+func TestAPhaseMayBeAddedTwice(t *testing.T) {
+	p, r := plan(rule(policy.TokSig, policy.Shadow, ok), rule(policy.TokAud, policy.Shadow, no))
+	once := p.Evaluate(t.Context(), r, policy.HeadPhase)
+	twice := p.Extend(t.Context(), r, once, policy.HeadPhase)
+	assert.Len(t, once.Findings, 2)
+	assert.Equal(t, append(slices.Clone(once.Findings), once.Findings...), twice.Findings)
+}

@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -57,6 +58,9 @@ type Rule struct {
 	// the zero value, for every other one.
 	OnError Effect
 	Check   Check
+	// Spared reports the requests to which the control does not apply, whatever the
+	// check would say; nil spares none.
+	Spared func(*Request) bool
 }
 
 // Exception lets findings of one control through until a time. Empty selectors
@@ -97,59 +101,78 @@ func (p *Policy) Evaluate(ctx context.Context, r *Request, ph Phase) Decision {
 // extended by one goroutine at a time.
 func (p *Policy) Extend(ctx context.Context, r *Request, d Decision, ph Phase) Decision {
 	plan := p.Plan(r)
-	n := 0
-	for _, rule := range plan.Rules {
-		if rule.Phase == ph {
-			n++
-		}
-	}
+	n := count(plan.Rules, ph)
 	if n == 0 {
 		return d
 	}
 	known := len(d.Findings)
 	all := d.extensible(known+n, len(plan.Rules))
-	for next := 0; next < len(plan.Rules); {
-		all, next = judge(ctx, r, ph, all, plan.Rules, next)
+	added := all[known:]
+	place(added, plan.Rules, ph)
+	for next := 0; next < len(added); {
+		next = judge(ctx, r, added, next)
 	}
 	if len(p.exceptions) > 0 {
-		for i := known; i < len(all); i++ {
-			if f := &all[i]; !f.Verdict.Passes() {
+		for i := range added {
+			if f := &added[i]; !f.Verdict.Passes() {
 				f.Exception = p.exception(f.Rule.Control, plan.ID, r)
 			}
 		}
 	}
-	return Decision{Findings: all[:len(all):len(all)], list: all}
+	return Decision{Findings: slices.Clip(all), list: all}
 }
 
-// judge adds the findings of the rules of a phase, from one rule on, to a list that
-// has room for them. A panic of a check is its finding, and the rules behind it are
-// left to the next call: recovering once per call and not per rule, because it
-// costs as much as a check.
-func judge(ctx context.Context, r *Request, ph Phase, known []Finding, rules []*Rule, from int) (all []Finding, next int) {
-	all, next = known, from
+// count returns how many rules are of a phase.
+func count(rules []*Rule, ph Phase) int {
+	n := 0
+	for _, rule := range rules {
+		if rule.Phase == ph {
+			n++
+		}
+	}
+	return n
+}
+
+// place gives the findings their rules, which are as many as are of the phase.
+func place(findings []Finding, rules []*Rule, ph Phase) {
+	for _, rule := range rules {
+		if len(findings) == 0 {
+			return
+		}
+		if rule.Phase == ph {
+			findings[0].Rule = rule
+			findings = findings[1:]
+		}
+	}
+}
+
+// judge fills in the verdicts from one finding on and returns the first that is
+// left. That is one behind a check that panicked, whose verdict says so: it recovers
+// once per call and not per check, because recovering costs as much as a check.
+func judge(ctx context.Context, r *Request, findings []Finding, from int) (next int) {
 	defer func() {
 		if p := recover(); p != nil {
-			all[len(all)-1].Verdict = Undecided(InternalError, fmt.Errorf("check panicked: %T", p))
+			findings[next].Verdict = Undecided(InternalError, fmt.Errorf("check panicked: %T", p))
 			next++
 		}
 	}()
-	for ; next < len(rules); next++ {
-		rule := rules[next]
-		if rule.Phase != ph {
+	for i := from; i < len(findings); i++ {
+		next = i
+		f := &findings[i]
+		rule := f.Rule
+		if rule.Spared != nil && rule.Spared(r) {
+			f.Verdict.Effect = NotApplicable
 			continue
 		}
-		all = all[:len(all)+1]
-		f := &all[len(all)-1]
-		f.Rule = rule
-		// Most verdicts are nothing but their effect. The list is zero, so the other
-		// fields need no write, of which the collector would have to learn.
+		// Most verdicts are nothing but their effect. The other fields are zero already
+		// and need no write, of which the collector would have to learn.
 		if v := rule.Check.Check(ctx, r); v.plain() {
 			f.Verdict.Effect = v.Effect
 		} else {
 			f.Verdict = v
 		}
 	}
-	return all, next
+	return len(findings)
 }
 
 func (p *Policy) exception(c Control, operation string, r *Request) string {

@@ -33,7 +33,7 @@ func scanValue(b []byte, i, depth int) int {
 		return end
 	case '{':
 		m := membersOf(b, i, depth)
-		for m.next() && m.value() != nil { //nolint:revive // the iteration itself is the work
+		for m.next() && m.value() != nil {
 		}
 		return m.at
 	case '[':

@@ -176,9 +176,9 @@ func TestAnAnswerIsClassifiedWithoutAllocating(t *testing.T) {
 	for body, want := range map[string]policy.ResponseClass{
 		`{"id":"o-4711","state":"placed","lines":[{"product":"port"}]}`:    policy.ClassOK,
 		`{"id":"o-4711","text":"a \"b\"","lines":[{"lines":[]}],"n":1e-3}`: policy.ClassOK,
-		`{"total":0,"items":[]}`:                                           policy.ClassEmpty,
-		`[]`:                                                               policy.ClassEmpty,
-		`{"success":false,"code":"AUTH"}`:                                  policy.ClassSoftDeny,
+		`{"total":0,"items":[]}`:          policy.ClassEmpty,
+		`[]`:                              policy.ClassEmpty,
+		`{"success":false,"code":"AUTH"}`: policy.ClassSoftDeny,
 	} {
 		s := shape{method: "GET", json: true, body: whole(body), header: header("Content-Type", "application/json"), hints: softHints}
 		r := s.answer(200)

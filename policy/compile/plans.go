@@ -133,10 +133,11 @@ func (c *compiler) rules(p *planned, checks map[policy.Control]policy.Check, spe
 			check, phase = c.checkOf(p, entry.ID, phase)
 		}
 		if check != nil {
+			rule := &policy.Rule{Control: entry.ID, Phase: phase, Mode: mode, OnError: c.onError(entry.ID), Check: check}
 			if asksIdentity(entry.ID) {
-				check = &unless{p.spared(), check}
+				rule.Spared = p.spared()
 			}
-			p.add(&policy.Rule{Control: entry.ID, Phase: phase, Mode: mode, OnError: c.onError(entry.ID), Check: check})
+			p.add(rule)
 		}
 	}
 	c.inspect(p)

@@ -35,7 +35,7 @@ func stages() []stage {
 		{"route and parameters", cost{0.7, 1}, cost{0.7, 1}, match},
 		{"body", cost{}, cost{4.5, 207}, inspect},
 		{"token (remembered)", cost{0.6, 0}, cost{0.6, 0}, authenticate},
-		{"checks", cost{0.7, 3}, cost{0.7, 4}, evaluate},
+		{"checks", cost{0.7, 1}, cost{0.7, 1}, evaluate},
 		{"limits", cost{0.4, 5}, cost{0.4, 5}, spend},
 		{"observe and classify", cost{0.6, 0}, cost{0.6, 0}, classify},
 		{"metrics and evidence", cost{0.4, 0}, cost{0.4, 0}, consume},
