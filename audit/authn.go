@@ -2,31 +2,44 @@ package audit
 
 import "github.com/sidewarden/sidewarden/policy"
 
-// auth says how the authentication ended: by what the controls of the family
-// authn say, and where they say nothing, by what is known of the credential.
-func (b *builder) auth(d policy.Decision) Auth {
-	var undecided policy.Reason
-	judged, applies := false, false
+// proof is what the controls of the family authn say.
+type proof struct {
+	judged, applies, denied bool
+	// reason is that of the denial, or of the first that could not decide for a
+	// reason of its own.
+	reason policy.Reason
+}
+
+func (b *builder) proof(d policy.Decision) (p proof) {
 	for i := range d.Findings {
 		v := &d.Findings[i].Verdict
-		if applies && v.Passes() || !b.authn[d.Findings[i].Rule.Control] {
+		if p.applies && v.Passes() || !b.authn[d.Findings[i].Rule.Control] {
 			continue
 		}
-		judged = true
-		applies = applies || v.Effect != policy.NotApplicable
+		p.judged = true
+		p.applies = p.applies || v.Effect != policy.NotApplicable
 		if v.Effect == policy.Deny {
-			return refused(v.Reason)
+			p.denied, p.reason = true, v.Reason
+			return p
 		}
-		if v.Effect == policy.Indeterminate && v.Cause == "" && undecided == "" {
-			undecided = v.Reason
+		if v.Effect == policy.Indeterminate && v.Cause == "" && p.reason == "" {
+			p.reason = v.Reason
 		}
 	}
+	return p
+}
+
+// auth says how the authentication ended: by what the controls of the family
+// authn say, and where they say nothing, by what is known of the credential.
+func (b *builder) auth(p proof) Auth {
 	switch {
-	case undecided != "":
-		return Auth{Outcome: AuthError, Reason: undecided}
+	case p.denied:
+		return refused(p.reason)
+	case p.reason != "":
+		return Auth{Outcome: AuthError, Reason: p.reason}
 	case b.r.Auth.Identity != nil:
 		return Auth{Outcome: AuthSuccess, Reason: TokenValid}
-	case judged && !applies:
+	case p.judged && !p.applies:
 		return Auth{Outcome: AuthNone, Reason: NotRequired}
 	}
 	return unproven(b.r.Auth.Proof)

@@ -22,36 +22,24 @@ type builder struct {
 	operation *operation // nil for an unmatched request
 	r         *policy.Request
 	o         policy.Outcome
+	known     *regular // nil for a caller that is not remembered
+	own       caller   // used then
 	room      *room
 	sieve     sieve
 	cut       bool
-
-	lastAccount, lastPseudonym string // the last account and its pseudonym
 }
 
-// room is one record with what it points to, so that it is one piece of memory.
+// room is one record with what it alone points to, so that it is one piece of
+// memory.
 type room struct {
-	rec            Record
-	tok            Tok
-	age, ttl, size int64
-	names          [6]string
-	used           int
-}
-
-// list returns an empty list with room for n names.
-func (m *room) list(n int) []string {
-	if n > len(m.names)-m.used {
-		return make([]string, 0, n)
-	}
-	from := m.used
-	m.used += n
-	return m.names[from:from:m.used]
+	rec  Record
+	size int64
 }
 
 // minimal has what does not depend on the request's contents.
 func (b *builder) minimal() *Record {
 	rec := b.outcome()
-	rec.TraceID = mintTrace()
+	rec.RecordID, rec.TraceID = b.ids.New(b.r.Time), b.ids.trace()
 	rec.Op = Op{ID: policy.UnmatchedID}
 	rec.Account = Account{Token: []string{}, Requested: []string{}}
 	rec.Auth = Auth{Outcome: AuthError, Reason: policy.InternalError}
@@ -65,11 +53,11 @@ func (b *builder) outcome() *Record {
 	r, o := b.r, &b.o
 	b.room = &room{}
 	rec := &b.room.rec
-	rec.V, rec.RecordID, rec.Time, rec.DurationMS = Version, NewID(r.Time), r.Time.UTC().Round(0), millis(o.Elapsed)
+	rec.V, rec.Time, rec.DurationMS = Version, r.Time.UTC().Round(0), millis(o.Elapsed)
 	rec.DecisionID = cut(printable(r.ID), maxText)
 	rec.Product, rec.Env = b.options.Product, b.options.Environment
 	rec.Instance, rec.SidecarVersion = b.options.Instance, b.options.Version
-	rec.Policy.Digest = cut(printable(o.Policy), maxText)
+	rec.Policy.Digest = b.digest(o.Policy)
 	rec.HTTP.Method, rec.HTTP.Version, rec.HTTP.RespBytes = method(r.Method), version(r.Proto), o.Sent
 	rec.Client.Status = o.Status
 	rec.Disposition = o.Disposition.String()
@@ -85,13 +73,13 @@ func (b *builder) build(d policy.Decision) *Record {
 	if op := b.r.Match.Operation; op != nil {
 		b.operation = b.words.operationOf(op)
 	}
+	b.meet()
 	rec.Op = b.op()
-	b.http(&rec.HTTP, d)
-	rec.Client.IP = network(b.r.Peer.Addr)
+	b.http(&rec.HTTP)
+	b.texts(rec)
 	rec.Be.Instance = b.sieve.name("be.instance", b.o.Instance, false)
 	b.trace(rec)
 	b.identify(rec)
-	rec.Auth = b.auth(d)
 	b.judge(rec, d)
 	rec.Observations = b.observations(rec, d)
 	rec.Redaction.Applied = append(append([]string{}, b.applied...), b.sieve.applied...)
@@ -131,7 +119,41 @@ func (b *builder) traceparent() (trace, parent string) {
 			return trace, parent
 		}
 	}
-	return mintTrace(), ""
+	return b.ids.trace(), ""
+}
+
+// texts makes what is another text in nearly every record, in one piece of memory.
+func (b *builder) texts(rec *Record) {
+	var some [2 * maxText]byte
+	text := b.ids.append(some[:0], b.r.Time)
+	text = appendNetwork(text, b.r.Peer.Addr)
+	path := len(text)
+	inside := false
+	if b.operation != nil {
+		text = b.operation.fill(text, b.parameter)
+		inside = b.operation.safe && len(text)-path <= maxLong
+	}
+	if !inside {
+		rec.HTTP.Path, text = b.path(string(text[path:])), text[:path]
+	}
+	all := string(text)
+	rec.RecordID, rec.Client.IP = all[:idDigits], all[idDigits:path]
+	if inside {
+		rec.HTTP.Path = all[path:]
+	}
+}
+
+// digest returns the name of a policy, which is mostly that of the last request.
+func (b *builder) digest(name string) string {
+	if last := b.words.digest.Load(); last != nil && *last == name {
+		return *last
+	}
+	safe := cut(printable(name), maxText)
+	if safe == name {
+		kept := safe
+		b.words.digest.Store(&kept)
+	}
+	return safe
 }
 
 // tells reports whether a text holds an identifier or the credential of the
@@ -140,7 +162,7 @@ func (b *builder) tells(value string) bool {
 	if len(value) > maxLong {
 		return false // it is replaced unread
 	}
-	t := text{sent: value, plain: unescaped(value)}
+	t := textOf(value)
 	for _, v := range b.r.Header[b.options.CredentialHeader] {
 		_, credential, _ := strings.Cut(v, " ")
 		if t.holds(v) || t.holds(strings.TrimSpace(credential)) {
@@ -150,7 +172,7 @@ func (b *builder) tells(value string) bool {
 	if tok := b.r.Auth.Token; tok != nil && (t.holds(tok.ID) || t.holdsName(&tok.Claimed)) {
 		return true
 	}
-	if id := b.r.Auth.Identity; id != nil && t.holdsName(id) {
+	if id := b.r.Auth.Identity; id != nil && !b.byToken() && t.holdsName(id) {
 		return true
 	}
 	if t.holdsValue(b.r.Match.Params, "") {
@@ -180,19 +202,20 @@ func (b *builder) op() Op {
 // judge sorts the findings into the lists of the record. A request that passes
 // usually has the lists of the first one that did.
 func (b *builder) judge(rec *Record, d policy.Decision) {
-	if b.operation == nil {
-		b.sort(rec, d)
-		return
+	var s *shape
+	if b.operation != nil {
+		if s = b.operation.passed.Load(); s.is(d) {
+			rec.Findings = []Finding{}
+			rec.Permits, rec.NotApplicable, rec.Enforced = s.permits, s.inapplicable, s.enforced
+			rec.Auth = b.auth(s.proof)
+			return
+		}
 	}
-	s := b.operation.passed.Load()
-	if s.is(d) {
-		rec.Findings = []Finding{}
-		rec.Permits, rec.NotApplicable, rec.Enforced = s.permits, s.inapplicable, s.enforced
-		return
-	}
+	proof := b.proof(d)
+	rec.Auth = b.auth(proof)
 	b.sort(rec, d)
-	if s == nil && len(rec.Findings) == 0 {
-		b.operation.passed.CompareAndSwap(nil, shapeOf(rec, d))
+	if b.operation != nil && s == nil && len(rec.Findings) == 0 {
+		b.operation.passed.CompareAndSwap(nil, shapeOf(rec, d, proof))
 	}
 }
 
@@ -201,6 +224,7 @@ func (b *builder) sort(rec *Record, d policy.Decision) {
 	for i := range d.Findings {
 		f := &d.Findings[i]
 		c := f.Rule.Control
+		rec.HTTP.PartiallyInspected = rec.HTTP.PartiallyInspected || f.Verdict.Reason == policy.NotInspected
 		if f.Rule.Mode == policy.Enforce {
 			rec.Enforced = append(rec.Enforced, c)
 		}
@@ -257,8 +281,8 @@ func class(c policy.ResponseClass) policy.ResponseClass {
 	return c
 }
 
-// network cuts an address so that it names a network and not a household.
-func network(a netip.Addr) string {
+// appendNetwork cuts an address so that it names a network and not a household.
+func appendNetwork(dst []byte, a netip.Addr) []byte {
 	a = a.Unmap().WithZone("")
 	bits := 48
 	if a.Is4() {
@@ -266,9 +290,9 @@ func network(a netip.Addr) string {
 	}
 	p, err := a.Prefix(bits)
 	if err != nil || !a.IsValid() {
-		return ""
+		return dst
 	}
-	return p.Addr().String()
+	return p.Addr().AppendTo(dst)
 }
 
 // millis has microseconds as its last digits.

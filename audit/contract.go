@@ -3,6 +3,7 @@ package audit
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	"github.com/sidewarden/sidewarden/policy"
 )
@@ -36,9 +37,14 @@ type Selector struct {
 // words is a Contract made ready for lookups. It is immutable, and every word in
 // it is fit for a record.
 type words struct {
-	segments, parameters, media, issuers map[string]struct{}
-	selectors                            []selector
-	operations                           map[operationKey]*operation
+	segments, media, issuers map[string]struct{}
+	// parameters has each as the list that a record with it alone has.
+	parameters map[string][]string
+	selectors  []selector
+	operations map[operationKey]*operation
+	plans      map[*policy.Operation]*operation // the same, of this policy
+	callers    *callers
+	digest     atomic.Pointer[string] // of the last request's policy, if it is fit
 }
 
 // selector is a Selector with how a record spells it: raw among others, and
@@ -64,10 +70,15 @@ func wordOf(text string, limit int) word {
 func (c Contract) words() *words {
 	w := &words{
 		segments:   make(map[string]struct{}),
-		parameters: fit(c.Parameters),
+		parameters: make(map[string][]string, len(c.Parameters)),
 		media:      fit(commonMedia()),
 		issuers:    fit(c.Issuers),
 		operations: make(map[operationKey]*operation, len(c.Operations)),
+		plans:      make(map[*policy.Operation]*operation, len(c.Operations)),
+		callers:    &callers{},
+	}
+	for p := range fit(c.Parameters) {
+		w.parameters[p] = []string{p}
 	}
 	for _, s := range c.Selectors {
 		if s.In == "header" {
@@ -81,7 +92,8 @@ func (c Contract) words() *words {
 		}
 	}
 	for _, op := range c.Operations {
-		w.operations[keyOf(op)] = w.ready(op)
+		ready := w.ready(op)
+		w.operations[keyOf(op)], w.plans[op] = ready, ready
 		for segment := range strings.SplitSeq(op.Template, "/") {
 			if !strings.Contains(segment, "{") && isFit(segment) {
 				w.segments[segment] = struct{}{}

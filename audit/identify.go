@@ -3,7 +3,6 @@ package audit
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/sidewarden/sidewarden/policy"
 )
@@ -11,42 +10,21 @@ import (
 // identify fills in who asks and whose data it is. Proven and claimed values never
 // mix: without an identity everything that the token says is claimed.
 func (b *builder) identify(rec *Record) {
-	p := b.options.Pseudonyms
-	rec.Account.Token = []string{}
-	if id := b.r.Auth.Identity; id != nil {
-		rec.ClientID = p.Owned(TypeClient, id.Issuer, id.Client)
-		rec.PrincipalID = p.Owned(TypePrincipal, id.Issuer, id.Principal)
-		rec.Account.Token = b.accounts(id.Accounts)
-	}
+	c := b.caller()
+	rec.ClientID, rec.PrincipalID, rec.Account.Token = c.client, c.principal, c.accounts
+	b.cut = b.cut || c.cut
 	rec.Account.Requested, rec.Account.Carrier = b.requested()
+	rec.Tok = b.facts()
 	t := b.r.Auth.Token
-	if t == nil {
+	if t == nil || b.r.Auth.Identity != nil {
 		return
 	}
-	claims := &t.Claimed
-	if b.r.Auth.Identity == nil {
-		rec.Claimed = &Claimed{
-			ClientID:    p.Owned(TypeClient, claims.Issuer, claims.Client),
-			PrincipalID: p.Owned(TypePrincipal, claims.Issuer, claims.Principal),
-			Accounts:    b.accounts(claims.Accounts),
-			Iss:         b.issuer(claims.Issuer),
-		}
-	}
-	rec.Tok = &b.room.tok
-	*rec.Tok = Tok{
-		Iss: b.issuer(claims.Issuer), Alg: algorithm(t.Algorithm), Typ: tokenType(t.Type),
-		ScopesN: len(claims.Scopes), FP: p.ofToken(t.Fingerprint),
-	}
-	if t.KeyID != "" {
-		rec.Tok.Kid = p.Of(TypeKey, t.KeyID)
-	}
-	if !t.IssuedAt.IsZero() {
-		b.room.age = int64(b.r.Time.Sub(t.IssuedAt) / time.Second)
-		rec.Tok.AgeS = &b.room.age
-		if !t.Expires.IsZero() {
-			b.room.ttl = int64(t.Expires.Sub(t.IssuedAt) / time.Second)
-			rec.Tok.TTLS = &b.room.ttl
-		}
+	p, claims := b.options.Pseudonyms, &t.Claimed
+	rec.Claimed = &Claimed{
+		ClientID:    p.Owned(TypeClient, claims.Issuer, claims.Client),
+		PrincipalID: p.Owned(TypePrincipal, claims.Issuer, claims.Principal),
+		Accounts:    b.accounts(claims.Accounts),
+		Iss:         b.issuer(claims.Issuer),
 	}
 }
 
@@ -64,7 +42,10 @@ func (b *builder) accounts(raw []string) []string {
 	if len(raw) > maxAccounts {
 		raw, b.cut = raw[:maxAccounts], true
 	}
-	list := b.room.list(len(raw))
+	if c := b.caller(); !c.cut && len(raw) > 0 && slices.Equal(raw, c.raw) {
+		return c.accounts
+	}
+	list := make([]string, 0, len(raw))
 	for _, a := range raw {
 		list = append(list, b.account(a))
 	}
@@ -74,10 +55,14 @@ func (b *builder) accounts(raw []string) []string {
 // account returns the pseudonym of an account. A clean request names one account
 // again and again: in its token, its path, and as the requested one.
 func (b *builder) account(raw string) string {
-	if raw != b.lastAccount || b.lastPseudonym == "" {
-		b.lastAccount, b.lastPseudonym = raw, b.options.Pseudonyms.Of(TypeAccount, raw)
+	const few = 4
+	c := b.caller()
+	for i := range min(few, len(c.raw)) {
+		if c.raw[i] == raw {
+			return c.accounts[i]
+		}
 	}
-	return b.lastPseudonym
+	return b.options.Pseudonyms.Of(TypeAccount, raw)
 }
 
 const maxCarrier = 2 * maxText

@@ -216,7 +216,7 @@ func (w *writer) some(name, s string) {
 // quote leaves to encoding/json what is not plain.
 func (w *writer) quote(s string) {
 	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+		if signsOf[s[i]]&escaped != 0 {
 			w.other(s)
 			return
 		}

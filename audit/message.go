@@ -12,9 +12,9 @@ import (
 const maxSegments = 24
 
 // http describes the message without its contents.
-func (b *builder) http(h *HTTP, d policy.Decision) {
+func (b *builder) http(h *HTTP) {
 	r := b.r
-	h.Path, h.QueryKeys, h.Ctype = b.path(), b.queryKeys(), b.ctype()
+	h.QueryKeys, h.Ctype = b.queryKeys(), b.ctype()
 	h.InspectedBytes = r.Body.Inspected
 	h.PartiallyInspected = partial(r.Body)
 	if r.Body.Size >= 0 {
@@ -25,22 +25,15 @@ func (b *builder) http(h *HTTP, d policy.Decision) {
 		h.InspectedBytes += int64(len(resp.Body.Bytes))
 		h.PartiallyInspected = h.PartiallyInspected || partial(resp.Body)
 	}
-	for i := range d.Findings {
-		h.PartiallyInspected = h.PartiallyInspected || d.Findings[i].Verdict.Reason == policy.NotInspected
-	}
 }
 
 func partial(body policy.Body) bool { return len(body.Bytes) > 0 && !body.Whole }
 
 // path returns the request's path with pseudonyms for everything that is not a
-// word of the contract.
-func (b *builder) path() string {
+// word of the contract. Filled is the template, with pseudonyms for its parameters.
+func (b *builder) path(filled string) string {
 	if b.operation != nil {
-		path := b.operation.fill(b.parameter)
-		if b.operation.safe && len(path) <= maxLong {
-			return path
-		}
-		return b.sieve.text("http.path", path, maxLong)
+		return b.sieve.text("http.path", filled, maxLong)
 	}
 	segments := strings.SplitN(b.r.Path, "/", maxSegments+1)
 	rest := ""
@@ -87,7 +80,12 @@ func (b *builder) queryKeys() []string {
 	if len(b.r.Query) == 0 {
 		return nil
 	}
-	keys := b.room.list(min(len(b.r.Query), maxKeys) + 1)
+	if len(b.r.Query) == 1 {
+		if alone, declared := b.words.parameters[b.r.Query[0].Name]; declared {
+			return alone
+		}
+	}
+	keys := make([]string, 0, min(len(b.r.Query), maxKeys)+1)
 	strange := false
 	for _, p := range b.r.Query {
 		if _, declared := b.words.parameters[p.Name]; !declared {

@@ -27,12 +27,13 @@ type operation struct {
 type shape struct {
 	rules   []*policy.Rule
 	effects []policy.Effect
+	proof   proof
 
 	permits, inapplicable, enforced []policy.Control
 }
 
-func shapeOf(rec *Record, d policy.Decision) *shape {
-	s := &shape{permits: rec.Permits, inapplicable: rec.NotApplicable, enforced: rec.Enforced}
+func shapeOf(rec *Record, d policy.Decision, p proof) *shape {
+	s := &shape{proof: p, permits: rec.Permits, inapplicable: rec.NotApplicable, enforced: rec.Enforced}
 	for i := range d.Findings {
 		s.rules = append(s.rules, d.Findings[i].Rule)
 		s.effects = append(s.effects, d.Findings[i].Verdict.Effect)
@@ -40,13 +41,14 @@ func shapeOf(rec *Record, d policy.Decision) *shape {
 	return s
 }
 
-// is reports whether a decision has the same rules with the same effects.
+// is reports whether a decision has the same rules with the same effects. One that
+// passes has no reasons.
 func (s *shape) is(d policy.Decision) bool {
 	if s == nil || len(s.rules) != len(d.Findings) {
 		return false
 	}
 	for i := range d.Findings {
-		if d.Findings[i].Rule != s.rules[i] || d.Findings[i].Verdict.Effect != s.effects[i] {
+		if f := &d.Findings[i]; f.Rule != s.rules[i] || f.Verdict.Effect != s.effects[i] || f.Verdict.Reason != "" {
 			return false
 		}
 	}
@@ -75,7 +77,7 @@ func (w *words) ready(op *policy.Operation) *operation {
 		o.parts = append(o.parts, part{before: before, parameter: name, kind: w.kindOf(name)})
 		rest = next
 	}
-	o.safe = isPlain(op.Template) && isPlain(o.fill(func(part) string { return likePseudonym }))
+	o.safe = isPlain(op.Template) && isPlain(string(o.fill(nil, func(part) string { return likePseudonym })))
 	return o
 }
 
@@ -100,20 +102,19 @@ func (w *words) kindOf(parameter string) Type {
 // operationOf returns the operation of a request. One that only an older policy
 // has is made ready for this record alone.
 func (w *words) operationOf(op *policy.Operation) *operation {
+	if known, ok := w.plans[op]; ok {
+		return known
+	}
 	if known, ok := w.operations[keyOf(op)]; ok {
 		return known
 	}
 	return w.ready(op)
 }
 
-// fill puts values into the template.
-func (o *operation) fill(value func(part) string) string {
-	var out strings.Builder
-	out.Grow(len(o.template.text) + len(o.parts)*len(likePseudonym))
+// fill appends the template with values put into it.
+func (o *operation) fill(dst []byte, value func(part) string) []byte {
 	for _, p := range o.parts {
-		out.WriteString(p.before)
-		out.WriteString(value(p))
+		dst = append(append(dst, p.before...), value(p)...)
 	}
-	out.WriteString(o.rest)
-	return out.String()
+	return append(dst, o.rest...)
 }

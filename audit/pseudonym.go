@@ -65,10 +65,10 @@ type Pseudonymizer struct {
 
 	// What was made is remembered by type, so that no type drives out another one.
 	// An issuer that is not configured is hostile or a mistake, and is not.
-	seed                                       maphash.Seed
-	clients, principals, accounts, paths, keys memo[name]
-
-	tokens memo[[32]byte]
+	seed                  maphash.Seed
+	accounts, paths, keys memo[string]
+	clients, principals   memo[name]
+	tokens                memo[[32]byte]
 }
 
 // NewPseudonymizer returns the pseudonymizer of one key and tenant. Kid names the
@@ -122,7 +122,28 @@ func isKeyID(s string) bool {
 func (p *Pseudonymizer) KeyID() string { return p.kid }
 
 // Of returns the pseudonym of a value. An empty value has one too.
-func (p *Pseudonymizer) Of(t Type, value string) string { return p.of(t, name{value: value}) }
+func (p *Pseudonymizer) Of(t Type, value string) string {
+	var m *memo[string]
+	switch t {
+	case TypeAccount:
+		m = &p.accounts
+	case TypePath:
+		m = &p.paths
+	case TypeKey:
+		m = &p.keys
+	case TypeClient, TypePrincipal, TypeToken, TypeIssuer:
+	}
+	if m == nil || len(value) > maxRemembered {
+		return p.digest(t, name{value: value})
+	}
+	shard := maphash.String(p.seed, value)
+	if known, ok := m.find(shard, value); ok {
+		return known
+	}
+	pseudonym := p.digest(t, name{value: value})
+	m.keep(shard, strings.Clone(value), pseudonym) // a part of a path would keep all of it
+	return pseudonym
+}
 
 // Owned returns the pseudonym of a name that is unique only within its issuer: a
 // client or a principal. It is empty when the name is.
@@ -130,7 +151,26 @@ func (p *Pseudonymizer) Owned(t Type, issuer, value string) string {
 	if value == "" {
 		return ""
 	}
-	return p.of(t, name{issuer: issuer, value: value, owned: true})
+	n := name{issuer: issuer, value: value, owned: true}
+	var m *memo[name]
+	switch t {
+	case TypeClient:
+		m = &p.clients
+	case TypePrincipal:
+		m = &p.principals
+	case TypeAccount, TypePath, TypeKey, TypeToken, TypeIssuer:
+	}
+	if m == nil || len(issuer)+len(value) > maxRemembered {
+		return p.digest(t, n)
+	}
+	shard := maphash.String(p.seed, value)
+	if known, ok := m.find(shard, n); ok {
+		return known
+	}
+	pseudonym := p.digest(t, n)
+	n.issuer, n.value = strings.Clone(issuer), strings.Clone(value)
+	m.keep(shard, n, pseudonym)
+	return pseudonym
 }
 
 // ofToken returns the pseudonym of a token's fingerprint, which is its own shard.
@@ -142,40 +182,6 @@ func (p *Pseudonymizer) ofToken(fingerprint [32]byte) string {
 	pseudonym := p.digest(TypeToken, name{value: string(fingerprint[:])})
 	p.tokens.keep(shard, fingerprint, pseudonym)
 	return pseudonym
-}
-
-func (p *Pseudonymizer) of(t Type, n name) string {
-	m := p.memo(t)
-	if m == nil || len(n.issuer)+len(n.value) > maxRemembered {
-		return p.digest(t, n)
-	}
-	shard := maphash.String(p.seed, n.value)
-	if known, ok := m.find(shard, n); ok {
-		return known
-	}
-	pseudonym := p.digest(t, n)
-	// A name is usually a part of a longer string, which must not stay for it.
-	n.issuer, n.value = strings.Clone(n.issuer), strings.Clone(n.value)
-	m.keep(shard, n, pseudonym)
-	return pseudonym
-}
-
-// memo returns where pseudonyms of a type are remembered; nil for nowhere.
-func (p *Pseudonymizer) memo(t Type) *memo[name] {
-	switch t {
-	case TypeClient:
-		return &p.clients
-	case TypePrincipal:
-		return &p.principals
-	case TypeAccount:
-		return &p.accounts
-	case TypePath:
-		return &p.paths
-	case TypeKey:
-		return &p.keys
-	case TypeToken, TypeIssuer:
-	}
-	return nil
 }
 
 // keyed is a keyed hash state with the room that one pseudonym needs.

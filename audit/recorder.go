@@ -38,6 +38,7 @@ type Options struct {
 // [policy.Observer] and is safe for concurrent use.
 type Recorder struct {
 	options Options
+	ids     IDs
 	authn   map[policy.Control]bool
 	words   atomic.Pointer[words]
 	applied []string // fields of options that the pattern net replaced

@@ -54,27 +54,66 @@ func (s *sieve) word(field string, w word) string {
 // only underscores are left, and a value that tells on the request is replaced. An
 // over-long one is no identifier, and is replaced unread.
 func (s *sieve) name(field, value string, tells bool) string {
-	if len(value) > maxLong || tells || secret(value) {
+	if len(value) > maxLong || tells {
 		s.hit(field)
 		return redacted
 	}
-	return cut(strings.Map(idRune, value), maxText)
+	has := signsIn(value)
+	if secretWith(value, has) {
+		s.hit(field)
+		return redacted
+	}
+	if has.seen&unusual != 0 {
+		value = strings.Map(idRune, value)
+	}
+	return cut(value, maxText)
 }
 
 // text is a value as it came and without its percent-encoding.
-type text struct{ sent, plain string }
-
-func (t text) holds(known string) bool {
-	return len(known) >= minKnown && (strings.Contains(t.sent, known) || t.plain != t.sent && strings.Contains(t.plain, known))
+type text struct {
+	sent, plain string
+	// bytes has a bit for each byte in either, modulo 64: what has another one is in
+	// neither.
+	bytes uint64
 }
 
-func (t text) holdsName(id *policy.Identity) bool {
+func textOf(value string) text {
+	t := text{sent: value, plain: unescaped(value)}
+	for i := range len(value) {
+		t.bytes |= 1 << (value[i] & 63)
+	}
+	if len(t.plain) < len(value) {
+		for i := range len(t.plain) {
+			t.bytes |= 1 << (t.plain[i] & 63)
+		}
+	}
+	return t
+}
+
+func (t *text) holds(known string) bool {
+	if len(known) < minKnown || len(known) > len(t.sent) {
+		return false
+	}
+	for i := range minKnown {
+		if t.bytes>>(known[i]&63)&1 == 0 {
+			return false
+		}
+	}
+	return strings.Contains(t.sent, known) || t.plain != t.sent && strings.Contains(t.plain, known)
+}
+
+func (t *text) holdsName(id *policy.Identity) bool {
 	return t.holds(id.Client) || t.holds(id.Principal) || t.holds(id.Actor) || slices.ContainsFunc(id.Accounts, t.holds)
 }
 
 // holdsValue looks for the values of one name, or of all if it is empty.
-func (t text) holdsValue(pairs []policy.Pair, name string) bool {
-	return slices.ContainsFunc(pairs, func(p policy.Pair) bool { return (name == "" || p.Name == name) && t.holds(p.Value) })
+func (t *text) holdsValue(pairs []policy.Pair, name string) bool {
+	for i := range pairs {
+		if p := &pairs[i]; (name == "" || p.Name == name) && t.holds(p.Value) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *sieve) hit(field string) {
@@ -85,16 +124,21 @@ func (s *sieve) hit(field string) {
 
 // secret reports whether s holds something that must never be logged, as it is
 // or percent-encoded.
-func secret(s string) bool {
-	if looksSecret(s) {
+func secret(s string) bool { return secretWith(s, signsIn(s)) }
+
+// secretWith is secret with the signs of s.
+func secretWith(s string, has signsOfText) bool {
+	if looksSecret(s, has) {
 		return true
 	}
 	plain := unescaped(s)
-	return plain != s && looksSecret(plain)
+	return len(plain) < len(s) && looksSecret(plain, signsIn(plain))
 }
 
-func looksSecret(s string) bool {
-	return hasJWT(s) || hasKey(s) || hasEmail(s) || hasCard(s)
+// looksSecret searches only for what the characters of s leave possible.
+func looksSecret(s string, has signsOfText) bool {
+	return has.seen&ofToken != 0 && hasJWT(s) || has.seen&ofKey != 0 && hasKey(s) || has.seen&ofEmail != 0 && hasEmail(s) ||
+		has.digits >= minCard && hasCard(s)
 }
 
 func unescaped(s string) string {
@@ -122,8 +166,8 @@ func printable(s string) string {
 }
 
 func plainASCII(s string) bool {
-	for _, c := range []byte(s) {
-		if c < ' ' || c > '~' {
+	for i := range len(s) {
+		if signsOf[s[i]]&unprintable != 0 {
 			return false
 		}
 	}
@@ -223,11 +267,8 @@ func hasEmail(s string) bool {
 // (ISO/IEC 7812-1, annex B) and stand alone; single spaces or hyphens may group
 // them. Order numbers that fail the check are left alone.
 func hasCard(s string) bool {
-	if !hasDigits(s, minCard) {
-		return false
-	}
 	for i := 0; i < len(s); i++ {
-		if !isDigit(s[i]) || (i > 0 && isAlnum(rune(s[i-1]))) {
+		if s[i] < '2' || s[i] > '6' || (i > 0 && isAlnum(rune(s[i-1]))) {
 			continue
 		}
 		var room [20]byte
@@ -242,21 +283,11 @@ func hasCard(s string) bool {
 			j++
 		}
 		alone := j == len(s) || !isAlnum(rune(s[j]))
-		if alone && len(digits) >= minCard && len(digits) <= 19 && digits[0] >= 2 && digits[0] <= 6 && luhn(digits) {
+		if alone && len(digits) >= minCard && len(digits) <= 19 && luhn(digits) {
 			return true
 		}
 	}
 	return false
-}
-
-// hasDigits reports whether s has n digits, anywhere.
-func hasDigits(s string, n int) bool {
-	for i := 0; i < len(s) && n > 0; i++ {
-		if isDigit(s[i]) {
-			n--
-		}
-	}
-	return n <= 0
 }
 
 func luhn(digits []byte) bool {

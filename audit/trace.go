@@ -1,12 +1,5 @@
 package audit
 
-import (
-	"crypto/rand"
-	"encoding/binary"
-	"encoding/hex"
-	"time"
-)
-
 const (
 	traceparentLen = 55
 	zeroTrace      = "00000000000000000000000000000000"
@@ -35,39 +28,9 @@ func ParseTraceparent(s string) (traceID, parentID string, ok bool) {
 }
 
 func lowerHex(s string) bool {
-	for _, c := range []byte(s) {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
+	all := hexadecimal
+	for i := range len(s) {
+		all &= signsOf[s[i]]
 	}
-	return true
-}
-
-// mintTrace returns a random trace id.
-func mintTrace() string {
-	var id [16]byte
-	rand.Read(id[:]) // never fails: the runtime ends the process instead
-	id[0] |= 1       // all zeros would be invalid
-	return hex.EncodeToString(id[:])
-}
-
-// NewID returns an identifier that sorts by time, a ULID (github.com/ulid/spec):
-// 48 bits of milliseconds and 80 random bits in Crockford's base32. Decisions and
-// records are named by it.
-func NewID(t time.Time) string {
-	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-	var id [16]byte
-	rand.Read(id[6:]) // never fails: the runtime ends the process instead
-	ms := uint64(max(t.UnixMilli(), 0))
-	for i := range 6 {
-		id[i] = byte(ms >> (40 - 8*i))
-	}
-	hi, lo := binary.BigEndian.Uint64(id[:8]), binary.BigEndian.Uint64(id[8:])
-	var text [26]byte
-	for i := len(text) - 1; i >= 0; i-- {
-		text[i] = alphabet[lo&31]
-		lo = lo>>5 | hi<<59
-		hi >>= 5
-	}
-	return string(text[:])
+	return all != 0
 }

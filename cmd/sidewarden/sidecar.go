@@ -44,6 +44,7 @@ type sidecar struct {
 	current   atomic.Pointer[loaded]
 
 	handler   *proxy.Handler
+	ids       audit.IDs
 	recorder  *audit.Recorder
 	records   *audit.Log
 	recordsTo io.Closer // nil for standard output
@@ -81,13 +82,13 @@ func newSidecar(l *loaded, o serveOptions) (*sidecar, error) {
 	s.handler = proxy.New(proxy.Options{
 		Policy: l.output.Policy, Observer: s.recorder, Backend: backend, Transport: s.transport,
 		InstanceHeader: l.config.Backend.InstanceHeader, MaxHeldBytes: int64(l.config.Payload.MaxHeldBytes),
-		BodyTimeout: l.config.Listen.BodyTimeout.Std(), Now: time.Now, NewID: newID, Log: s.log,
+		BodyTimeout: l.config.Listen.BodyTimeout.Std(), Now: time.Now, NewID: s.newID, Log: s.log,
 	})
 	s.metrics.Use(l.output.Policy)
 	return s, s.listen(open.listen)
 }
 
-func newID() string { return audit.NewID(time.Now()) }
+func (s *sidecar) newID() string { return s.ids.New(time.Now()) }
 
 // observers builds what learns of requests: log, metrics, evidence, and the
 // recorder that feeds them.
@@ -216,7 +217,7 @@ func (s *sidecar) listen(serverTLS *tls.Config) error {
 		return problems(s.options.path, err)
 	}
 	s.dataAddr = &proxy.RefusalListener{
-		Listener: s.dataAddr, Refusals: s.refusals, Observer: s.recorder, Now: time.Now, NewID: newID,
+		Listener: s.dataAddr, Refusals: s.refusals, Observer: s.recorder, Now: time.Now, NewID: s.newID,
 	}
 	return nil
 }

@@ -1,0 +1,76 @@
+package audit
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"sync"
+	"time"
+)
+
+const (
+	idDigits = 26 // of a ULID
+	idRandom = 10 // random bytes of a ULID
+)
+
+// IDs makes identifiers. The zero value is ready; it is safe for concurrent use.
+type IDs struct {
+	rooms sync.Pool
+}
+
+// randomness is random bytes that were read at once, because a read costs ten
+// times what an identifier does. Each byte is given out once.
+type randomness struct {
+	bytes [48 * idRandom]byte
+	left  int
+}
+
+// New returns an identifier that sorts by time, a ULID (github.com/ulid/spec):
+// 48 bits of milliseconds and 80 random bits in Crockford's base32. Decisions and
+// records are named by it.
+func (g *IDs) New(t time.Time) string {
+	var text [idDigits]byte
+	return string(g.append(text[:0], t))
+}
+
+// append appends what New returns.
+func (g *IDs) append(dst []byte, t time.Time) []byte {
+	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	var id [16]byte
+	ms := uint64(max(t.UnixMilli(), 0))
+	binary.BigEndian.PutUint64(id[:], ms<<16)
+	g.draw(id[len(id)-idRandom:])
+	hi, lo := binary.BigEndian.Uint64(id[:8]), binary.BigEndian.Uint64(id[8:])
+	var text [idDigits]byte
+	for i := len(text) - 1; i >= 0; i-- {
+		text[i] = alphabet[lo&31]
+		lo = lo>>5 | hi<<59
+		hi >>= 5
+	}
+	return append(dst, text[:]...)
+}
+
+// trace returns a random trace id.
+func (g *IDs) trace() string {
+	var id [16]byte
+	g.draw(id[:])
+	id[0] |= 1 // all zeros would be invalid
+	return hex.EncodeToString(id[:])
+}
+
+// draw fills dst, which is shorter than what is read at once, with random bytes.
+func (g *IDs) draw(dst []byte) {
+	r, ok := g.rooms.Get().(*randomness)
+	if !ok {
+		r = &randomness{}
+	}
+	if r.left < len(dst) {
+		rand.Read(r.bytes[:]) // never fails: the runtime ends the process instead
+		r.left = len(r.bytes)
+	}
+	from := r.bytes[len(r.bytes)-r.left:]
+	copy(dst, from[:len(dst)])
+	clear(from[:len(dst)])
+	r.left -= len(dst)
+	g.rooms.Put(r)
+}
