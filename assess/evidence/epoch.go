@@ -39,6 +39,12 @@ type operation struct {
 	mu        sync.Mutex
 	cells     []*cell // in order of evaluation
 	baselines map[string]*baseline
+
+	// passed counts requests that just the controls of shared permit, for settle to
+	// count at the cells. Records share the list of those that pass; one that comes
+	// twice in a row is such a list.
+	passed       uint64
+	shared, last []policy.Control
 }
 
 // cell holds what is counted of one control of one operation. Its operation's
@@ -198,10 +204,15 @@ func (o *operation) cell(control policy.Control, hint int) *cell {
 
 // request counts a request at every cell that judged it. The caller holds o.mu.
 func (o *operation) request(t *trial) {
-	for i, control := range t.permits {
-		if c := o.cell(control, i); c != nil {
-			c.requests++
+	if same(t.permits, o.shared) {
+		o.passed++
+	} else {
+		o.permit(t.permits, 1)
+		if same(t.permits, o.last) {
+			o.settle()
+			o.shared = o.last
 		}
+		o.last = t.permits
 	}
 	for _, ob := range t.objections {
 		if c := o.cell(ob.control, 0); c != nil {
@@ -212,6 +223,25 @@ func (o *operation) request(t *trial) {
 		}
 	}
 }
+
+// permit counts requests that every control of a list permits. The caller holds o.mu.
+func (o *operation) permit(list []policy.Control, requests uint64) {
+	for i, control := range list {
+		if c := o.cell(control, i); c != nil {
+			c.requests += requests
+		}
+	}
+}
+
+// settle gives the cells what was counted of the shared list. The caller holds o.mu.
+func (o *operation) settle() {
+	o.permit(o.shared, o.passed)
+	o.passed = 0
+}
+
+// same reports whether both are the same piece of memory. Records are immutable, so
+// it says what it said before.
+func same(a, b []policy.Control) bool { return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0] }
 
 // baseline returns the baseline of an instance; nil when it can have none. The
 // caller holds o.mu. The instances that share the name "other" have none:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -63,6 +64,29 @@ func sound(tb assert.TestingT, doc evidence.Document) {
 			assert.True(tb, c.Has(evidence.ModLowN) || len(c.Modifiers) == 0, name)
 		}
 	}
+}
+
+// What is counted depends on what records say, and not on which memory they share.
+func TestSharedListsCountLikeOthers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := drawOptions(t)
+		shared, own := evidence.New(o), evidence.New(o)
+		lists := [][]policy.Control{plan(), plan()[1:], {}}
+		for range rapid.IntRange(0, 60).Draw(t, "visits") {
+			rec := drawVisit(t).record()
+			if rapid.Bool().Draw(t, "shares") {
+				rec.Permits = rapid.SampledFrom(lists).Draw(t, "list")
+			}
+			shared.Consume(rec)
+			fresh := *rec
+			fresh.Permits = slices.Clone(rec.Permits)
+			own.Consume(&fresh)
+			if rapid.IntRange(0, 9).Draw(t, "read") == 0 {
+				require.Equal(t, own.Cells(), shared.Cells())
+			}
+		}
+		require.Equal(t, own.Cells(), shared.Cells())
+	})
 }
 
 func TestCellsAreTotal(t *testing.T) {

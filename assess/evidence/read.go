@@ -31,6 +31,7 @@ func (e *epoch) cells() []Cell {
 	all := []Cell{}
 	for _, op := range e.operations {
 		op.mu.Lock()
+		op.settle()
 		for _, c := range op.cells {
 			all = append(all, e.read(op, c))
 		}

@@ -121,8 +121,9 @@ func (s *Store) Restart(o Options) { s.epoch.Store(newEpoch(o)) }
 // It is called before the policy decides.
 func (s *Store) Accept(policy string) { s.epoch.Load().accept(policy) }
 
-// Consume counts one record. It keeps nothing of it, and costs a clean request
-// no allocation once its operation and instance were seen.
+// Consume counts one record. It keeps nothing of it but its list of permits, one or
+// two for each operation, and costs a clean request no allocation once its operation
+// and instance were seen.
 func (s *Store) Consume(rec *audit.Record) {
 	t := trialOf(rec)
 	s.count(&t)

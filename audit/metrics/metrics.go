@@ -24,6 +24,7 @@
 package metrics
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -61,16 +62,14 @@ type Metrics struct {
 	requests, denials, observations *prometheus.CounterVec
 	effects                         map[policy.Control]*effects // complete and never changed after New
 	failOpen                        map[policy.Control]prometheus.Counter
-	overhead, backend, lifetime     prometheus.Histogram
-	inspected, partial              prometheus.Counter
 	reloads                         map[bool]prometheus.Counter
 	reloadOK                        prometheus.Gauge
 
 	digest atomic.Pointer[string]
 
-	mu         sync.RWMutex // guards operations and counters
-	operations map[string]struct{}
-	counters   map[requestLabels]prometheus.Counter // of requests, as they were asked for
+	mu         sync.Mutex                            // for replacing operations
+	operations atomic.Pointer[map[string]*operation] // replaced, never changed
+	rest       *operation                            // all that operations does not have
 }
 
 // effects are the counters of one control, by effect and mode.
@@ -82,32 +81,19 @@ func (e *effects) count(effect policy.Effect, mode policy.Mode) {
 	}
 }
 
-// requestLabels are the labels of requests_total.
-type requestLabels struct {
-	operation, method, disposition string
-	class                          int // the first digit of the status
-}
-
 var _ audit.Consumer = (*Metrics)(nil)
 
 // New returns metrics without a policy; call Use with the first one before
 // requests come.
 func New(o Options) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), operations: map[string]struct{}{policy.UnmatchedID: {}}, counters: map[requestLabels]prometheus.Counter{}}
-	m.requests = m.vec("requests_total", "Requests by what was done with them and the status class that the client got.",
+	m := &Metrics{registry: prometheus.NewRegistry(), rest: newOperation(other)}
+	m.operations.Store(&map[string]*operation{policy.UnmatchedID: newOperation(policy.UnmatchedID)})
+	m.requests = newVec("requests_total", "Requests by what was done with them and the status class that the client got.",
 		"operation", "method", "status_class", "disposition")
 	m.denials = m.vec("control_denials_total", "Denials of a control, whether they blocked (mode enforce) or not (mode shadow).",
 		"control", "operation", "mode")
 	m.observations = m.vec("observations_total", "What answers said about violated controls, in front of and behind the sidecar.",
 		"control", "operation", "position", "signal")
-	m.overhead = m.histogram("overhead_seconds", "Time that the sidecar added before an answer began.",
-		[]float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1})
-	m.backend = m.histogram("backend_seconds", "Time from forwarding a request to the head of the backend's answer.",
-		[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30})
-	m.lifetime = m.histogram("token_lifetime_seconds", "Whole lifetime of the tokens of authenticated requests, from issue to expiry.",
-		[]float64{60, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400, 604800, 2592000})
-	m.inspected = m.counter("inspected_bytes_total", "Body bytes that were inspected, of requests and answers.")
-	m.partial = m.counter("partial_inspection_total", "Requests of which a body was inspected in part, or not where a control asked for it.")
 	m.reloadOK = prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "reload_success", Help: "Whether the last load of the configuration succeeded.",
 	})
@@ -127,7 +113,8 @@ func New(o Options) *Metrics {
 // fixed makes the series whose labels are known: every implemented control with
 // every effect and mode. Consume finds them without a lock.
 func (m *Metrics) fixed() {
-	counters := m.vec("control_effects_total", "Verdicts of a control by effect and mode.", "control", "effect", "mode")
+	counters := newVec("control_effects_total", "Verdicts of a control by effect and mode.", "control", "effect", "mode")
+	m.registry.MustRegister(&folded{operations: m.all, counters: []prometheus.Collector{m.requests, counters}})
 	failOpen := m.vec("fail_open_total", "Undecided verdicts that let a request through because their control is listed under insecure_fail_open.", "control")
 	reloads := m.vec("reload_total", "Reloads of the configuration by result.", "result")
 	m.effects = make(map[policy.Control]*effects)
@@ -151,21 +138,13 @@ func (m *Metrics) fixed() {
 }
 
 func (m *Metrics) vec(name, help string, labels ...string) *prometheus.CounterVec {
-	v := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+	v := newVec(name, help, labels...)
 	m.registry.MustRegister(v)
 	return v
 }
 
-func (m *Metrics) counter(name, help string) prometheus.Counter {
-	c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help})
-	m.registry.MustRegister(c)
-	return c
-}
-
-func (m *Metrics) histogram(name, help string, buckets []float64) prometheus.Histogram {
-	h := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets})
-	m.registry.MustRegister(h)
-	return h
+func newVec(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
 }
 
 // Use tells which policy decides from now on: its digest, its operations, and the
@@ -179,15 +158,17 @@ func (m *Metrics) Use(p *policy.Policy) {
 		plans = append([]*policy.Operation{p.Unmatched}, plans...)
 	}
 	m.mu.Lock()
+	known := maps.Clone(*m.operations.Load())
 	for _, op := range plans {
-		if len(m.operations) <= maxOperations { // the set also holds "unmatched"
-			m.operations[op.ID] = struct{}{}
+		if known[op.ID] == nil && len(known) <= maxOperations { // the set also holds "unmatched"
+			known[op.ID] = newOperation(op.ID)
 		}
 	}
+	m.operations.Store(&known)
 	m.mu.Unlock()
 	for _, op := range plans {
 		for _, rule := range op.Rules {
-			m.observations.WithLabelValues(string(rule.Control), m.operation(op.ID), string(policy.AtBackend), string(policy.Leaked))
+			m.observations.WithLabelValues(string(rule.Control), m.operation(op.ID).label, string(policy.AtBackend), string(policy.Leaked))
 		}
 	}
 }
@@ -203,90 +184,44 @@ func (m *Metrics) Reloaded(ok bool) {
 	m.reloadOK.Set(0)
 }
 
-func (m *Metrics) operation(id string) string {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if _, known := m.operations[id]; known {
-		return id
+func (m *Metrics) operation(id string) *operation {
+	if op, known := (*m.operations.Load())[id]; known {
+		return op
 	}
-	return other
+	return m.rest
 }
 
-// request returns the counter of a request. Labels are of closed sets, so as many
-// are kept as there are series.
-func (m *Metrics) request(op string, rec *audit.Record) prometheus.Counter {
-	labels := requestLabels{op, rec.HTTP.Method, rec.Disposition, rec.Client.Status / 100}
-	m.mu.RLock()
-	c, known := m.counters[labels]
-	m.mu.RUnlock()
-	if !known {
-		c = m.requests.WithLabelValues(op, rec.HTTP.Method, statusClass(rec.Client.Status), rec.Disposition)
-		m.mu.Lock()
-		m.counters[labels] = c
-		m.mu.Unlock()
-	}
-	return c
+// all returns every operation.
+func (m *Metrics) all() []*operation {
+	return append(slices.Collect(maps.Values(*m.operations.Load())), m.rest)
 }
 
 // Consume counts one record.
 func (m *Metrics) Consume(rec *audit.Record) {
 	op := m.operation(rec.Op.ID)
-	m.request(op, rec).Inc()
-	m.verdicts(op, rec)
-	for _, o := range rec.Observations {
-		m.observations.WithLabelValues(string(o.Control), op, string(o.Position), string(o.Signal)).Inc()
-	}
-	if rec.OverheadUS > 0 {
-		m.overhead.Observe((time.Duration(rec.OverheadUS) * time.Microsecond).Seconds())
-	}
-	if rec.Be.LatencyMS > 0 {
-		m.backend.Observe(rec.Be.LatencyMS / 1000)
-	}
-	if rec.Tok != nil && rec.Tok.TTLS != nil && rec.Auth.Outcome == audit.AuthSuccess {
-		m.lifetime.Observe(float64(*rec.Tok.TTLS))
-	}
-	m.inspected.Add(float64(rec.HTTP.InspectedBytes))
-	if rec.HTTP.PartiallyInspected {
-		m.partial.Inc()
-	}
-}
-
-func (m *Metrics) verdicts(op string, rec *audit.Record) {
+	op.consume(m, rec)
 	for i := range rec.Findings {
-		f := &rec.Findings[i]
-		mode := policy.Shadow
-		if f.Mode == policy.Enforce.String() {
-			mode = policy.Enforce
-		}
-		switch f.Effect {
-		case policy.Indeterminate.String():
-			m.effects[f.Control].count(policy.Indeterminate, mode)
-		case policy.Deny.String():
-			m.effects[f.Control].count(policy.Deny, mode)
-			m.denials.WithLabelValues(string(f.Control), op, f.Mode).Inc()
-		}
-		if c, ok := m.failOpen[f.Control]; ok && f.FailedOpen {
-			c.Inc()
-		}
+		m.finding(op.label, &rec.Findings[i])
 	}
-	m.passes(rec, rec.Permits, policy.Permit)
-	m.passes(rec, rec.NotApplicable, policy.NotApplicable)
+	for _, o := range rec.Observations {
+		m.observations.WithLabelValues(string(o.Control), op.label, string(o.Position), string(o.Signal)).Inc()
+	}
 }
 
-// passes counts the controls of a list. A record has them in order of evaluation,
-// and those that enforce too, so that each is usually the next one there.
-func (m *Metrics) passes(rec *audit.Record, list []policy.Control, effect policy.Effect) {
-	next := 0
-	for _, c := range list {
-		mode := policy.Shadow
-		if next < len(rec.Enforced) && rec.Enforced[next] == c {
-			mode = policy.Enforce
-			next++
-		} else if at := slices.Index(rec.Enforced, c); at >= 0 {
-			mode = policy.Enforce
-			next = at + 1
-		}
-		m.effects[c].count(effect, mode)
+func (m *Metrics) finding(op string, f *audit.Finding) {
+	mode := policy.Shadow
+	if f.Mode == policy.Enforce.String() {
+		mode = policy.Enforce
+	}
+	switch f.Effect {
+	case policy.Indeterminate.String():
+		m.effects[f.Control].count(policy.Indeterminate, mode)
+	case policy.Deny.String():
+		m.effects[f.Control].count(policy.Deny, mode)
+		m.denials.WithLabelValues(string(f.Control), op, f.Mode).Inc()
+	}
+	if c, ok := m.failOpen[f.Control]; ok && f.FailedOpen {
+		c.Inc()
 	}
 }
 

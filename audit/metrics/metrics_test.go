@@ -7,7 +7,9 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -263,6 +265,98 @@ func TestBadLabelOfASourceDoesNotBlindTheRest(t *testing.T) {
 		TransportRefused: func() map[string]uint64 { return map[string]uint64{"\xff": 1} },
 	}})
 	assert.Contains(t, scrape(t, m, "text/plain"), "sidewarden_reload_success 1")
+}
+
+// What is counted depends on what records say, and not on which memory they share.
+func TestSharedListsCountLikeOthers(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	passes := func(c ...policy.Control) []policy.Control { return c }
+	shapes := []audit.Record{
+		{Permits: passes(policy.InRoute, policy.TokSig), Enforced: passes(policy.TokSig)},
+		{Permits: passes(policy.InRoute, policy.TokSig), NotApplicable: passes(policy.InCtype)},
+		{NotApplicable: passes(policy.InCtype, policy.InSize), Enforced: passes(policy.InSize, policy.InCtype)},
+		{},
+	}
+	shared, own := newMetrics("getOrder", "listOrders"), newMetrics("getOrder", "listOrders")
+	for range 500 {
+		rec := *leak([]string{"getOrder", "listOrders", "strange"}[random.IntN(3)])
+		s := shapes[random.IntN(len(shapes))]
+		rec.Permits, rec.NotApplicable, rec.Enforced = s.Permits, s.NotApplicable, s.Enforced
+		rec.Disposition = []string{"allowed", "would-block"}[random.IntN(2)]
+		rec.OverheadUS, rec.Be.LatencyMS = random.Int64N(2_000_000), random.Float64()*40_000
+		if random.IntN(2) == 0 {
+			rec.Findings, rec.Observations = nil, nil
+		}
+		for range 1 + random.IntN(5) {
+			again, fresh := rec, rec
+			shared.Consume(&again)
+			fresh.Permits, fresh.NotApplicable, fresh.Enforced = slices.Clone(s.Permits), slices.Clone(s.NotApplicable), slices.Clone(s.Enforced)
+			own.Consume(&fresh)
+		}
+		if random.IntN(100) == 0 {
+			require.Equal(t, ours(scrape(t, own, "text/plain")), ours(scrape(t, shared, "text/plain")))
+		}
+	}
+	require.Equal(t, ours(scrape(t, own, "text/plain")), ours(scrape(t, shared, "text/plain")))
+}
+
+// ours are the samples that records make.
+func ours(text string) (all []string) {
+	for l := range strings.Lines(text) {
+		if strings.HasPrefix(l, "sidewarden_") {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+func TestHistogramsHaveTheirBounds(t *testing.T) {
+	m := newMetrics("getOrder")
+	for _, us := range []int64{0, 50, 51, 1_000_000, 1_000_001} {
+		rec := leak("getOrder")
+		rec.OverheadUS = us
+		m.Consume(rec)
+	}
+	text := scrape(t, m, "text/plain")
+	for _, want := range []string{
+		`sidewarden_overhead_seconds_bucket{le="5e-05"} 1`,
+		`sidewarden_overhead_seconds_bucket{le="0.0001"} 2`,
+		`sidewarden_overhead_seconds_bucket{le="0.25"} 2`,
+		`sidewarden_overhead_seconds_bucket{le="1"} 3`,
+		`sidewarden_overhead_seconds_bucket{le="+Inf"} 4`,
+		`sidewarden_overhead_seconds_sum 2.000102`,
+		`sidewarden_overhead_seconds_count 4`,
+		`sidewarden_backend_seconds_bucket{le="30"} 5`,
+		`sidewarden_token_lifetime_seconds_bucket{le="3600"} 5`,
+		`sidewarden_token_lifetime_seconds_sum 18000`,
+	} {
+		assert.Contains(t, text, want+"\n")
+	}
+}
+
+// Nothing is lost between those that count, those that read, and a new policy.
+func TestNothingIsLostWhileCounting(t *testing.T) {
+	const each = 2000
+	m := newMetrics("getOrder")
+	lists := []*audit.Record{leak("getOrder"), leak("getOrder"), leak("listOrders")}
+	var counting sync.WaitGroup
+	for _, rec := range lists {
+		counting.Go(func() {
+			for range each {
+				m.Consume(rec)
+			}
+		})
+	}
+	for range 5 {
+		m.Use(compiled("getOrder", "listOrders"))
+		_, err := m.Gatherer().Gather()
+		require.NoError(t, err)
+	}
+	counting.Wait()
+	text := scrape(t, m, "text/plain")
+	assert.Contains(t, text, `sidewarden_control_effects_total{control="in.route",effect="permit",mode="shadow"} 6000`)
+	assert.Contains(t, text, `sidewarden_inspected_bytes_total 72000`)
+	assert.Contains(t, text, `operation="getOrder",status_class="2xx"} 4000`)
 }
 
 func BenchmarkConsume(b *testing.B) {
