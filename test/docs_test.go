@@ -483,6 +483,7 @@ func exposed(t *testing.T) map[string]metric {
 	m := metrics.New(metrics.Options{Version: "docs", Sources: metrics.Sources{
 		TransportRefused: func() map[string]uint64 { return map[string]uint64{"malformed": 1} },
 		KeySets:          func() []metrics.KeySet { return []metrics.KeySet{{Issuer: "docs", Loaded: true}} },
+		TokenCache:       func() []metrics.TokenCache { return []metrics.TokenCache{{Issuer: "docs"}} },
 		Logs:             func() map[string]audit.LogStats { return map[string]audit.LogStats{"stdout": {}} },
 	}})
 	op := &policy.Operation{ID: "docs", Rules: []*policy.Rule{{Control: policy.TokSig, Mode: policy.Shadow}}}

@@ -58,6 +58,7 @@ func sources() metrics.Sources {
 				{Issuer: "https://b", Failed: 4},
 			}
 		},
+		TokenCache: func() []metrics.TokenCache { return []metrics.TokenCache{{Issuer: "https://a", Hits: 9, Misses: 8}} },
 		Logs: func() map[string]audit.LogStats {
 			return map[string]audit.LogStats{"file": {Written: 7, Failed: 2, Dropped: audit.Drops{Allowed: 5, Denied: 1}}}
 		},
@@ -151,6 +152,8 @@ func TestRecordsAreCounted(t *testing.T) {
 		`sidewarden_key_set_age_seconds{issuer="https://a"} 120`,
 		`sidewarden_key_set_refresh_total{issuer="https://a",result="success"} 3`,
 		`sidewarden_key_set_refresh_total{issuer="https://b",result="failure"} 4`,
+		`sidewarden_token_cache_total{issuer="https://a",result="hit"} 9`,
+		`sidewarden_token_cache_total{issuer="https://a",result="miss"} 8`,
 		`sidewarden_audit_records_total{result="written",sink="file"} 7`,
 		`sidewarden_audit_records_total{result="failed",sink="file"} 2`,
 		`sidewarden_audit_dropped_total{class="allowed"} 5`,

@@ -19,6 +19,8 @@ type Sources struct {
 	TransportRefused func() map[string]uint64
 	// KeySets tells of the key sets of the configured issuers.
 	KeySets func() []KeySet
+	// TokenCache tells how often tokens of the configured issuers were remembered.
+	TokenCache func() []TokenCache
 	// Logs tells of the audit logs, by the name of their sink.
 	Logs func() map[string]audit.LogStats
 }
@@ -35,6 +37,15 @@ type KeySet struct {
 	Refreshed, Failed uint64
 }
 
+// TokenCache is what is known of one issuer's tokens.
+type TokenCache struct {
+	// Issuer is the configured issuer.
+	Issuer string
+	// Hits counts tokens that were remembered as proven, Misses those whose proof was
+	// looked for.
+	Hits, Misses uint64
+}
+
 // scraped turns sources into metrics at the time of the scrape, so that a series
 // is gone when its issuer or policy is.
 type scraped struct {
@@ -48,6 +59,7 @@ var (
 	refused    = desc("transport_refused_total", "Connections and requests refused by transport bounds before any policy.", "reason")
 	keyAge     = desc("key_set_age_seconds", "Time since the keys of an issuer were read; absent until they are.", "issuer")
 	keyReads   = desc("key_set_refresh_total", "Reads of an issuer's key set by result.", "issuer", "result")
+	tokenCache = desc("token_cache_total", "Well-formed tokens that name an issuer, by whether they were remembered as proven or their proof was looked for.", "issuer", "result")
 	records    = desc("audit_records_total", "Audit records by sink and result of writing.", "sink", "result")
 	dropped    = desc("audit_dropped_total", "Audit records that found no room in the queue, by class of record.", "class")
 )
@@ -58,7 +70,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements [prometheus.Collector].
 func (s *scraped) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{policyInfo, refused, keyAge, keyReads, records, dropped} {
+	for _, d := range []*prometheus.Desc{policyInfo, refused, keyAge, keyReads, tokenCache, records, dropped} {
 		out <- d
 	}
 }
@@ -75,6 +87,12 @@ func (s *scraped) Collect(out chan<- prometheus.Metric) {
 	}
 	if s.sources.KeySets != nil {
 		keySets(out, s.sources.KeySets())
+	}
+	if s.sources.TokenCache != nil {
+		for _, c := range s.sources.TokenCache() {
+			count(out, tokenCache, c.Hits, c.Issuer, "hit")
+			count(out, tokenCache, c.Misses, c.Issuer, "miss")
+		}
 	}
 	if s.sources.Logs != nil {
 		logs(out, s.sources.Logs())

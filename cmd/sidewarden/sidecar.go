@@ -111,6 +111,7 @@ func (s *sidecar) observers() error {
 	s.metrics = metrics.New(metrics.Options{Version: version, Sources: metrics.Sources{
 		TransportRefused: s.refusals.Counts,
 		KeySets:          s.keySets,
+		TokenCache:       s.tokenCache,
 		Logs:             func() map[string]audit.LogStats { return map[string]audit.LogStats{sinkName(cfg): s.records.Stats()} },
 	}})
 	s.evidence = evidence.New(evidenceOptions(l))
@@ -152,6 +153,16 @@ func (s *sidecar) keySets() []metrics.KeySet {
 			}
 		}
 		all = append(all, m)
+	}
+	return all
+}
+
+// tokenCache tells the metrics how often tokens were remembered.
+func (s *sidecar) tokenCache() []metrics.TokenCache {
+	stats := s.current.Load().output.Parts.TokenCache()
+	all := make([]metrics.TokenCache, 0, len(stats))
+	for _, c := range stats {
+		all = append(all, metrics.TokenCache(c))
 	}
 	return all
 }

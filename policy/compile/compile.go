@@ -53,6 +53,14 @@ func (p *Parts) KeySets() []*token.KeySet {
 	return all
 }
 
+// TokenCache tells how often the tokens of each issuer were remembered.
+func (p *Parts) TokenCache() []token.CacheStats {
+	if p.authenticator == nil {
+		return nil
+	}
+	return p.authenticator.CacheStats()
+}
+
 // Output is a policy and what belongs to it.
 type Output struct {
 	Policy *policy.Policy

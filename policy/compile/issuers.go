@@ -117,6 +117,7 @@ func (c *compiler) authenticator(issuers []token.Issuer) policy.Authenticator {
 	}
 	a, err := token.NewAuthenticator(token.Options{
 		Header: c.cfg.Credential.Header, Scheme: c.cfg.Credential.Scheme, Issuers: issuers,
+		Previous: c.previous.authenticator,
 	})
 	if err != nil {
 		c.problem("token", err.Error(), "correct credential and token.issuers")

@@ -18,6 +18,8 @@ import (
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/compile"
+	"github.com/sidewarden/sidewarden/policy/token"
+	"github.com/sidewarden/sidewarden/policy/token/tokentest"
 )
 
 func compileError(c *config.Config) error {
@@ -94,10 +96,13 @@ func TestAuthoritiesCountByTheirContent(t *testing.T) {
 	require.NoError(t, err)
 	assert.Same(t, first.Parts.KeySets()[0], same.Parts.KeySets()[0])
 	assert.Same(t, first.Policy.Authenticator, same.Policy.Authenticator)
+	sent := tokentest.RSA().Token(tokentest.Claims("https://i.example", "aud", now(), nil))
+	first.Policy.Authenticator.Authenticate(t.Context(), &policy.Request{Time: now(), Header: http.Header{"Authorization": {"Bearer " + sent}}})
 	rotated, err := compiled(append(certificate(one), certificate(one)...), first.Parts)
 	require.NoError(t, err)
 	assert.NotSame(t, first.Parts.KeySets()[0], rotated.Parts.KeySets()[0], "replaced authorities are used")
 	assert.NotSame(t, first.Policy.Authenticator, rotated.Policy.Authenticator, "and the stage asks the new key set")
+	assert.Equal(t, []token.CacheStats{{Issuer: "https://i.example", Misses: 1}}, rotated.Parts.TokenCache(), "but its counts go on")
 	for id := range rotated.Runners {
 		assert.NotContains(t, first.Runners, id, "which has to run in place of the old one")
 	}

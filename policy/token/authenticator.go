@@ -43,6 +43,9 @@ func NewAuthenticator(o Options) (*Authenticator, error) {
 		if a.issuers[i.Issuer] != nil {
 			return nil, fmt.Errorf("token: issuer %q is given twice", i.Issuer)
 		}
+		if o.Previous != nil && o.Previous.issuers[i.Issuer] != nil {
+			compiled.uses = o.Previous.issuers[i.Issuer].uses
+		}
 		a.issuers[i.Issuer] = compiled
 	}
 	bytes := o.CacheBytes
@@ -76,11 +79,12 @@ func (a *Authenticator) Authenticate(_ context.Context, r *policy.Request) polic
 	if f, ok := a.cache.get(t); ok {
 		// What is cached is what the token says and which key proved it. Whether
 		// that key still counts is asked each time.
-		set, err := f.keys.at(r.Time)
+		set, err := f.issuer.keys.at(r.Time)
 		if err != nil {
 			return unproven(f.token, policy.Undecided(policy.KeySetUnavailable, err))
 		}
 		if set.has(f.key) {
+			f.issuer.uses.hits.Add(1)
 			return proven(f.token)
 		}
 		a.cache.drop(t)
@@ -155,11 +159,12 @@ func (a *Authenticator) read(t string, r *policy.Request) policy.Authentication 
 	case from == nil:
 		return unproven(facts, policy.Verdict{Effect: policy.Indeterminate, Reason: policy.IssuerUnknown, Cause: policy.TokIss})
 	}
+	from.uses.misses.Add(1)
 	by, verdict := from.prove(h, p, r)
 	if verdict.Effect != policy.Permit {
 		return unproven(facts, verdict)
 	}
-	a.cache.put(t, fact{token: facts, keys: from.keys, key: by})
+	a.cache.put(t, fact{token: facts, issuer: from, key: by})
 	return proven(facts)
 }
 

@@ -2,6 +2,7 @@ package token
 
 import (
 	"strings"
+	"sync/atomic"
 
 	"github.com/maypok86/otter/v2"
 
@@ -11,9 +12,33 @@ import (
 // fact is what is known of a token whose signature was verified. It is no
 // verdict: expiry, audience and the presence of the key are judged on every use.
 type fact struct {
-	token *policy.Token
-	keys  *KeySet
-	key   *key
+	token  *policy.Token
+	issuer *issuer
+	key    *key
+}
+
+// uses count the well-formed tokens that name an issuer. Authenticators that follow
+// one another share them.
+type uses struct{ hits, misses atomic.Uint64 }
+
+// CacheStats count the well-formed tokens that name one issuer.
+type CacheStats struct {
+	// Issuer is the configured issuer.
+	Issuer string
+	// Hits counts tokens that were remembered as proven, Misses those whose proof was
+	// looked for, with whatever result: new ones, forged ones, and those whose key is
+	// gone.
+	Hits, Misses uint64
+}
+
+// CacheStats returns the counts of every issuer, in no order. They go on when an
+// authenticator takes the place of another one, as long as the issuer stays.
+func (a *Authenticator) CacheStats() []CacheStats {
+	all := make([]CacheStats, 0, len(a.issuers))
+	for _, i := range a.issuers {
+		all = append(all, CacheStats{Issuer: i.name, Hits: i.uses.hits.Load(), Misses: i.uses.misses.Load()})
+	}
+	return all
 }
 
 // cache holds the facts of verified tokens by their exact bytes, bounded by weight.

@@ -24,6 +24,39 @@ func TestCacheHoldsFactsAndNoVerdicts(t *testing.T) {
 	assert.Same(t, first.Token, late.Auth.Token, "a hit is judged like any other")
 }
 
+func TestCacheCountsByIssuer(t *testing.T) {
+	keys := fileSet(t, issuerName, tokentest.JWKS(tokentest.EC()), "ES256")
+	options := token.Options{Scheme: "Bearer", Issuers: []token.Issuer{issuerWith(keys, "ES256")}}
+	stage, err := token.NewAuthenticator(options)
+	require.NoError(t, err)
+	use := func(sent string) { stage.Authenticate(t.Context(), bearer(sent)) }
+	counted := func(hits, misses uint64) {
+		t.Helper()
+		assert.Equal(t, []token.CacheStats{{Issuer: issuerName, Hits: hits, Misses: misses}}, stage.CacheStats())
+	}
+	counted(0, 0)
+	one := tokentest.EC().Token(claims(nil))
+	use(one)
+	counted(0, 1)
+	use(one)
+	use(one)
+	counted(2, 1)
+	use(tokentest.EC().Token(claims(map[string]any{"jti": "another"})))
+	counted(2, 2)
+	use(tokentest.EC().Mint(tokentest.Spec{Claims: claims(nil), Fault: tokentest.FlippedBit}))
+	counted(2, 3)
+	use(tokentest.EC().Token(claims(map[string]any{"iss": "https://elsewhere.example"})))
+	use("not-a-token")
+	counted(2, 3)
+
+	options.Previous = stage
+	stage, err = token.NewAuthenticator(options)
+	require.NoError(t, err)
+	counted(2, 3)
+	use(one)
+	counted(2, 4)
+}
+
 func TestCacheHoldsNothingUnproven(t *testing.T) {
 	w := standardWorld(t)
 	sent := tokentest.EC().Mint(tokentest.Spec{Claims: claims(nil), Fault: tokentest.FlippedBit})

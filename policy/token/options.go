@@ -25,6 +25,9 @@ type Options struct {
 	// twice its own length and half a kilobyte. Zero means DefaultCacheBytes, a
 	// negative number means no cache.
 	CacheBytes int64
+	// Previous is the authenticator that the new one takes the place of; its counts of
+	// issuers that stay go on. Nil for the first one.
+	Previous *Authenticator
 }
 
 // Issuer is one issuer of access tokens and what this API expects of them.
@@ -73,6 +76,7 @@ type issuer struct {
 	keys    *KeySet
 	allowed map[string]bool
 	claims  mapping
+	uses    *uses
 }
 
 type mapping struct{ client, principal, actor, accounts, scopes pointer }
@@ -105,7 +109,7 @@ func compileIssuer(i Issuer) (*issuer, error) {
 	if i.Keys == nil || i.Keys.issuer != i.Issuer {
 		return nil, fmt.Errorf("issuer %q: the key set is missing or belongs to another issuer", i.Issuer)
 	}
-	compiled := &issuer{name: i.Issuer, keys: i.Keys, allowed: make(map[string]bool, len(i.Algorithms))}
+	compiled := &issuer{name: i.Issuer, keys: i.Keys, uses: &uses{}, allowed: make(map[string]bool, len(i.Algorithms))}
 	if len(i.Algorithms) == 0 {
 		return nil, fmt.Errorf("issuer %q: no algorithm is allowed: name at least one", i.Issuer)
 	}
