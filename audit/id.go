@@ -35,19 +35,22 @@ func (g *IDs) New(t time.Time) string {
 
 // append appends what New returns.
 func (g *IDs) append(dst []byte, t time.Time) []byte {
-	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-	var id [16]byte
-	ms := uint64(max(t.UnixMilli(), 0))
-	binary.BigEndian.PutUint64(id[:], ms<<16)
-	g.draw(id[len(id)-idRandom:])
-	hi, lo := binary.BigEndian.Uint64(id[:8]), binary.BigEndian.Uint64(id[8:])
+	var random [idRandom]byte
+	g.draw(random[:])
 	var text [idDigits]byte
-	for i := len(text) - 1; i >= 0; i-- {
-		text[i] = alphabet[lo&31]
-		lo = lo>>5 | hi<<59
-		hi >>= 5
-	}
+	digits(text[:10], uint64(max(t.UnixMilli(), 0))&(1<<48-1))
+	digits(text[10:18], binary.BigEndian.Uint64(random[:8])>>24)
+	digits(text[18:], binary.BigEndian.Uint64(random[2:])&(1<<40-1))
 	return append(dst, text[:]...)
+}
+
+// digits fills dst with the last digits of a number.
+func digits(dst []byte, n uint64) {
+	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	for i := len(dst) - 1; i >= 0; i-- {
+		dst[i] = alphabet[n&31]
+		n >>= 5
+	}
 }
 
 // trace returns a random trace id.

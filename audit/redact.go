@@ -267,11 +267,11 @@ func hasEmail(s string) bool {
 // (ISO/IEC 7812-1, annex B) and stand alone; single spaces or hyphens may group
 // them. Order numbers that fail the check are left alone.
 func hasCard(s string) bool {
+	var room [20]byte
 	for i := 0; i < len(s); i++ {
 		if s[i] < '2' || s[i] > '6' || (i > 0 && isAlnum(rune(s[i-1]))) {
 			continue
 		}
-		var room [20]byte
 		digits := room[:0]
 		j := i
 		for j < len(s) && len(digits) <= 19 {
