@@ -15,14 +15,11 @@ const (
 
 // IDs makes identifiers. The zero value is ready; it is safe for concurrent use.
 type IDs struct {
-	rooms sync.Pool
-}
-
-// randomness is random bytes that were read at once, because a read costs ten
-// times what an identifier does. Each byte is given out once.
-type randomness struct {
-	bytes [48 * idRandom]byte
-	left  int
+	mu sync.Mutex // guards the rest
+	// random is read at once, because a read costs ten times what an identifier
+	// does. Each byte is given out once.
+	random [48 * idRandom]byte
+	left   int
 }
 
 // New returns an identifier that sorts by time, a ULID (github.com/ulid/spec):
@@ -63,17 +60,14 @@ func (g *IDs) trace() string {
 
 // draw fills dst, which is shorter than what is read at once, with random bytes.
 func (g *IDs) draw(dst []byte) {
-	r, ok := g.rooms.Get().(*randomness)
-	if !ok {
-		r = &randomness{}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.left < len(dst) {
+		rand.Read(g.random[:]) // never fails: the runtime ends the process instead
+		g.left = len(g.random)
 	}
-	if r.left < len(dst) {
-		rand.Read(r.bytes[:]) // never fails: the runtime ends the process instead
-		r.left = len(r.bytes)
-	}
-	from := r.bytes[len(r.bytes)-r.left:]
+	from := g.random[len(g.random)-g.left:]
 	copy(dst, from[:len(dst)])
 	clear(from[:len(dst)])
-	r.left -= len(dst)
-	g.rooms.Put(r)
+	g.left -= len(dst)
 }

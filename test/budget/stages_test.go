@@ -39,7 +39,7 @@ func stages() []stage {
 		{"limits", cost{0.4, 5}, cost{0.4, 5}, spend},
 		{"observe and classify", cost{0.6, 0}, cost{0.6, 0}, classify},
 		{"metrics and evidence", cost{0.4, 0}, cost{0.4, 0}, consume},
-		{"record, the request's side", cost{1.2, 4}, cost{1.2, 5}, record},
+		{"record, the request's side", cost{1.2, 2}, cost{1.2, 3}, record},
 		{"record, the writer's side", cost{2.2, 0}, cost{2.2, 0}, write},
 	}
 }
