@@ -84,6 +84,11 @@ func (h *harness) measure(ctx context.Context, t *target, w workload, backend *p
 	if err != nil {
 		return c, err
 	}
+	if t.sidecar != nil && w.fresh {
+		if err := fresh(before.metrics, after.metrics, got.sent); err != nil {
+			return c, err
+		}
+	}
 	after.shared = shared
 	return newCell(t, w, got, before, after), nil
 }

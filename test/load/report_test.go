@@ -107,6 +107,15 @@ func TestAccountingWaitsForTheCounter(t *testing.T) {
 	assert.InDelta(t, 8, m.sum("sidewarden_audit_records_total"), 0)
 }
 
+func TestATokenThatWasRememberedIsNotNew(t *testing.T) {
+	const hit, miss = `sidewarden_token_cache_total{issuer="` + issuer + `",result="hit"}`, `sidewarden_token_cache_total{issuer="` + issuer + `",result="miss"}`
+	before := values{hit: 4, miss: 2}
+	require.NoError(t, fresh(before, values{hit: 4, miss: 5}, 3))
+	require.ErrorContains(t, fresh(before, values{hit: 5, miss: 4}, 3), `result="hit"} grew by 1`)
+	require.ErrorContains(t, fresh(before, values{hit: 4, miss: 4}, 3), `result="miss"} grew by 2`)
+	require.Error(t, fresh(values{}, values{}, 3), "a sidecar without the metric")
+}
+
 func TestSettingsAreThoseOfTheSidecar(t *testing.T) {
 	s := settingsOf(values{"go_gc_gogc_percent": 200, "go_gc_gomemlimit_bytes": 1 << 30}, true)
 	assert.Equal(t, []string{"GOGC=200", "GOMEMLIMIT=1073741824"}, s.env())

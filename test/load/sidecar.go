@@ -210,3 +210,19 @@ func account(m values, sent int64) error {
 	}
 	return err
 }
+
+// fresh compares how many tokens were remembered before and after a measurement in
+// which each of them is new: none may be, and every request must have proved its own.
+func fresh(before, after values, sent int64) error {
+	const series = `sidewarden_token_cache_total{issuer="` + issuer + `",result="`
+	for _, result := range []struct {
+		name string
+		want int64
+	}{{"hit", 0}, {"miss", sent}} {
+		of := series + result.name + `"}`
+		if n := int64(after[of] - before[of]); n != result.want {
+			return fmt.Errorf("%d new tokens were sent, %s grew by %d, not by %d", sent, of, n, result.want)
+		}
+	}
+	return nil
+}
