@@ -56,6 +56,9 @@ func edges() map[string][]string {
 		// The demo hands the sidecar nothing but its YAML and reads only the admin
 		// listener, so it knows neither how a policy is made nor how it is served.
 		"cmd/sidewarden/demo": {"assess/evidence", "policy"},
+		// Both turn one thing into text for an operator: a contract, and a decision.
+		"cmd/sidewarden/starter": {"config", "policy/openapi"},
+		"cmd/sidewarden/explain": {"audit", "config", "policy", "policy/compile", "policy/openapi", "proxy"},
 		"test":                {anything},
 		"test/load":           {"policy/token/tokentest"},
 		"test/budget":         {},
