@@ -43,12 +43,26 @@ func familiesAndControls() []string {
 // controls (in both a control wins over its family) and the default mode. An
 // operation that is not configured, or "", asks for the mode outside of it.
 func (c *Config) ControlMode(operation, control string) Mode {
-	for _, modes := range []map[string]Mode{c.Operations[operation].Controls, c.Controls} {
+	mode, _ := c.modeAt(operation, control)
+	return mode
+}
+
+// ModeField returns the path of the field that [Config.ControlMode] finds.
+func (c *Config) ModeField(operation, control string) string {
+	_, field := c.modeAt(operation, control)
+	return field
+}
+
+func (c *Config) modeAt(operation, control string) (mode Mode, field string) {
+	for _, set := range []struct {
+		modes map[string]Mode
+		field string
+	}{{c.Operations[operation].Controls, pathKey("operations", operation) + ".controls"}, {c.Controls, "controls"}} {
 		for _, key := range []string{control, family(control)} {
-			if m, ok := modes[key]; ok {
-				return m
+			if m, ok := set.modes[key]; ok {
+				return m, pathKey(set.field, key)
 			}
 		}
 	}
-	return c.Mode
+	return c.Mode, "mode"
 }

@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // origin remembers where in which file the values of a configuration stand.
 type origin struct {
@@ -13,6 +16,16 @@ type origin struct {
 // nearest part of the file that it would be in. Packages that give a
 // configuration its meaning report with it what only they can find.
 func (c *Config) At(field, cause, fix string) Problem { return c.at(field, cause, fix) }
+
+// Place returns where a field stands, as FILE:LINE, and false when the file does
+// not have it, so that its default holds.
+func (c *Config) Place(field string) (string, bool) {
+	p, ok := c.places[field]
+	if !ok {
+		return "", false
+	}
+	return fmt.Sprintf("%s:%d", c.file, p.line), true
+}
 
 // Key returns the path of the value under a key of a map, such as
 // controls["az.account"].

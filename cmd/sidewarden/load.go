@@ -23,12 +23,17 @@ type loaded struct {
 // load reads a configuration and compiles it. An error holds every problem, one
 // per line.
 func load(path string, previous *compile.Parts, log *zap.Logger) (*loaded, error) {
+	return loadAt(path, previous, log, time.Now)
+}
+
+// loadAt is load with a clock of the key sets.
+func loadAt(path string, previous *compile.Parts, log *zap.Logger, now func() time.Time) (*loaded, error) {
 	cfg, err := config.Load(path, config.Env{})
 	if err != nil {
 		return nil, problems(path, err)
 	}
 	output, err := compile.Compile(compile.Input{
-		Config: cfg, Now: time.Now, Previous: previous,
+		Config: cfg, Now: now, Previous: previous,
 		OnRefresh: func(issuer string, result token.RefreshResult, err error) {
 			if err != nil {
 				log.Warn("a key set could not be read", zap.String("issuer", issuer), zap.String("result", string(result)), zap.Error(err))

@@ -66,8 +66,8 @@ func newSidecar(l *loaded, o serveOptions) (*sidecar, error) {
 	if err := s.observers(); err != nil {
 		return nil, err
 	}
-	backend, err := url.Parse(l.config.Backend.URL)
-	if err != nil { // config has parsed it before
+	options, err := l.proxyOptions()
+	if err != nil {
 		return nil, err
 	}
 	open, err := openings(l, o.path)
@@ -79,16 +79,33 @@ func newSidecar(l *loaded, o serveOptions) (*sidecar, error) {
 		Connect: times.Connect.Std(), Response: times.Response.Std(), Idle: times.Idle.Std(),
 		MaxIdle: l.config.Backend.MaxIdleConnections, TLS: open.backend,
 	})
-	s.handler = proxy.New(proxy.Options{
-		Policy: l.output.Policy, Observer: s.recorder, Backend: backend, Transport: s.transport,
-		InstanceHeader: l.config.Backend.InstanceHeader, MaxHeldBytes: int64(l.config.Payload.MaxHeldBytes),
-		BodyTimeout: l.config.Listen.BodyTimeout.Std(), Now: time.Now, NewID: s.newID, Log: s.log,
-	})
+	options.Observer, options.Transport = s.recorder, s.transport
+	options.Now, options.NewID, options.Log = time.Now, s.newID, s.log
+	s.handler = proxy.New(options)
 	s.metrics.Use(l.output.Policy)
 	return s, s.listen(open.listen)
 }
 
 func (s *sidecar) newID() string { return s.ids.New(time.Now()) }
+
+// proxyOptions is what a configuration says of the handler; who observes, sends,
+// counts time and logs is for the caller to say.
+func (l *loaded) proxyOptions() (proxy.Options, error) {
+	backend, err := url.Parse(l.config.Backend.URL)
+	if err != nil { // config has parsed it before
+		return proxy.Options{}, err
+	}
+	return proxy.Options{
+		Policy: l.output.Policy, Backend: backend, InstanceHeader: l.config.Backend.InstanceHeader,
+		MaxHeldBytes: int64(l.config.Payload.MaxHeldBytes), BodyTimeout: l.config.Listen.BodyTimeout.Std(),
+	}, nil
+}
+
+// bounds is what a configuration says of the server of the data listener.
+func (l *loaded) bounds() proxy.Bounds {
+	listen := &l.config.Listen
+	return proxy.Bounds{HeadBytes: int(listen.MaxHeadBytes), Head: listen.HeadTimeout.Std(), Idle: listen.IdleTimeout.Std()}
+}
 
 // observers builds what learns of requests: log, metrics, evidence, and the
 // recorder that feeds them.
@@ -201,9 +218,7 @@ func evidenceOptions(l *loaded) evidence.Options {
 // starts.
 func (s *sidecar) listen(serverTLS *tls.Config) error {
 	cfg := s.startedAs.config
-	s.data = proxy.NewServer(s.handler, proxy.Bounds{
-		HeadBytes: int(cfg.Listen.MaxHeadBytes), Head: cfg.Listen.HeadTimeout.Std(), Idle: cfg.Listen.IdleTimeout.Std(),
-	}, s.log)
+	s.data = proxy.NewServer(s.handler, s.startedAs.bounds(), s.log)
 	s.data.TLSConfig = serverTLS
 	options := admin.Options{Ready: s.notReady, Metrics: s.metrics.Handler()}
 	if !cfg.Admin.InsecureExposeMetrics {

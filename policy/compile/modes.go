@@ -90,7 +90,7 @@ func (c *compiler) checkNeeds(plans *plans) {
 		return policy.Order(a.control) - policy.Order(b.control)
 	})
 	for _, l := range found {
-		c.problem(c.fieldOf(l.place, l.control),
+		c.problem(c.cfg.ModeField(l.place, string(l.control)),
 			fmt.Sprintf("%s enforces, but it needs %s to enforce too: %s", l.control, join(l.missing), why(l.control)),
 			"add "+linesFor(l.place, l.missing))
 	}
@@ -133,20 +133,6 @@ func (c *compiler) setFor(operation string, control policy.Control) bool {
 	_, own := modes[string(control)]
 	_, family := modes[familyOf(control)]
 	return own || family
-}
-
-// fieldOf names the field that made the control enforce.
-func (c *compiler) fieldOf(place string, control policy.Control) string {
-	field, modes := "controls", c.cfg.Controls
-	if place != "" {
-		field, modes = config.Key("operations", place)+".controls", c.cfg.Operations[place].Controls
-	}
-	for _, key := range []string{string(control), familyOf(control)} {
-		if _, ok := modes[key]; ok {
-			return config.Key(field, key)
-		}
-	}
-	return "mode"
 }
 
 func why(control policy.Control) string {

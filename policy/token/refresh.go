@@ -94,6 +94,16 @@ func (s *KeySet) Run(ctx context.Context) error {
 	}
 }
 
+// Refresh reads the key set once, for whoever does not Run it. It is an error to
+// call it while Run runs.
+func (s *KeySet) Refresh(ctx context.Context) (RefreshResult, error) {
+	if !s.running.CompareAndSwap(false, true) {
+		return RefreshUnreachable, fmt.Errorf("key set of issuer %q: runs already", s.issuer)
+	}
+	defer s.running.Store(false)
+	return s.load(ctx)
+}
+
 // interval returns the wait after a good read: never more than the refresh
 // interval, so that a removed key stops working within it.
 func (s *KeySet) interval() time.Duration {

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/sidewarden/sidewarden/cmd/sidewarden/explain"
+)
+
+// explainOptions are the flags of explain.
+type explainOptions struct {
+	config, request, at   string
+	record, audit, output string
+	showValues            bool
+}
+
+func explainCommand() *cobra.Command {
+	var o explainOptions
+	cmd := &cobra.Command{
+		Use:   "explain --config FILE --request FILE | --record ID [--audit FILE]",
+		Short: "Evaluate one request, and print every verdict and why",
+		Long: `Evaluate one request by a configuration, and print the verdict of every control with its reason, what it looked at and
+the line that sets its mode; then what is done with the request as configured, in shadow and in enforce.
+
+The request is a file in the form of an HTTP/1.1 message: request line, header fields, an empty line, the body. Lines may
+end with LF, the target may be a whole URL, and lines before it that start with # or // are skipped. --at is the time of the
+request, so that a recorded token can be explained after it expired. Key sets behind a URL are read once; nothing is sent to
+the backend.
+
+With --record, print what the audit file has of a decision: ID is its decision id, which a blocked client got in
+Sidewarden-Decision-Id, or its record id. Inputs are not recorded. --config tells whether the policy is still the same.
+
+Exits with 1 when the policy objects to the request, in whatever mode, or when there is no such record.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			e, err := o.explain(cmd.Context(), cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			if o.output == "json" {
+				err = e.WriteJSON(cmd.OutOrStdout())
+			} else {
+				err = e.WriteTable(cmd.OutOrStdout())
+			}
+			if err == nil && e.Objects {
+				err = noError{} // the explanation says which control objects
+			}
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.config, "config", "c", "", "configuration file")
+	f.StringVarP(&o.request, "request", "r", "", "file with the request; - reads standard input")
+	f.StringVar(&o.at, "at", "", "time of the request, such as 2026-03-01T12:00:00Z; default: now")
+	f.StringVar(&o.record, "record", "", "decision id or record id of a recorded decision")
+	f.StringVar(&o.audit, "audit", "", "audit file; default: audit.file.path of the configuration")
+	f.StringVarP(&o.output, "output", "o", "table", "table or json")
+	f.BoolVar(&o.showValues, "show-values", false, "show accounts, clients and other values of the request and its token")
+	cmd.MarkFlagsMutuallyExclusive("request", "record")
+	cmd.MarkFlagsOneRequired("request", "record")
+	cmd.MarkFlagsMutuallyExclusive("record", "at")
+	cmd.MarkFlagsMutuallyExclusive("record", "show-values")
+	cmd.MarkFlagsMutuallyExclusive("request", "audit")
+	return cmd
+}
+
+func (o *explainOptions) explain(ctx context.Context, stdin io.Reader) (*explain.Explanation, error) {
+	at := time.Now().UTC()
+	if o.at != "" {
+		var err error
+		if at, err = time.Parse(time.RFC3339, o.at); err != nil {
+			return nil, usageError{fmt.Sprintf("--at %q: write a time such as 2026-03-01T12:00:00Z", o.at)}
+		}
+	}
+	switch {
+	case o.output != "table" && o.output != "json":
+		return nil, usageError{fmt.Sprintf("--output %q: use table or json", o.output)}
+	case o.record != "":
+		return o.explainRecord()
+	case o.config == "":
+		return nil, usageError{"--request needs --config: the policy to explain it by"}
+	}
+	message, err := readMessage(o.request, stdin)
+	if err != nil {
+		return nil, noError{fmt.Sprintf("%s: %v", o.request, err)}
+	}
+	l, err := loadAt(o.config, nil, zap.NewNop(), func() time.Time { return at })
+	if err != nil {
+		return nil, err
+	}
+	for _, keys := range l.output.Parts.KeySets() {
+		if !keys.Ready() {
+			_, _ = keys.Refresh(ctx) // what went wrong is in its stats, and in the notes
+		}
+	}
+	options, err := l.proxyOptions()
+	if err != nil {
+		return nil, err
+	}
+	return explain.Request(ctx, message, explain.Options{
+		Config: l.config, Output: l.output, Proxy: options, Bounds: l.bounds(), At: at, ShowValues: o.showValues,
+	})
+}
+
+func readMessage(path string, stdin io.Reader) (explain.Message, error) {
+	from := stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return explain.Message{}, errors.New("the request file can not be read: " + errors.Unwrap(err).Error())
+		}
+		defer func() { _ = f.Close() }() // it was only read
+		from = f
+	}
+	data, err := io.ReadAll(io.LimitReader(from, explain.MaxFile+1))
+	if err != nil {
+		return explain.Message{}, err
+	}
+	return explain.ReadMessage(data)
+}
+
+// explainRecord tells a recorded decision, and whether the policy is still the one
+// that decided.
+func (o *explainOptions) explainRecord() (*explain.Explanation, error) {
+	file, digest := o.audit, ""
+	if o.config != "" {
+		l, err := load(o.config, nil, zap.NewNop())
+		if err != nil {
+			return nil, err
+		}
+		digest = l.output.Policy.Digest
+		if file == "" {
+			file = l.config.Audit.File.Path
+		}
+	}
+	if file == "" {
+		return nil, usageError{"--record needs --audit, or a --config with audit.file.path: the file to look into"}
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, noError{fmt.Sprintf("the audit file: %v", err)}
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	e, err := explain.Record(f, o.record, digest)
+	if err != nil {
+		return nil, noError{fmt.Sprintf("%s: %v", file, err)}
+	}
+	return e, nil
+}

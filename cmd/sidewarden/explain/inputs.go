@@ -1,0 +1,250 @@
+package explain
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sidewarden/sidewarden/config"
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// inputs tells what a control looked at. A control that is not here has nothing to
+// show beside its verdict.
+func (v *view) inputs(c policy.Control) []Input {
+	switch c {
+	case policy.InRoute:
+		return []Input{{"path", v.path()}}
+	case policy.InMethod:
+		return v.methods()
+	case policy.TokPresent:
+		return v.credential()
+	case policy.TokSig, policy.TokIss, policy.TokTyp, policy.TokAud, policy.TokTime, policy.TokTTL, policy.TokReplay:
+		if v.r.Auth.Token == nil {
+			return []Input{{"token", "none that could be read"}}
+		}
+		return v.token(c, v.r.Auth.Token)
+	case policy.AzScope:
+		return []Input{{"asked for", v.asked()}, {"token's scopes", v.heldScopes()}}
+	case policy.AzAccount:
+		return v.accounts()
+	case policy.InCtype:
+		return v.contentType()
+	case policy.InSize:
+		return v.size()
+	case policy.InWellformed:
+		return []Input{v.inspected(), {"deepest nesting", fmt.Sprintf("%d (payload.max_json_depth)", v.cfg.Payload.MaxJSONDepth)}}
+	case policy.InSchema:
+		return []Input{v.inspected(), {"contract", v.contractFile()}}
+	case policy.RateApp:
+		return v.limits()
+	}
+	return nil
+}
+
+func (v *view) methods() []Input {
+	inputs := []Input{{"method", v.method()}}
+	if len(v.r.Match.Allow) > 0 {
+		inputs = append(inputs, Input{"the path has", strings.Join(v.r.Match.Allow, ", ")})
+	}
+	return inputs
+}
+
+func (v *view) credential() []Input {
+	header := v.cfg.Credential.Header
+	expected := plain(header)
+	if scheme := v.cfg.Credential.Scheme; scheme != "" {
+		expected += " with scheme " + plain(scheme)
+	}
+	sent := "no such header"
+	for name, values := range v.r.Header {
+		if strings.EqualFold(name, header) {
+			sent = fmt.Sprintf("%d of them", len(values))
+		}
+	}
+	return []Input{{"expected", expected}, {"sent", sent}}
+}
+
+// token tells what a check of the token looked at.
+func (v *view) token(c policy.Control, t *policy.Token) []Input {
+	var is config.Issuer
+	if v.issuer != nil {
+		is = *v.issuer
+	}
+	switch c {
+	case policy.TokSig:
+		inputs := []Input{{"token's alg", v.known(t.Algorithm, is.Algorithms)}, {"token's kid", v.value(t.KeyID)}}
+		if v.issuer == nil {
+			return append(inputs, Input{"key set", "none: the issuer is not configured"})
+		}
+		source := plain(is.JWKSFile)
+		if is.JWKSURL != "" {
+			source = plain(is.JWKSURL)
+		}
+		return append(inputs, Input{"algorithms", strings.Join(is.Algorithms, ", ")}, Input{"key set", source})
+	case policy.TokIss:
+		var trusted []string
+		for _, i := range v.cfg.Token.Issuers {
+			trusted = append(trusted, i.Issuer)
+		}
+		return []Input{{"token's iss", v.known(t.Claimed.Issuer, trusted)}, {"trusted", (mask{show: true}).values(trusted, nil)}}
+	case policy.TokTyp:
+		return []Input{{"token's typ", v.known(t.Type, is.Types)}, {"accepted", (mask{show: true}).values(is.Types, nil)}}
+	case policy.TokAud:
+		return []Input{
+			{"token's aud", v.values(t.Audience, is.Audiences)},
+			{"expected", fmt.Sprintf("%s of %s", is.AudienceMatch, (mask{show: true}).values(is.Audiences, nil))},
+			{"set in", v.set(v.issuerField + ".audiences")},
+		}
+	case policy.TokTime:
+		return []Input{
+			{"now", v.r.Time.UTC().Format(time.RFC3339)}, {"clock skew", v.cfg.Token.ClockSkew.String()},
+			{"exp", v.moment(t.Expires)}, {"nbf", v.moment(t.NotBefore)}, {"iat", v.moment(t.IssuedAt)},
+		}
+	case policy.TokTTL:
+		lifetime := "not known"
+		if !t.Expires.IsZero() && !t.IssuedAt.IsZero() {
+			lifetime = t.Expires.Sub(t.IssuedAt).String()
+		}
+		return []Input{{"lifetime", lifetime}, {"longest", v.cfg.Token.MaxLifetime.String()}, {"set in", v.set("token.max_lifetime")}}
+	}
+	id := "none"
+	if t.ID != "" {
+		id = v.value(t.ID)
+	}
+	return []Input{{"token's jti", id}}
+}
+
+// moment is a time of the token and how far it is from the request.
+func (v *view) moment(t time.Time) string {
+	if t.IsZero() {
+		return "none"
+	}
+	text := t.UTC().Format(time.RFC3339)
+	switch d := t.Sub(v.r.Time).Round(time.Second); {
+	case d > 0:
+		return fmt.Sprintf("%s, %s after now", text, d)
+	case d < 0:
+		return fmt.Sprintf("%s, %s before now", text, -d)
+	}
+	return text + ", now"
+}
+
+// asked tells the alternatives of scopes, and who says so.
+func (v *view) asked() string {
+	anyOf := v.anyOf()
+	if len(anyOf) == 0 {
+		return "nothing"
+	}
+	alternatives := make([]string, len(anyOf))
+	for i, all := range anyOf {
+		alternatives[i] = strings.Join(all, " and ")
+		if len(all) == 0 {
+			alternatives[i] = "nothing"
+		}
+	}
+	said := "the contract"
+	if v.settings.Scopes != nil {
+		said = v.set(config.Key("operations", v.key) + ".scopes")
+	}
+	return strings.Join(alternatives, ", or ") + " (" + said + ")"
+}
+
+func (v *view) heldScopes() string {
+	id := v.r.Auth.Identity
+	if id == nil {
+		return "none proven"
+	}
+	return v.values(id.Scopes, v.scopes())
+}
+
+// accounts tells what each selector found, and whose the token is.
+func (v *view) accounts() []Input {
+	var inputs []Input
+	body := 0
+	for i, rule := range v.cfg.Account.Rules {
+		var found []string
+		name := rule.Name
+		switch rule.In {
+		case config.InPath:
+			found = named(v.r.Match.Params, rule.Name)
+			if v.contract != nil && !slices.Contains(v.contract.PathParams, rule.Name) {
+				continue
+			}
+		case config.InQuery:
+			found = named(v.r.Query, rule.Name)
+		case config.InHeader:
+			for header, values := range v.r.Header {
+				if strings.EqualFold(header, rule.Name) {
+					found = values
+				}
+			}
+		case config.InBody:
+			name = rule.Pointer
+			if body < len(v.r.Body.Selected) {
+				found = v.r.Body.Selected[body]
+			}
+			body++
+		}
+		inputs = append(inputs, Input{rule.In + " " + plain(name), v.values(found, nil) + " (" + v.set(fmt.Sprintf("account.rules[%d]", i)) + ")"})
+	}
+	held := "none proven"
+	if id := v.r.Auth.Identity; id != nil {
+		held = v.values(id.Accounts, nil)
+	}
+	return append(inputs, Input{"token's accounts", held})
+}
+
+func named(pairs []policy.Pair, name string) []string {
+	var found []string
+	for _, p := range pairs {
+		if p.Name == name {
+			found = append(found, p.Value)
+		}
+	}
+	return found
+}
+
+func (v *view) contentType() []Input {
+	declared := []string{}
+	if v.contract != nil {
+		declared = v.contract.RequestMediaTypes
+	}
+	return []Input{{"sent", v.values(v.r.Header["Content-Type"], declared)}, {"declared", (mask{show: true}).values(declared, nil)}}
+}
+
+func (v *view) size() []Input {
+	size := "not known"
+	if v.r.Body.Size >= 0 {
+		size = fmt.Sprintf("%d bytes", v.r.Body.Size)
+	}
+	limit, field := v.cfg.Payload.MaxRequestBytes, "payload.max_request_bytes"
+	if v.settings.MaxRequestBytes > 0 {
+		limit, field = v.settings.MaxRequestBytes, config.Key("operations", v.key)+".max_request_bytes"
+	}
+	return []Input{{"body", size}, {"largest", limit.String()}, {"set in", v.set(field)}}
+}
+
+func (v *view) inspected() Input {
+	return Input{"inspected", fmt.Sprintf("%d of %d bytes", v.r.Body.Inspected, max(v.r.Body.Size, v.r.Body.Inspected))}
+}
+
+func (v *view) contractFile() string {
+	files := make([]string, len(v.cfg.Specs))
+	for i, s := range v.cfg.Specs {
+		files[i] = plain(s.File)
+	}
+	return strings.Join(files, ", ")
+}
+
+func (v *view) limits() []Input {
+	inputs := make([]Input, 0, len(v.cfg.Limits))
+	for i, l := range v.cfg.Limits {
+		inputs = append(inputs, Input{
+			"limit " + l.Name,
+			fmt.Sprintf("%s, burst %d, by %s, full (%s)", l.Rate, l.Burst, strings.Join(l.Key, " and "), v.set(fmt.Sprintf("limits[%d]", i))),
+		})
+	}
+	return inputs
+}

@@ -1,0 +1,51 @@
+package compile
+
+import (
+	"slices"
+
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// InMode returns a policy as it is with every rule in one mode: what shadow would
+// let through and what enforce would answer, whatever the configuration says.
+// Stages, limits and exceptions are those of p. It is for telling what would
+// happen, not for serving: nothing checks that an enforcing rule has what it needs.
+func InMode(p *policy.Policy, mode policy.Mode) *policy.Policy {
+	twins := make(map[*policy.Operation]*policy.Operation, len(p.Operations))
+	twin := func(op *policy.Operation) *policy.Operation {
+		next := *op
+		next.HoldIn = false
+		next.Rules = make([]*policy.Rule, len(op.Rules))
+		for i, rule := range op.Rules {
+			other := *rule
+			other.Mode = mode
+			next.Rules[i] = &other
+			next.HoldIn = next.HoldIn || mode == policy.Enforce && other.Phase == policy.BodyPhase
+		}
+		twins[op] = &next
+		return &next
+	}
+	next := *p
+	next.Operations = slices.Clone(p.Operations)
+	for i, op := range p.Operations {
+		next.Operations[i] = twin(op)
+	}
+	next.Unmatched = twin(p.Unmatched)
+	next.Matcher = twinMatcher{p.Matcher, twins}
+	return &next
+}
+
+// twinMatcher finds the operations of another policy and returns their twins.
+type twinMatcher struct {
+	found policy.Matcher
+	twins map[*policy.Operation]*policy.Operation
+}
+
+// Match implements [policy.Matcher].
+func (m twinMatcher) Match(r *policy.Request) policy.Match {
+	match := m.found.Match(r)
+	if match.Operation != nil {
+		match.Operation = m.twins[match.Operation]
+	}
+	return match
+}
