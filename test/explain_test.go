@@ -3,6 +3,7 @@ package test_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,9 +25,7 @@ func explained() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 func explainTokens() map[string]string {
 	mint := func(s *tokentest.Signer, change map[string]any) string {
 		base := map[string]any{"scope": "orders:read orders:write", "jti": "token-id-1"}
-		for name, value := range change {
-			base[name] = value
-		}
+		maps.Copy(base, change)
 		return s.Token(tokentest.Claims("https://idp.example.net", "https://api.example.net", explained(), base))
 	}
 	good := tokentest.RSA()

@@ -59,9 +59,9 @@ func edges() map[string][]string {
 		// Both turn one thing into text for an operator: a contract, and a decision.
 		"cmd/sidewarden/starter": {"config", "policy/openapi"},
 		"cmd/sidewarden/explain": {"audit", "config", "policy", "policy/compile", "policy/openapi", "proxy"},
-		"test":                {anything},
-		"test/load":           {"policy/token/tokentest"},
-		"test/budget":         {},
+		"test":                   {anything},
+		"test/load":              {"policy/token/tokentest"},
+		"test/budget":            {},
 	}
 }
 

@@ -40,6 +40,7 @@ func TestScript(t *testing.T) {
 			"secrets": command((*story).secrets), "exits": exits,
 			"eventually": command((*story).eventually), "addresses": command((*story).addresses),
 			"save": command((*story).save), "big-head": command((*story).bigHead),
+			"fill": command((*story).fill), "keep": command((*story).keep),
 		},
 	})
 }

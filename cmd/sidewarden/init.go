@@ -53,6 +53,7 @@ Exits with 1 when the contract cannot be used, or when the file exists and --for
 	f.StringArrayVar(&o.Audiences, "audience", nil, "value of aud that names this API; may be repeated")
 	f.StringVar(&o.Backend, "backend", "", "URL of what stands behind the sidecar")
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "address of the data listener")
+	f.StringVar(&o.Admin, "admin", "", "address of the admin listener; default: that of the configuration")
 	f.StringVarP(&o.out, "output", "o", "", "file to write; default: standard output")
 	f.BoolVar(&o.force, "force", false, "replace the file if it exists")
 	cmd.MarkFlagsMutuallyExclusive("jwks-file", "jwks-url")

@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"os"
@@ -300,5 +301,31 @@ func TestRefreshKeepsToItsInterval(t *testing.T) {
 		fetches := issuer.fetches.Load()
 		assert.GreaterOrEqual(t, fetches, int64(101))
 		assert.LessOrEqual(t, fetches, int64(112), "jitter takes a tenth at most")
+	})
+}
+
+func TestRefreshReadsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := &idp{}
+		i.serve()
+		keys := keySet(t, i)
+		result, err := keys.Refresh(t.Context())
+		require.Error(t, err)
+		assert.Equal(t, token.RefreshUnreachable, result)
+		assert.False(t, keys.Ready())
+		i.serve(tokentest.EC())
+		result, err = keys.Refresh(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, token.RefreshOK, result)
+		assert.True(t, keys.Ready())
+		assert.EqualValues(t, 2, i.fetches.Load())
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- keys.Run(ctx) }()
+		synctest.Wait()
+		_, err = keys.Refresh(t.Context())
+		require.ErrorContains(t, err, "runs already")
+		cancel()
+		require.NoError(t, <-done)
 	})
 }

@@ -99,7 +99,7 @@ func Request(ctx context.Context, m Message, o Options) (*Explanation, error) {
 		v := newView(o, shadow.request)
 		e.Request, e.Operation, e.Identity = v.request(), v.operation(), v.identity()
 		e.Controls = v.controls(shadow.decision)
-		e.Notes = v.notes()
+		e.Notes = v.notes(o.Output.Parts)
 	} else {
 		e.Request, e.Operation = "a message that is not read", policy.UnmatchedID
 		e.Notes = []string{"The message was refused before any control looked at it: a transport bound, in every mode."}

@@ -99,8 +99,11 @@ func (v *view) token(c policy.Control, t *policy.Token) []Input {
 		}
 	case policy.TokTime:
 		return []Input{
-			{"now", v.r.Time.UTC().Format(time.RFC3339)}, {"clock skew", v.cfg.Token.ClockSkew.String()},
-			{"exp", v.moment(t.Expires)}, {"nbf", v.moment(t.NotBefore)}, {"iat", v.moment(t.IssuedAt)},
+			{"now", v.r.Time.UTC().Format(time.RFC3339)},
+			{"clock skew", v.cfg.Token.ClockSkew.String()},
+			{"exp", v.moment(t.Expires)},
+			{"nbf", v.moment(t.NotBefore)},
+			{"iat", v.moment(t.IssuedAt)},
 		}
 	case policy.TokTTL:
 		lifetime := "not known"
@@ -165,7 +168,7 @@ func (v *view) accounts() []Input {
 	body := 0
 	for i, rule := range v.cfg.Account.Rules {
 		var found []string
-		name := rule.Name
+		name, unread := rule.Name, false
 		switch rule.In {
 		case config.InPath:
 			found = named(v.r.Match.Params, rule.Name)
@@ -182,12 +185,16 @@ func (v *view) accounts() []Input {
 			}
 		case config.InBody:
 			name = rule.Pointer
-			if body < len(v.r.Body.Selected) {
-				found = v.r.Body.Selected[body]
+			if unread = v.r.HasBody(); body < len(v.r.Body.Selected) {
+				found, unread = v.r.Body.Selected[body], false
 			}
 			body++
 		}
-		inputs = append(inputs, Input{rule.In + " " + plain(name), v.values(found, nil) + " (" + v.set(fmt.Sprintf("account.rules[%d]", i)) + ")"})
+		text := v.values(found, nil)
+		if unread {
+			text = "not read"
+		}
+		inputs = append(inputs, Input{rule.In + " " + plain(name), text + " (" + v.set(fmt.Sprintf("account.rules[%d]", i)) + ")"})
 	}
 	held := "none proven"
 	if id := v.r.Auth.Identity; id != nil {

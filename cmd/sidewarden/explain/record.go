@@ -83,8 +83,10 @@ func ofRecord(rec *audit.Record, digest string) *Explanation {
 	}
 	if rec.ClientID != "" {
 		e.Identity = []Input{
-			{"client", plain(rec.ClientID)}, {"principal", plain(rec.PrincipalID)},
-			{"accounts", (mask{show: true}).values(rec.Account.Token, nil)}, {"asked for", (mask{show: true}).values(rec.Account.Requested, nil)},
+			{"client", plain(rec.ClientID)},
+			{"principal", plain(rec.PrincipalID)},
+			{"accounts", (mask{show: true}).values(rec.Account.Token, nil)},
+			{"asked for", (mask{show: true}).values(rec.Account.Requested, nil)},
 		}
 	}
 	e.Controls = recorded(rec)
@@ -100,7 +102,8 @@ func ofRecord(rec *audit.Record, digest string) *Explanation {
 		e.Notes = append(e.Notes, "No control had looked at it when it ended.")
 	}
 	if digest != "" && digest != rec.Policy.Digest {
-		e.Notes = append(e.Notes, "The policy is another one now: "+digest+".")
+		e.Notes = append(e.Notes, "By this configuration the policy is another one: "+digest+
+			". The digest counts values behind references, and paths from the folder that the configuration is named from.")
 	} else if digest != "" {
 		e.Notes = append(e.Notes, "The policy is still the same.")
 	}

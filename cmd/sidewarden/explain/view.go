@@ -7,8 +7,8 @@ import (
 
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/compile"
 	"github.com/sidewarden/sidewarden/policy/openapi"
-	"github.com/sidewarden/sidewarden/policy/token"
 )
 
 // view is one request beside what the configuration and the contract say of it.
@@ -25,11 +25,10 @@ type view struct {
 	// issuer are the settings of the token's issuer; nil if it is not configured.
 	issuer      *config.Issuer
 	issuerField string
-	keys        []*token.KeySet
 }
 
 func newView(o Options, r *policy.Request) *view {
-	v := &view{mask: mask{o.ShowValues}, cfg: o.Config, r: r, all: o.Output.Contract.Operations(), keys: o.Output.Parts.KeySets()}
+	v := &view{mask: mask{o.ShowValues}, cfg: o.Config, r: r, all: o.Output.Contract.Operations()}
 	if op := r.Match.Operation; op != nil {
 		for i := range v.all {
 			if v.all[i].ID == op.ID {
@@ -98,8 +97,11 @@ func (v *view) identity() []Input {
 		return []Input{}
 	}
 	return []Input{
-		{"issuer", plain(id.Issuer)}, {"client", v.value(id.Client)}, {"principal", v.value(id.Principal)},
-		{"accounts", v.values(id.Accounts, nil)}, {"scopes", v.values(id.Scopes, v.scopes())},
+		{"issuer", plain(id.Issuer)},
+		{"client", v.value(id.Client)},
+		{"principal", v.value(id.Principal)},
+		{"accounts", v.values(id.Accounts, nil)},
+		{"scopes", v.values(id.Scopes, v.scopes())},
 	}
 }
 
@@ -153,19 +155,20 @@ func (v *view) set(field string) string {
 	return "the default of " + field
 }
 
-func (v *view) notes() []string {
+func (v *view) notes(parts *compile.Parts) []string {
 	notes := []string{
 		"No backend was asked, so answers are not judged.",
 		"Limits were full and no token id had been used: what others did before is not known here.",
 	}
-	for _, k := range v.keys {
-		if !k.Ready() {
-			why := "it was not read"
-			if err := k.Stats().LastError; err != nil {
-				why = err.Error()
-			}
-			notes = append(notes, fmt.Sprintf("The key set of issuer %s is not available, so its tokens are undecided: %s", plain(k.Stats().Issuer), why))
+	for _, keys := range parts.KeySets() {
+		if keys.Ready() {
+			continue
 		}
+		why := "it was not read"
+		if err := keys.Stats().LastError; err != nil {
+			why = err.Error()
+		}
+		notes = append(notes, fmt.Sprintf("The key set of issuer %s is not available, so its tokens are undecided: %s", plain(keys.Stats().Issuer), plainText(why)))
 	}
 	if !v.show {
 		notes = append(notes, "Values that the request and its token bring are masked; --show-values shows them.")

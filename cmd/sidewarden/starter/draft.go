@@ -23,8 +23,9 @@ type Options struct {
 	Audiences []string
 	// Backend is the URL of what stands behind the sidecar.
 	Backend string
-	// Listen is the address of the data listener.
-	Listen string
+	// Listen is the address of the data listener, Admin that of the administrative
+	// one, which has a default.
+	Listen, Admin string
 }
 
 // draft is what the file means, before it is written.

@@ -81,6 +81,9 @@ func (w *writer) head() {
 	w.line("version: 1")
 	w.line("product: %s # names the API in metrics, records and reports", w.quoted(o.Product))
 	w.line("listen: {address: %s} # where the gateway or the client connects", w.quoted(o.Listen))
+	if o.Admin != "" {
+		w.line("admin: {address: %s} # health, metrics and what was measured", w.quoted(o.Admin))
+	}
 	w.line("backend: {url: %s} # what stands behind the sidecar", w.value(o.Backend, "SIDEWARDEN_BACKEND"))
 	w.line("# gateway: {present: true} # if requests come through a gateway, so that gaps there are told too")
 	w.line("mode: shadow # judge and forward; nothing is blocked")

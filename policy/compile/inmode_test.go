@@ -1,0 +1,39 @@
+package compile_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/compile"
+)
+
+// What InMode makes of a policy is what the configuration makes in that mode.
+func TestInModeIsThePolicyOfThatMode(t *testing.T) {
+	compiled := map[policy.Mode]*policy.Policy{
+		policy.Shadow:  must(t, head+accounts+"mode: shadow\n").Policy,
+		policy.Enforce: must(t, head+accounts+"mode: enforce\n").Policy,
+	}
+	for from, p := range compiled {
+		for mode, want := range compiled {
+			got := compile.InMode(p, mode)
+			require.Len(t, got.Operations, len(want.Operations))
+			for i, op := range append(got.Operations, got.Unmatched) {
+				other := append(want.Operations, want.Unmatched)[i]
+				assert.Equal(t, other.ID, op.ID)
+				assert.Equal(t, other.HoldIn, op.HoldIn, op.ID)
+				require.Len(t, op.Rules, len(other.Rules))
+				for j, rule := range op.Rules {
+					assert.Equal(t, other.Rules[j].Control, rule.Control)
+					assert.Equal(t, mode, rule.Mode, rule.Control)
+				}
+			}
+			r := &policy.Request{Method: "GET", Path: "/accounts/acct-1/ports"}
+			assert.Same(t, operation(t, got, "listPorts"), got.Matcher.Match(r).Operation, "the matcher finds the twin")
+			assert.Nil(t, got.Matcher.Match(&policy.Request{Method: "GET", Path: "/nowhere"}).Operation)
+			assert.Equal(t, from, p.Operations[0].Rules[0].Mode, "the policy itself is as it was")
+		}
+	}
+}
