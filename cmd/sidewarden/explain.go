@@ -95,11 +95,7 @@ func (o *explainOptions) explain(ctx context.Context, stdin io.Reader) (*explain
 	if err != nil {
 		return nil, err
 	}
-	for _, keys := range l.output.Parts.KeySets() {
-		if !keys.Ready() {
-			_, _ = keys.Refresh(ctx) // what went wrong is in its stats, and in the notes
-		}
-	}
+	readKeys(ctx, l)
 	options, err := l.proxyOptions()
 	if err != nil {
 		return nil, err
@@ -107,6 +103,21 @@ func (o *explainOptions) explain(ctx context.Context, stdin io.Reader) (*explain
 	return explain.Request(ctx, message, explain.Options{
 		Config: l.config, Output: l.output, Proxy: options, Bounds: l.bounds(), At: at, ShowValues: o.showValues,
 	})
+}
+
+// keysTime bounds the reading of all key sets behind URLs.
+const keysTime = 15 * time.Second
+
+// readKeys reads the key sets that are behind URLs, once. What went wrong is in
+// their stats, and becomes a note.
+func readKeys(ctx context.Context, l *loaded) {
+	ctx, cancel := context.WithTimeout(ctx, keysTime)
+	defer cancel()
+	for _, keys := range l.output.Parts.KeySets() {
+		if !keys.Ready() {
+			_, _ = keys.Refresh(ctx) // see above
+		}
+	}
 }
 
 func readMessage(path string, stdin io.Reader) (explain.Message, error) {

@@ -160,6 +160,7 @@ func (v *view) notes(parts *compile.Parts) []string {
 		"No backend was asked, so answers are not judged.",
 		"Limits were full and no token id had been used: what others did before is not known here.",
 	}
+	var unavailable []string
 	for _, keys := range parts.KeySets() {
 		if keys.Ready() {
 			continue
@@ -168,8 +169,10 @@ func (v *view) notes(parts *compile.Parts) []string {
 		if err := keys.Stats().LastError; err != nil {
 			why = err.Error()
 		}
-		notes = append(notes, fmt.Sprintf("The key set of issuer %s is not available, so its tokens are undecided: %s", plain(keys.Stats().Issuer), plainText(why)))
+		unavailable = append(unavailable, fmt.Sprintf("The key set of issuer %s is not available, so its tokens are undecided: %s", plain(keys.Stats().Issuer), plainText(why)))
 	}
+	slices.Sort(unavailable)
+	notes = append(notes, unavailable...)
 	if !v.show {
 		notes = append(notes, "Values that the request and its token bring are masked; --show-values shows them.")
 	}

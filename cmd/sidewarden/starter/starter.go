@@ -177,7 +177,7 @@ func (w *writer) sizes() {
 		w.line("payload: {max_request_bytes: %s}", w.draft.bodies)
 		return
 	}
-	w.line("# decide: the contract does not bound every body below it, so the default holds.")
+	w.line("# decide: the contract does not keep every body below the default, so the default holds.")
 	w.line("# payload: {max_request_bytes: 1MiB}")
 }
 
