@@ -20,7 +20,7 @@ func InMode(p *policy.Policy, mode policy.Mode) *policy.Policy {
 			other := *rule
 			other.Mode = mode
 			next.Rules[i] = &other
-			next.HoldIn = next.HoldIn || mode == policy.Enforce && other.Phase == policy.BodyPhase
+			hold(&next, &other)
 		}
 		twins[op] = &next
 		return &next
@@ -44,8 +44,8 @@ type twinMatcher struct {
 // Match implements [policy.Matcher].
 func (m twinMatcher) Match(r *policy.Request) policy.Match {
 	match := m.found.Match(r)
-	if match.Operation != nil {
-		match.Operation = m.twins[match.Operation]
+	if twin, ok := m.twins[match.Operation]; ok {
+		match.Operation = twin
 	}
 	return match
 }

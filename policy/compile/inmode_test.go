@@ -22,8 +22,7 @@ func TestInModeIsThePolicyOfThatMode(t *testing.T) {
 			require.Len(t, got.Operations, len(want.Operations))
 			for i, op := range append(got.Operations, got.Unmatched) {
 				other := append(want.Operations, want.Unmatched)[i]
-				assert.Equal(t, other.ID, op.ID)
-				assert.Equal(t, other.HoldIn, op.HoldIn, op.ID)
+				assert.Equal(t, bare(other), bare(op))
 				require.Len(t, op.Rules, len(other.Rules))
 				for j, rule := range op.Rules {
 					assert.Equal(t, other.Rules[j].Control, rule.Control)
@@ -36,4 +35,11 @@ func TestInModeIsThePolicyOfThatMode(t *testing.T) {
 			assert.Equal(t, from, p.Operations[0].Rules[0].Mode, "the policy itself is as it was")
 		}
 	}
+}
+
+// bare is an operation without its rules and what reads for them.
+func bare(op *policy.Operation) policy.Operation {
+	all := *op
+	all.Rules, all.In, all.Out = nil, nil, nil
+	return all
 }

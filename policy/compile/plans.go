@@ -153,8 +153,13 @@ func (p *planned) spared() func(*policy.Request) bool {
 
 func (p *planned) add(rule *policy.Rule) {
 	p.operation.Rules = append(p.operation.Rules, rule)
+	hold(p.operation, rule)
+}
+
+// hold notes what the proxy has to hold for a rule that enforces.
+func hold(op *policy.Operation, rule *policy.Rule) {
 	if rule.Phase == policy.BodyPhase && rule.Mode == policy.Enforce {
-		p.operation.HoldIn = true
+		op.HoldIn = true
 	}
 }
 

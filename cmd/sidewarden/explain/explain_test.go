@@ -141,3 +141,19 @@ func TestValuesAreMasked(t *testing.T) {
 	many := mask{}.values(make([]string, maxListed+3), nil)
 	assert.True(t, strings.HasSuffix(many, " and 3 more"), many)
 }
+
+// A control that is added has something to show, or says here that it has not.
+func TestEveryControlOfARequestShowsWhatItLookedAt(t *testing.T) {
+	t.Parallel()
+	o := options(t, `controls: {tok: "off", az: "off"}
+account: {rules: [{in: query, name: account}]}
+limits: [{name: one, key: [peer], rate: 1/h}]
+`)
+	v := newView(o, &policy.Request{Time: o.At})
+	for _, entry := range policy.Catalogue() {
+		if !entry.Implemented || entry.Phase == policy.ResponsePhase.String() || entry.ID == "rate.customer" || entry.ID == "rate.quota" {
+			continue // limits by account or with a quota are shown like the one above
+		}
+		assert.NotEmpty(t, v.inputs(entry.ID), "%s: add what it looks at to inputs", entry.ID)
+	}
+}

@@ -25,10 +25,14 @@ func (v *view) inputs(c policy.Control) []Input {
 			return []Input{{"token", "none that could be read"}}
 		}
 		return v.token(c, v.r.Auth.Token)
-	case policy.AzScope:
+	case policy.AzScope, "az.default":
 		return []Input{{"asked for", v.asked()}, {"token's scopes", v.heldScopes()}}
 	case policy.AzAccount:
 		return v.accounts()
+	case "az.delegate":
+		return append(v.accounts(), v.delegations())
+	case "path.gateway":
+		return []Input{{"peer", v.r.Peer.Addr.String()}, {"proof", v.set("gateway.proof")}}
 	case policy.InCtype:
 		return v.contentType()
 	case policy.InSize:
@@ -37,8 +41,9 @@ func (v *view) inputs(c policy.Control) []Input {
 		return []Input{v.inspected(), {"deepest nesting", fmt.Sprintf("%d (payload.max_json_depth)", v.cfg.Payload.MaxJSONDepth)}}
 	case policy.InSchema:
 		return []Input{v.inspected(), {"contract", v.contractFile()}}
-	case policy.RateApp:
-		return v.limits()
+	}
+	if strings.HasPrefix(string(c), "rate.") {
+		return v.limits(c)
 	}
 	return nil
 }
@@ -245,13 +250,39 @@ func (v *view) contractFile() string {
 	return strings.Join(files, ", ")
 }
 
-func (v *view) limits() []Input {
-	inputs := make([]Input, 0, len(v.cfg.Limits))
+// limits tells the limits that a control judges: those with a quota, those that
+// count accounts, and the others.
+func (v *view) limits(c policy.Control) []Input {
+	var inputs []Input
 	for i, l := range v.cfg.Limits {
+		accounts := slices.Contains(l.Key, config.KeyAccount)
+		text := fmt.Sprintf("%s, burst %d", l.Rate, l.Burst)
+		switch {
+		case c == "rate.quota" && !l.Quota.IsZero():
+			text = l.Quota.String()
+		case c == "rate.customer" && accounts && !l.Rate.IsZero(), c == policy.RateApp && !accounts && !l.Rate.IsZero():
+		default:
+			continue
+		}
 		inputs = append(inputs, Input{
-			"limit " + l.Name,
-			fmt.Sprintf("%s, burst %d, by %s, full (%s)", l.Rate, l.Burst, strings.Join(l.Key, " and "), v.set(fmt.Sprintf("limits[%d]", i))),
+			"limit " + l.Name, fmt.Sprintf("%s, by %s, full (%s)", text, strings.Join(l.Key, " and "), v.set(fmt.Sprintf("limits[%d]", i))),
 		})
 	}
 	return inputs
+}
+
+// delegations tells which delegations are the client's.
+func (v *view) delegations() Input {
+	var found []string
+	if id := v.r.Auth.Identity; id != nil {
+		for i, d := range v.cfg.Account.Delegation {
+			if d.Issuer == id.Issuer && d.Client == id.Client {
+				found = append(found, v.set(fmt.Sprintf("account.delegation[%d]", i)))
+			}
+		}
+	}
+	if len(found) == 0 {
+		return Input{"delegated to the client", "nothing"}
+	}
+	return Input{"delegated to the client", strings.Join(found, "; ")}
 }

@@ -31,7 +31,7 @@ func newView(o Options, r *policy.Request) *view {
 	v := &view{mask: mask{o.ShowValues}, cfg: o.Config, r: r, all: o.Output.Contract.Operations()}
 	if op := r.Match.Operation; op != nil {
 		for i := range v.all {
-			if v.all[i].ID == op.ID {
+			if v.all[i].Method == op.Method && v.all[i].Template == op.Template {
 				v.contract = &v.all[i]
 			}
 		}
