@@ -94,7 +94,7 @@ func Request(ctx context.Context, m Message, o Options) (*Explanation, error) {
 		trials = append(trials, t)
 	}
 	configured, shadow, enforced := trials[0], trials[1], trials[2]
-	e := &Explanation{Policy: p.Digest, Time: o.At}
+	e := &Explanation{Policy: p.Digest, Time: o.At, Identity: []Input{}, Controls: []Control{}}
 	if shadow.request != nil {
 		v := newView(o, shadow.request)
 		e.Request, e.Operation, e.Identity = v.request(), v.operation(), v.identity()

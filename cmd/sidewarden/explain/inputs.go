@@ -265,7 +265,7 @@ func (v *view) limits(c policy.Control) []Input {
 			continue
 		}
 		inputs = append(inputs, Input{
-			"limit " + l.Name, fmt.Sprintf("%s, by %s, full (%s)", text, strings.Join(l.Key, " and "), v.set(fmt.Sprintf("limits[%d]", i))),
+			"limit " + l.Name, fmt.Sprintf("%s, by %s, unused (%s)", text, strings.Join(l.Key, " and "), v.set(fmt.Sprintf("limits[%d]", i))),
 		})
 	}
 	return inputs

@@ -118,7 +118,7 @@ func recorded(rec *audit.Record) []Control {
 		}
 		return policy.Shadow.String()
 	}
-	var controls []Control
+	controls := []Control{}
 	for _, f := range rec.Findings {
 		controls = append(controls, Control{
 			ID: f.Control, Mode: f.Mode, Effect: f.Effect, Reason: f.Reason, Detail: f.Detail, Cause: f.Cause, Exception: f.Exception,

@@ -158,7 +158,7 @@ func (v *view) set(field string) string {
 func (v *view) notes(parts *compile.Parts) []string {
 	notes := []string{
 		"No backend was asked, so answers are not judged.",
-		"Limits were full and no token id had been used: what others did before is not known here.",
+		"Limits were unused, and so were token ids: what others did before is not known here.",
 	}
 	var unavailable []string
 	for _, keys := range parts.KeySets() {
