@@ -26,8 +26,6 @@ func absences() []absence {
 		{field: "exceptions"},
 		{field: "gateway.proof"},
 		{field: "health"},
-		{field: "limits[].key[]", value: KeyAccount},
-		{field: "limits[].quota"},
 		{field: "listen.tls.client_auth", but: "none"},
 		{field: "listen.tls.client_ca_file"},
 		{field: "operations.*.replay", value: ReplaySameSender},

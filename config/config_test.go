@@ -27,10 +27,10 @@ func rules() []string {
 		backend-url-userinfo backend-tls backend-tls-pair login-path header-name contract-missing
 		spec-and-specs base-path listen-tls unknown-control operation-key
 		issuer-missing issuer-duplicate issuer-key-set issuer-discovery issuer-url issuer-audiences
-		issuer-algorithms issuer-claims issuer-max-stale replay-mode account-rule limit-name limit-key limit-rate
+		issuer-algorithms issuer-claims issuer-max-stale replay-mode account-rule limit-name limit-key limit-rate limit-quota
 		unavailable-account-delegation unavailable-backend-path-prefix unavailable-credential-kind
 		unavailable-evidence-dir unavailable-exceptions unavailable-gateway-proof unavailable-health
-		unavailable-limit-account unavailable-limit-quota unavailable-listen-client-auth
+		unavailable-listen-client-auth
 		unavailable-replay-same-sender unavailable-several-specs unavailable-issuer-proxy-url
 		unavailable-trace-inject`)
 }

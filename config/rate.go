@@ -72,6 +72,13 @@ func (r *Rate) describe() scalarType {
 	return scalarType{"rate", map[string]any{"type": "string", "pattern": ratePattern}}
 }
 
+// The windows of a quota: calendar periods in UTC.
+const (
+	WindowHour  = "hour"
+	WindowDay   = "day"
+	WindowMonth = "month"
+)
+
 // Quota is a total in a window: 1000000/day, also /hour and /month. The zero
 // value is no quota.
 type Quota struct {

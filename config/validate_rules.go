@@ -112,7 +112,10 @@ func (v *validator) limits() {
 			}
 		}
 		if !v.given(path+".rate") && !v.given(path+".quota") {
-			v.add(path+".rate", "the limit has no rate", "add for example rate: 100/s")
+			v.add(path+".rate", "the limit has neither a rate nor a quota", "add for example rate: 100/s or quota: 1000000/day")
+		}
+		if v.given(path+".burst") && !v.given(path+".rate") {
+			v.add(path+".burst", "has no effect without a rate", "remove it, or add for example rate: 100/s")
 		}
 	}
 }

@@ -26,6 +26,8 @@ const (
 	AzAccount    Control = "az.account"
 	InCtype      Control = "in.ctype"
 	RateApp      Control = "rate.app"
+	RateCustomer Control = "rate.customer"
+	RateQuota    Control = "rate.quota"
 	TokReplay    Control = "tok.replay"
 	InSize       Control = "in.size"
 	InWellformed Control = "in.wellformed"

@@ -82,11 +82,13 @@ const (
 	SchemaUnsupported     Reason = "schema-unsupported"
 )
 
-// Reasons of az.scope, az.account and rate.app.
+// Reasons of az.scope, az.account, rate.app, rate.customer and rate.quota.
 const (
 	ScopeMissing      Reason = "scope-missing"
 	AccountMissing    Reason = "account-missing"
 	AccountNotInToken Reason = "account-not-in-token"
 	AccountUnbound    Reason = "account-unbound"
 	RateExceeded      Reason = "rate-exceeded"
+	QuotaExceeded     Reason = "quota-exceeded"
+	AccountsTooMany   Reason = "accounts-too-many"
 )

@@ -11,7 +11,7 @@ import (
 
 func BenchmarkTake(b *testing.B) {
 	one, two := newLimiter(b, 1e9, 1e9, 1000), newLimiter(b, 1e9, 1e9, 1000)
-	asks := []ratelimit.Ask{{Limiter: one, Key: "client", N: 1}, {Limiter: two, Key: "account", N: 1}, {Limiter: one, Key: "peer", N: 1}}
+	asks := []ratelimit.Ask{{Limiter: one, Key: []byte("client"), N: 1}, {Limiter: two, Key: []byte("account"), N: 1}, {Limiter: one, Key: []byte("peer"), N: 1}}
 	for _, n := range []int{1, 2, 3} {
 		b.Run(fmt.Sprintf("asks=%d", n), func(b *testing.B) {
 			b.ReportAllocs()
@@ -45,7 +45,7 @@ func BenchmarkTakeAmong100kKeys(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		var results []ratelimit.Result
 		for i := int(start.Add(7919)); pb.Next(); i += 31 {
-			asks := []ratelimit.Ask{{Limiter: l, Key: keys[i%len(keys)], N: 1}}
+			asks := []ratelimit.Ask{{Limiter: l, Key: []byte(keys[i%len(keys)]), N: 1}}
 			results = ratelimit.Take(t0, asks, results[:0])
 		}
 	})

@@ -7,8 +7,8 @@ func (l *Limiter) Shards() int { return len(l.shards) }
 
 // TokensAt returns what the bucket of the key holds, and whether it has one.
 func (l *Limiter) TokensAt(now time.Time, key string) (float64, bool) {
-	key = boundKey(key)
-	s := l.shardOf(key)
+	key = boundText(key)
+	s := l.shardOf([]byte(key))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now.Before(s.clock) {

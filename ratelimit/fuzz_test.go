@@ -32,7 +32,7 @@ func FuzzTake(f *testing.F) {
 			for ; n > 0 && len(history) >= 2; n-- {
 				asks = append(asks, ratelimit.Ask{
 					Limiter: limiters[int(history[0]>>4)%3],
-					Key:     string('a' + rune(history[0]&7)),
+					Key:     []byte{'a' + history[0]&7},
 					N:       int(history[1]%12) - 1,
 				})
 				history = history[2:]
@@ -69,7 +69,7 @@ type holding struct {
 func holdings(now time.Time, asks []ratelimit.Ask) []holding {
 	held := make([]holding, len(asks))
 	for i, a := range asks {
-		held[i].tokens, held[i].own = a.Limiter.TokensAt(now, a.Key)
+		held[i].tokens, held[i].own = a.Limiter.TokensAt(now, string(a.Key))
 	}
 	return held
 }
@@ -93,12 +93,12 @@ func (b *book) step(t *testing.T, now time.Time, asks []ratelimit.Ask) {
 	cost := map[account]int{}
 	for _, a := range asks {
 		if all {
-			cost[account{a.Limiter, a.Key}] += a.N
+			cost[account{a.Limiter, string(a.Key)}] += a.N
 		}
 	}
 	for i, a := range asks {
 		if before[i].own && after[i].own {
-			want := before[i].tokens - float64(cost[account{a.Limiter, a.Key}])
+			want := before[i].tokens - float64(cost[account{a.Limiter, string(a.Key)}])
 			require.InDelta(t, want, after[i].tokens, 1e-6, "all or none is spent")
 		}
 		limit := a.Limiter.Limit()

@@ -9,7 +9,7 @@ import (
 	"github.com/sidewarden/sidewarden/ratelimit"
 )
 
-func TestPeerKey(t *testing.T) {
+func TestAppendPeer(t *testing.T) {
 	for _, c := range []struct {
 		rule, addr, want string
 	}{
@@ -23,8 +23,8 @@ func TestPeerKey(t *testing.T) {
 		{"a zone does not make another peer", "fe80::1%eth0", "fe80::/64"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
-			assert.Equal(t, c.want, ratelimit.PeerKey(netip.MustParseAddr(c.addr)))
+			assert.Equal(t, c.want, string(ratelimit.AppendPeer(nil, netip.MustParseAddr(c.addr))))
 		})
 	}
-	assert.Equal(t, "invalid IP", ratelimit.PeerKey(netip.Addr{}))
+	assert.Empty(t, ratelimit.AppendPeer(nil, netip.Addr{}))
 }

@@ -113,7 +113,7 @@ func (u Use) judge(now time.Time, earlier []Use, results []UseResult) UseResult 
 	if !o.usable() {
 		return UseResult{Err: ErrFull}
 	}
-	key := boundKey(u.Key)
+	key := boundText(u.Key)
 	o.advance(now)
 	o.expire(key)
 	pending := 0
@@ -121,7 +121,7 @@ func (u Use) judge(now time.Time, earlier []Use, results []UseResult) UseResult 
 		if e.Once != o || !results[i].First {
 			continue
 		}
-		if boundKey(e.Key) == key {
+		if boundText(e.Key) == key {
 			return UseResult{}
 		}
 		pending++
@@ -169,7 +169,7 @@ func (o *Once) forget(m *memory) {
 
 // remember records a use that was judged to be first.
 func (o *Once) remember(u Use) {
-	m := &memory{key: strings.Clone(boundKey(u.Key)), until: u.Until.Round(0)}
+	m := &memory{key: strings.Clone(boundText(u.Key)), until: u.Until.Round(0)}
 	o.keys[m.key] = m
 	heap.Push(&o.expiry, m)
 }

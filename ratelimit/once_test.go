@@ -168,7 +168,7 @@ func TestTakeOnceIsAllOrNone(t *testing.T) {
 			for _, key := range c.keys {
 				uses = append(uses, ratelimit.Use{Once: o, Key: key, Until: until})
 			}
-			results, useResults := ratelimit.TakeOnce(t0, []ratelimit.Ask{{Limiter: l, Key: "k", N: c.n}}, uses)
+			results, useResults := ratelimit.TakeOnce(t0, []ratelimit.Ask{{Limiter: l, Key: []byte("k"), N: c.n}}, uses, nil)
 			assert.Equal(t, c.results, results)
 			assert.Equal(t, c.uses, useResults)
 			tokens, _ := l.TokensAt(t0, "k")
@@ -187,10 +187,10 @@ func TestTakeOnceOfSeveralStores(t *testing.T) {
 	small, large := ratelimit.NewOnce(1), ratelimit.NewOnce(10)
 	until := t0.Add(time.Minute)
 	uses := []ratelimit.Use{{Once: large, Key: "a", Until: until}, {Once: small, Key: "a", Until: until}, {Key: "a", Until: until}}
-	_, results := ratelimit.TakeOnce(t0, nil, uses)
+	_, results := ratelimit.TakeOnce(t0, nil, uses, nil)
 	assert.Equal(t, []ratelimit.UseResult{{First: true}, {First: true}, {Err: ratelimit.ErrFull}}, results)
 	assert.Zero(t, small.Stats().Keys+large.Stats().Keys)
-	_, results = ratelimit.TakeOnce(t0, nil, uses[:2])
+	_, results = ratelimit.TakeOnce(t0, nil, uses[:2], nil)
 	assert.Equal(t, []ratelimit.UseResult{{First: true}, {First: true}}, results, "a key is first in each store")
 }
 
@@ -207,7 +207,7 @@ func TestTakeOnceIsAtomicUnderContention(t *testing.T) {
 				if w%2 == 1 {
 					uses[0], uses[1] = uses[1], uses[0]
 				}
-				results, used := ratelimit.TakeOnce(t0, []ratelimit.Ask{{Limiter: l, Key: "k", N: 1}}, uses)
+				results, used := ratelimit.TakeOnce(t0, []ratelimit.Ask{{Limiter: l, Key: []byte("k"), N: 1}}, uses, nil)
 				if results[0].Allowed && used[0].First && used[1].First {
 					spent.Add(1)
 				}

@@ -1,12 +1,14 @@
 // Package ratelimit counts what callers may still do: keyed token buckets
-// on golang.org/x/time/rate, and a store of things that may happen once.
-// Everything is in memory, and time is always an argument.
+// on golang.org/x/time/rate, totals of calendar periods, and a store of things
+// that may happen once. Everything is in memory, and time is always an argument.
 //
-// A [Limiter] is one limit with a bucket for each key. A [Once] remembers
-// keys until a given time, which is what replay detection needs. [Take] and
-// [TakeOnce] ask several of them in one atomic step: either every answer is
-// yes and all is spent, or nothing is. Each answer is that of its own limit
-// alone, so that one limit's denial does not hide what the others say.
+// A [Limiter] is one limit with a bucket for each key. A [Quota] is one total
+// with a tally for each key, which starts anew with every calendar period in
+// UTC. A [Once] remembers keys until a given time, which is what replay
+// detection needs. [Take] and [TakeOnce] ask several of them in one atomic step:
+// either every answer is yes and all is spent, or nothing is. Each answer is
+// that of its own limit alone, so that one limit's denial does not hide what the
+// others say.
 //
 // # Bounded, without amnesty
 //
@@ -25,17 +27,24 @@
 // The guarantee, per key and at every moment: no more than burst plus rate
 // times the time since the first ask is ever allowed.
 //
+// A quota holds at most Allowance.MaxKeys tallies, and forgets none before its
+// period ends: no flood turns a used-up quota into a fresh one. At the bound, new
+// keys share one overflow tally for the rest of the period. Tallies do not
+// outlive the process: after a restart a key has its whole quota again, so that
+// a period with n restarts allows at most n+1 quotas.
+//
 // # Time
 //
 // Callers pass the time of the request, with its monotonic reading if it has
 // one. Times may come out of order: a shard never goes back, and an earlier
 // time counts as the latest one seen. A clock that jumps back grants nothing
-// and forgets nothing.
+// and forgets nothing. Periods of a quota go by the wall clock, and a period that
+// was left is never entered again.
 //
 // # Misuse denies
 //
-// A nil or zero Limiter, or an ask for less than one event, is denied. A nil
-// or zero Once is always full. There is nothing to close, and no goroutine.
+// A nil or zero Limiter or Quota, or an ask for less than one event, is denied.
+// A nil or zero Once is always full. There is nothing to close, and no goroutine.
 //
 // Keys longer than 256 bytes are replaced by their SHA-256, so that
 // memory is bounded by the number of keys alone. What a key means, and that
@@ -159,11 +168,11 @@ func (l *Limiter) Stats() Stats {
 
 // shardOf returns the shard of a key, or nil if the limiter was not made by
 // New.
-func (l *Limiter) shardOf(key string) *shard {
+func (l *Limiter) shardOf(key []byte) *shard {
 	if l == nil || len(l.shards) == 0 {
 		return nil
 	}
-	return &l.shards[maphash.String(l.seed, key)&uint64(len(l.shards)-1)]
+	return &l.shards[maphash.Bytes(l.seed, key)&uint64(len(l.shards)-1)]
 }
 
 // reserve claims room for one more bucket and reports whether there was any.

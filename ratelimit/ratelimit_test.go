@@ -23,7 +23,7 @@ func newLimiter(tb testing.TB, r float64, burst, maxKeys int) *ratelimit.Limiter
 }
 
 func takeOne(l *ratelimit.Limiter, now time.Time, key string, n int) ratelimit.Result {
-	return ratelimit.Take(now, []ratelimit.Ask{{Limiter: l, Key: key, N: n}}, nil)[0]
+	return ratelimit.Take(now, []ratelimit.Ask{{Limiter: l, Key: []byte(key), N: n}}, nil)[0]
 }
 
 func TestNew(t *testing.T) {
@@ -72,15 +72,15 @@ func TestMisuseDenies(t *testing.T) {
 		ask  ratelimit.Ask
 	}{
 		{"the zero ask", ratelimit.Ask{}},
-		{"a nil limiter", ratelimit.Ask{Key: "k", N: 1}},
-		{"a zero limiter", ratelimit.Ask{Limiter: new(ratelimit.Limiter), Key: "k", N: 1}},
-		{"an ask for nothing", ratelimit.Ask{Limiter: good, Key: "k"}},
-		{"an ask that would give back", ratelimit.Ask{Limiter: good, Key: "k", N: -1}},
-		{"an ask for more than the burst", ratelimit.Ask{Limiter: good, Key: "k", N: 6}},
-		{"an ask for the largest number", ratelimit.Ask{Limiter: good, Key: "k", N: math.MaxInt}},
+		{"a nil limiter", ratelimit.Ask{Key: []byte("k"), N: 1}},
+		{"a zero limiter", ratelimit.Ask{Limiter: new(ratelimit.Limiter), Key: []byte("k"), N: 1}},
+		{"an ask for nothing", ratelimit.Ask{Limiter: good, Key: []byte("k")}},
+		{"an ask that would give back", ratelimit.Ask{Limiter: good, Key: []byte("k"), N: -1}},
+		{"an ask for more than the burst", ratelimit.Ask{Limiter: good, Key: []byte("k"), N: 6}},
+		{"an ask for the largest number", ratelimit.Ask{Limiter: good, Key: []byte("k"), N: math.MaxInt}},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
-			other := ratelimit.Ask{Limiter: good, Key: "other", N: 5}
+			other := ratelimit.Ask{Limiter: good, Key: []byte("other"), N: 5}
 			results := ratelimit.Take(t0, []ratelimit.Ask{c.ask, other}, nil)
 			assert.Equal(t, []ratelimit.Result{{RetryAfter: ratelimit.Never}, {Allowed: true}}, results)
 		})

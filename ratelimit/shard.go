@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"math"
-	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -39,8 +38,8 @@ func (s *shard) advance(now time.Time) {
 
 // admit returns the bucket of a key: its own, a new one, or the overflow
 // bucket. Buckets that are claimed by the same step are not swept.
-func (s *shard) admit(key string, claims []claim) (bucket *rate.Limiter, overflow bool) {
-	if b := s.buckets[key]; b != nil {
+func (s *shard) admit(key []byte, claims []claim) (bucket *rate.Limiter, overflow bool) {
+	if b := s.buckets[string(key)]; b != nil {
 		return b, false
 	}
 	if !s.limiter.reserve() {
@@ -53,9 +52,9 @@ func (s *shard) admit(key string, claims []claim) (bucket *rate.Limiter, overflo
 		s.limiter.keys.Add(int64(1 - freed))
 	}
 	b := s.fresh()
-	key = strings.Clone(key) // a short key may be a part of a long buffer
-	s.buckets[key] = b
-	s.ring = append(s.ring, entry{key: key, bucket: b})
+	own := string(key)
+	s.buckets[own] = b
+	s.ring = append(s.ring, entry{key: own, bucket: b})
 	return b, false
 }
 

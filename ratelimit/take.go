@@ -12,12 +12,14 @@ import (
 // inline is the number of asks and uses that a step handles without allocating.
 const inline = 8
 
-// Ask is a request for N events of one key of a limiter. Less than one event
-// is a mistake and denied.
+// Ask is a request for N events of one key of a limiter or of a quota: exactly
+// one of the two is set. Less than one event is a mistake and denied.
 type Ask struct {
 	Limiter *Limiter
-	Key     string
-	N       int
+	Quota   *Quota
+	// Key is compared byte by byte. It is read during the step and not kept.
+	Key []byte
+	N   int
 }
 
 // Result is the answer to an [Ask].
@@ -25,7 +27,7 @@ type Result struct {
 	// Allowed says that this limit has the events left, whatever the other
 	// asks of the step are answered.
 	Allowed bool
-	// Overflow says that the key had to share the overflow bucket.
+	// Overflow says that the key had to share the overflow bucket or tally.
 	Overflow bool
 	// RetryAfter is zero if allowed; else how long after the given time the
 	// ask would be allowed if nobody else spent meanwhile, to the nanosecond;
@@ -49,24 +51,47 @@ func Take(now time.Time, asks []Ask, results []Result) []Result {
 // remembered if every ask is allowed and every use is first, and otherwise
 // nothing is. A use that was first in a step that came to nothing is
 // first again the next time.
-func TakeOnce(now time.Time, asks []Ask, uses []Use) ([]Result, []UseResult) {
-	results := make([]Result, len(asks))
+func TakeOnce(now time.Time, asks []Ask, uses []Use, results []Result) ([]Result, []UseResult) {
+	before := len(results)
+	results = slices.Grow(results, len(asks))[:before+len(asks)]
 	useResults := make([]UseResult, len(uses))
-	take(now, asks, uses, results, useResults)
+	take(now, asks, uses, results[before:], useResults)
 	return results, useResults
 }
 
-// claim is what one ask of a step has got hold of.
+// claim is what one ask of a step has got hold of: a bucket of a shard, or a tally
+// of a quota, or nothing if the ask was a misuse.
 type claim struct {
-	shard    *shard // nil if the ask was a misuse
-	key      string
+	shard    *shard
 	bucket   *rate.Limiter
+	quota    *Quota
+	tally    *tally
 	overflow bool
+	created  bool // the step made the tally
+}
+
+// same reports whether two claims spend from the same place.
+func (c claim) same(other claim) bool {
+	return c.bucket == other.bucket && c.tally == other.tally
 }
 
 // claimed reports whether one of the claims holds the bucket.
 func claimed(claims []claim, bucket *rate.Limiter) bool {
 	return slices.ContainsFunc(claims, func(c claim) bool { return c.bucket == bucket })
+}
+
+// claimOf finds the lock that an ask needs; nil for a misuse.
+func claimOf(a Ask) (claim, *guard) {
+	switch {
+	case a.N <= 0 || a.Limiter != nil && a.Quota != nil:
+	case a.Quota.usable():
+		return claim{quota: a.Quota}, &a.Quota.guard
+	default:
+		if s := a.Limiter.shardOf(boundKey(a.Key)); s != nil {
+			return claim{shard: s}, &s.guard
+		}
+	}
+	return claim{}, nil
 }
 
 // take is one atomic step: it locks everything that the step touches, judges
@@ -75,13 +100,10 @@ func take(now time.Time, asks []Ask, uses []Use, results []Result, useResults []
 	var claimRoom [inline]claim
 	var guardRoom [2 * inline]*guard
 	claims, guards := claimRoom[:0], guardRoom[:0]
-	for _, a := range asks {
-		c := claim{key: boundKey(a.Key)}
-		if a.N > 0 {
-			c.shard = a.Limiter.shardOf(c.key)
-		}
-		if c.shard != nil {
-			guards = append(guards, &c.shard.guard)
+	for i := range asks {
+		c, g := claimOf(asks[i])
+		if g != nil {
+			guards = append(guards, g)
 		}
 		claims = append(claims, c)
 	}
@@ -93,13 +115,18 @@ func take(now time.Time, asks []Ask, uses []Use, results []Result, useResults []
 	guards = lock(guards)
 	defer unlock(guards)
 
-	place(now, claims)
+	place(now, asks, claims)
 	allowed := judge(now, asks, claims, results)
 	first := judgeUses(now, uses, useResults)
 	if !allowed || !first {
+		release(claims)
 		return
 	}
 	for i, c := range claims {
+		if c.quota != nil {
+			c.tally.used += int64(asks[i].N)
+			continue
+		}
 		// A reservation cannot fail: the burst was checked, and a debt of
 		// less than a nanosecond is kept.
 		c.bucket.ReserveN(c.shard.clock, asks[i].N)
@@ -109,18 +136,27 @@ func take(now time.Time, asks []Ask, uses []Use, results []Result, useResults []
 	}
 }
 
-// place finds the bucket of every claim. Buckets that exist are found first,
-// so that making room for a new key cannot sweep another key of the step.
-func place(now time.Time, claims []claim) {
+// place finds the bucket or tally of every claim. Buckets that exist are found
+// first, so that making room for a new key cannot sweep another key of the step.
+func place(now time.Time, asks []Ask, claims []claim) {
+	missing := false
 	for i := range claims {
-		if c := &claims[i]; c.shard != nil {
+		switch c := &claims[i]; {
+		case c.shard != nil:
 			c.shard.advance(now)
-			c.bucket = c.shard.buckets[c.key]
+			c.bucket = c.shard.buckets[string(boundKey(asks[i].Key))]
+			missing = missing || c.bucket == nil
+		case c.quota != nil:
+			c.quota.advance(now)
+			c.tally, c.overflow, c.created = c.quota.admit(boundKey(asks[i].Key))
 		}
+	}
+	if !missing {
+		return
 	}
 	for i := range claims {
 		if c := &claims[i]; c.shard != nil && c.bucket == nil {
-			c.bucket, c.overflow = c.shard.admit(c.key, claims)
+			c.bucket, c.overflow = c.shard.admit(boundKey(asks[i].Key), claims)
 		}
 	}
 }
@@ -129,22 +165,34 @@ func place(now time.Time, claims []claim) {
 func judge(now time.Time, asks []Ask, claims []claim, results []Result) bool {
 	all := true
 	for i, c := range claims {
-		if c.shard == nil {
-			results[i] = Result{RetryAfter: Never}
-			all = false
-			continue
-		}
 		earlier := 0
 		for j := range i {
-			if claims[j].bucket == c.bucket && results[j].Allowed {
+			if results[j].Allowed && claims[j].same(c) {
 				earlier += asks[j].N
 			}
 		}
-		results[i] = c.shard.judge(now, c.bucket, earlier, asks[i].N)
+		switch {
+		case c.shard != nil:
+			results[i] = c.shard.judge(now, c.bucket, earlier, asks[i].N)
+		case c.quota != nil:
+			results[i] = c.quota.judge(now, c.tally, earlier, asks[i].N)
+		default:
+			results[i] = Result{RetryAfter: Never}
+		}
 		results[i].Overflow = c.overflow
 		all = all && results[i].Allowed
 	}
 	return all
+}
+
+// release gives back the places of tallies that a refused step made, the last
+// first: who spends nothing takes no place.
+func release(claims []claim) {
+	for _, c := range slices.Backward(claims) {
+		if c.created {
+			c.quota.withdraw()
+		}
+	}
 }
 
 // guard is a lock that a step may hold together with others. All steps lock
@@ -158,8 +206,10 @@ type guard struct {
 
 // lock locks each guard once, and returns those to be unlocked.
 func lock(guards []*guard) []*guard {
-	slices.SortFunc(guards, func(a, b *guard) int { return strings.Compare(a.rank, b.rank) })
-	guards = slices.Compact(guards)
+	if len(guards) > 1 {
+		slices.SortFunc(guards, func(a, b *guard) int { return strings.Compare(a.rank, b.rank) })
+		guards = slices.Compact(guards)
+	}
 	for _, g := range guards {
 		g.mu.Lock()
 	}

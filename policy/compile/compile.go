@@ -41,6 +41,8 @@ type Parts struct {
 	authenticator *token.Authenticator
 	authID        string
 	limiters      map[string]*ratelimit.Limiter
+	quotas        map[string]*ratelimit.Quota
+	limits        []Limit
 	replay        map[string]*ratelimit.Once
 }
 
@@ -86,6 +88,7 @@ func Compile(in Input) (*Output, error) {
 			keySets:  map[string]*token.KeySet{},
 			seeds:    map[string]*token.KeySet{},
 			limiters: map[string]*ratelimit.Limiter{},
+			quotas:   map[string]*ratelimit.Quota{},
 			replay:   map[string]*ratelimit.Once{},
 		},
 		previous: in.Previous,

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/payload"
 )
@@ -15,6 +16,21 @@ func (c *compiler) doubt(all []*planned) {
 	c.doubtUnread(all)
 	c.doubtPublic(all)
 	c.doubtAlone(all)
+	c.doubtCustomers(all)
+}
+
+// doubtCustomers warns of limits by account that never find one, because
+// az.account judges no operation: only what it permits is charged.
+func (c *compiler) doubtCustomers(all []*planned) {
+	if slices.ContainsFunc(all, c.judgesAccounts) {
+		return
+	}
+	for i, l := range c.cfg.Limits {
+		if slices.Contains(l.Key, config.KeyAccount) {
+			c.warn(fmt.Sprintf("limits[%d].key", i), "no operation has a rule of az.account, which tells whose account a request may name: the limit counts by client instead",
+				"add account.rules, and keep az.account on")
+		}
+	}
 }
 
 // doubtUnbound lists the operations for which az.account cannot decide, because no

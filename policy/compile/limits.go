@@ -5,6 +5,7 @@ import (
 
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/account"
 	"github.com/sidewarden/sidewarden/policy/limit"
 	"github.com/sidewarden/sidewarden/ratelimit"
 )
@@ -13,33 +14,67 @@ import (
 // full. A full store leaves tok.replay undecided.
 const replayKeys = 1 << 18
 
+// Limit is one limit that is in force for a control in a mode: a rate, which has a
+// Limiter, or a quota, which has a Quota.
+type Limit struct {
+	Name    string
+	Control policy.Control
+	Mode    policy.Mode
+	Key     []limit.Key
+	Limiter *ratelimit.Limiter
+	Quota   *ratelimit.Quota
+}
+
+// Limits returns the limits that are in force, by control, mode and then the order
+// of the configuration.
+func (p *Parts) Limits() []Limit { return slices.Clone(p.limits) }
+
 // spending is the spending stage and where each operation finds its verdicts.
 type spending struct {
 	stage policy.Spender
-	// rates are the slots of rate.app by mode, replay the slot of tok.replay.
-	rates  map[policy.Mode][]int
+	// limits are the slots of rate.* by control and mode, replay the slot of
+	// tok.replay.
+	limits map[policy.Control]map[policy.Mode][]int
 	replay map[policy.Mode]int
+}
+
+// limitControls are the controls that judge limits.
+func limitControls() []policy.Control {
+	return []policy.Control{policy.RateApp, policy.RateCustomer, policy.RateQuota}
+}
+
+// controlsOf returns the controls that judge a limit: its rate by whose it is, and
+// its quota.
+func controlsOf(cfg config.Limit) []policy.Control {
+	var all []policy.Control
+	switch {
+	case cfg.Rate.IsZero():
+	case slices.Contains(cfg.Key, config.KeyAccount):
+		all = append(all, policy.RateCustomer)
+	default:
+		all = append(all, policy.RateApp)
+	}
+	if !cfg.Quota.IsZero() {
+		all = append(all, policy.RateQuota)
+	}
+	return all
+}
+
+// judges reports whether a control has a limit to judge.
+func (c *compiler) judges(control policy.Control) bool {
+	return slices.ContainsFunc(c.cfg.Limits, func(l config.Limit) bool { return slices.Contains(controlsOf(l), control) })
 }
 
 // spending makes the spending stage. What enforces and what is in shadow are
 // different limits with buckets of their own, taken in different steps: shadow
 // state never steers enforced state.
 func (c *compiler) spending(all []*planned) *spending {
-	s := &spending{rates: map[policy.Mode][]int{}, replay: map[policy.Mode]int{}}
-	var o limit.Options
-	for _, mode := range []policy.Mode{policy.Enforce, policy.Shadow} {
-		operations := c.operationsIn(all, policy.RateApp, mode, func(*planned) bool { return true })
-		if len(operations) == 0 {
-			continue
-		}
-		if len(operations) == len(all) {
-			operations = nil
-		}
-		for _, cfg := range c.cfg.Limits {
-			s.rates[mode] = append(s.rates[mode], len(o.Limits))
-			o.Limits = append(o.Limits, limit.Limit{
-				Name: cfg.Name, Key: keysOf(cfg), Limiter: c.limiter(cfg, mode), Group: int(mode), Operations: operations,
-			})
+	s := &spending{limits: map[policy.Control]map[policy.Mode][]int{}, replay: map[policy.Mode]int{}}
+	o := limit.Options{Boundaries: map[string]limit.Boundary{}}
+	for _, control := range limitControls() {
+		s.limits[control] = map[policy.Mode][]int{}
+		for _, mode := range []policy.Mode{policy.Enforce, policy.Shadow} {
+			c.limitsOf(all, control, mode, s, &o)
 		}
 	}
 	for _, mode := range []policy.Mode{policy.Enforce, policy.Shadow} {
@@ -50,6 +85,11 @@ func (c *compiler) spending(all []*planned) *spending {
 			})
 		}
 	}
+	for _, p := range all {
+		if b, ok := c.boundaryOf(p); ok {
+			o.Boundaries[p.operation.ID] = b
+		}
+	}
 	stage, err := limit.New(o)
 	if err != nil {
 		c.problem("limits", err.Error(), "correct the limit")
@@ -57,6 +97,55 @@ func (c *compiler) spending(all []*planned) *spending {
 	}
 	s.stage = stage
 	return s
+}
+
+// limitsOf adds the limits that a control judges in a mode.
+func (c *compiler) limitsOf(all []*planned, control policy.Control, mode policy.Mode, s *spending, o *limit.Options) {
+	operations := c.operationsIn(all, control, mode, func(*planned) bool { return true })
+	if len(operations) == 0 {
+		return
+	}
+	if len(operations) == len(all) {
+		operations = nil
+	}
+	for _, cfg := range c.cfg.Limits {
+		if !slices.Contains(controlsOf(cfg), control) {
+			continue
+		}
+		l := limit.Limit{Name: cfg.Name, Key: keysOf(cfg), Group: int(mode), Operations: operations}
+		if control == policy.RateQuota {
+			l.Quota = c.quota(cfg, mode)
+		} else {
+			l.Limiter = c.limiter(cfg, mode)
+		}
+		s.limits[control][mode] = append(s.limits[control][mode], len(o.Limits))
+		o.Limits = append(o.Limits, l)
+		c.parts.limits = append(c.parts.limits, Limit{
+			Name: cfg.Name, Control: control, Mode: mode, Key: l.Key, Limiter: l.Limiter, Quota: l.Quota,
+		})
+	}
+}
+
+// boundaryOf tells whose data an operation's requests name; false if az.account
+// does not judge it.
+func (c *compiler) boundaryOf(p *planned) (limit.Boundary, bool) {
+	if !c.judgesAccounts(p) {
+		return limit.Boundary{}, false
+	}
+	head := p.account
+	head.Body, head.Required = nil, false
+	check := account.New(head)
+	b := limit.Boundary{Named: check}
+	if len(p.account.Body) > 0 {
+		b.Pending = []policy.Check{check}
+	}
+	return b, true
+}
+
+// judgesAccounts reports whether az.account has a rule for an operation.
+func (c *compiler) judgesAccounts(p *planned) bool {
+	return p.operation.ID != policy.UnmatchedID && !p.public && len(c.cfg.Account.Rules) > 0 &&
+		p.settings.Account != config.AccountNone && c.modeOf(p.key, policy.AzAccount) != policy.Off
 }
 
 // operationsIn lists the ids of the operations for which a control has a mode.
@@ -85,8 +174,8 @@ func (c *compiler) singleUse(p *planned) bool {
 // nothing to spend.
 func (s *spending) check(control policy.Control, mode policy.Mode, singleUse bool) policy.Check {
 	switch control {
-	case policy.RateApp:
-		if slots := s.rates[mode]; len(slots) > 0 {
+	case policy.RateApp, policy.RateCustomer, policy.RateQuota:
+		if slots := s.limits[control][mode]; len(slots) > 0 {
 			return limit.Limits{Slots: slots}
 		}
 	case policy.TokReplay:
@@ -106,9 +195,9 @@ func keysOf(cfg config.Limit) []limit.Key {
 	return slices.Compact(keys)
 }
 
-// limiter returns the buckets of a limit, those in force if it is the same limit.
+// limiter returns the buckets of a rate, those in force if it is the same rate.
 func (c *compiler) limiter(cfg config.Limit, mode policy.Mode) *ratelimit.Limiter {
-	id := stableID(mode.String(), cfg)
+	id := stableID(mode.String(), cfg.Name, keysOf(cfg), cfg.Rate, cfg.Burst, cfg.MaxKeys)
 	if l, ok := c.previous.limiters[id]; ok {
 		c.parts.limiters[id] = l
 		return l
@@ -122,6 +211,28 @@ func (c *compiler) limiter(cfg config.Limit, mode policy.Mode) *ratelimit.Limite
 	}
 	c.parts.limiters[id] = l
 	return l
+}
+
+// quota returns the tallies of a quota, those in force if it is the same quota:
+// neither a reload nor another rate of the limit gives a used-up one back.
+func (c *compiler) quota(cfg config.Limit, mode policy.Mode) *ratelimit.Quota {
+	id := stableID(mode.String(), cfg.Name, keysOf(cfg), cfg.Quota, cfg.MaxKeys)
+	if q, ok := c.previous.quotas[id]; ok {
+		c.parts.quotas[id] = q
+		return q
+	}
+	period := map[string]ratelimit.Period{
+		config.WindowHour: ratelimit.Hour, config.WindowDay: ratelimit.Day, config.WindowMonth: ratelimit.Month,
+	}[cfg.Quota.Window]
+	q, err := ratelimit.NewQuota(ratelimit.Allowance{
+		Name: cfg.Name, Count: cfg.Quota.Count, Period: period, MaxKeys: cfg.MaxKeys,
+	})
+	if err != nil {
+		c.problem("limits", err.Error(), "correct the quota")
+		return nil
+	}
+	c.parts.quotas[id] = q
+	return q
 }
 
 func (c *compiler) once(mode policy.Mode) *ratelimit.Once {

@@ -42,7 +42,11 @@ func (c *compiler) refuseIdle() {
 func (c *compiler) idle(operation string, control policy.Control) (fix string, idle bool) {
 	switch control {
 	case policy.RateApp:
-		return "add limits", len(c.cfg.Limits) == 0
+		return "add a limit with a rate, and without account in its key", !c.judges(control)
+	case policy.RateCustomer:
+		return "add a limit with a rate, and with account in its key", !c.judges(control)
+	case policy.RateQuota:
+		return "add a limit with a quota", !c.judges(control)
 	case policy.TokReplay:
 		return "add token.replay.mode: single_use or operations.*.replay: single_use", !c.replays(operation)
 	case policy.AzAccount:

@@ -6,7 +6,8 @@ import (
 	"github.com/sidewarden/sidewarden/policy"
 )
 
-// Limits is the check of rate.app: every limit in its slots has something left.
+// Limits is the check of rate.app, rate.customer and rate.quota: every limit in
+// its slots has something left.
 type Limits struct {
 	// Slots are the places of the limits in Request.Spent.
 	Slots []int
@@ -14,10 +15,11 @@ type Limits struct {
 
 var _ policy.Check = Limits{}
 
-// Check implements [policy.Check]. It denies with rate-exceeded if any limit
-// does, with the name of the limit that takes longest to wait for, and that
-// time. It does not apply if no limit does, and is undecided, internal-error, if
-// nothing was spent.
+// Check implements [policy.Check]. It denies with rate-exceeded or quota-exceeded
+// if any limit does, with the name of the limit that takes longest to wait for,
+// and that time. It does not apply if no limit does. It is undecided,
+// accounts-too-many, if a limit could not charge all accounts of the request, and
+// internal-error if nothing was spent.
 func (c Limits) Check(_ context.Context, r *policy.Request) policy.Verdict {
 	worst := policy.Inapplicable()
 	for _, slot := range c.Slots {

@@ -1,5 +1,5 @@
 // Package limit takes what a request costs from all limits, and judges the
-// result: rate.app and tok.replay.
+// result: rate.app, rate.customer, rate.quota and tok.replay.
 //
 // A [Stage] is the spending stage. It asks every limit, and whether the token id
 // was used before, once per request and writes one verdict into each slot of
@@ -25,6 +25,18 @@
 // by peer prefix. Nobody can thus spend from a stranger's bucket, and a refresh
 // of the token gives no fresh one. Parts of a key carry their kind and length:
 // no two lists of parts give one key.
+//
+// An account is a key only if az.account, or az.delegate for a partner, permits
+// it for this request; every account that the request names is charged once, in
+// the same step. Without one the client is charged. An account belongs to the
+// issuer whose token asserts it: equal account ids of two issuers are two
+// accounts, so that no issuer can use up what belongs to the customers of
+// another.
+//
+// Limits are taken before the body is read. Where the account boundary waits for
+// the body, the accounts of the head are judged by the same selectors; if the head
+// names none and the token is for a single account, that one is charged, since no
+// other can be permitted.
 //
 // # What it leaves to others
 //

@@ -361,14 +361,15 @@ func TestNewNamesEveryProblem(t *testing.T) {
 		Limits: []limit.Limit{
 			{Name: "a", Key: []limit.Key{limit.Client}},
 			{Name: "b", Limiter: l},
-			{Name: "c", Key: []limit.Key{"account"}, Limiter: l},
+			{Name: "c", Key: []limit.Key{"tenant"}, Limiter: l},
 			{Name: "d", Key: []limit.Key{limit.Peer}},
+			{Name: "e", Key: []limit.Key{limit.Peer}, Limiter: limiter(t, 1, 1), Quota: quota(t, 1)},
 		},
 		Replay: []limit.SingleUse{{Skew: -1}},
 	})
 	for _, want := range []string{
-		`limit "a" has no limiter`, `limit "b" has no key`, `limit "c" has the key "account"`,
-		`limit "c" shares its limiter with "b"`, `limit "d" has no limiter`, "has no store", "clock skew -1ns",
+		`limit "a" needs a limiter or a quota`, `limit "b" has no key`, `limit "c" has the key "tenant"`, `limit "e" needs`,
+		`limit "c" shares its limiter or quota with "b"`, `limit "d" needs a limiter`, "has no store", "clock skew -1ns",
 	} {
 		assert.ErrorContains(t, err, want)
 	}

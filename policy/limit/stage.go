@@ -2,39 +2,26 @@ package limit
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/ratelimit"
 )
 
-// Key is one part of what a limit counts by.
-type Key string
-
-// The parts of keys.
-const (
-	// Client is the proven pair of issuer and client, or the peer if there is
-	// none.
-	Client Key = "client"
-	// Peer is the connected client address: an IPv4 address or an IPv6 /64.
-	Peer Key = "peer"
-	// Operation is the operation's id; requests that match none share one.
-	Operation Key = "operation"
-)
-
-// Limit is one limit of the stage.
+// Limit is one limit of the stage: a rate or a quota.
 type Limit struct {
 	// Name is the limit's name in the configuration. It is the detail of a denial.
 	Name string
 	// Key lists what the limit counts by; together they are one key.
 	Key []Key
-	// Limiter holds the buckets. No other limit uses it.
+	// Limiter holds the buckets of a rate, Quota the tallies of a quota; exactly one
+	// is set. No other limit uses it.
 	Limiter *ratelimit.Limiter
+	Quota   *ratelimit.Quota
 	// Group says with which other entries the limit is taken in one step.
 	Group int
 	// Operations are the ids of the operations that the limit is for, among which
@@ -60,46 +47,65 @@ type SingleUse struct {
 type Options struct {
 	Limits []Limit
 	Replay []SingleUse
+	// Boundaries tell by operation id whose data a request names. Without one, a
+	// limit by account counts the requests of that operation by client.
+	Boundaries map[string]Boundary
 }
 
-// Stage is the spending stage of one policy. It is immutable; its limiters and
-// stores are not, and are safe for concurrent use.
+// Stage is the spending stage of one policy. It is immutable but for its limiters,
+// quotas and stores, and is safe for concurrent use.
 type Stage struct {
 	options Options
-	groups  []int
-	asked   []map[string]bool // by slot, the operations; nil for all
+	// plans are what the requests of an operation take, others is that of all
+	// operations that no entry names.
+	plans  map[string]*plan
+	others *plan
+	// baskets are scratch space.
+	baskets sync.Pool
 }
+
+// plan is what one request takes, by group.
+type plan struct {
+	groups   []group
+	boundary *Boundary // nil if no limit of the plan counts by account
+}
+
+// group is what is taken in one step: slots of limits, and of single uses.
+type group struct{ limits, uses []int }
 
 var _ policy.Spender = (*Stage)(nil)
 
-// New returns a stage. The error names every problem: a limit without limiter,
-// without key or with an unknown part in it, two limits on one limiter, single
-// use without a store or with a negative skew.
+// New returns a stage. The error names every problem: a limit without limiter or
+// quota or with both, without key or with an unknown part in it, two limits on one
+// limiter or quota, single use without a store or with a negative skew.
 func New(o Options) (*Stage, error) {
 	var problems []error
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-	s := &Stage{options: o}
-	owner := make(map[*ratelimit.Limiter]string)
+	owner := make(map[any]string)
 	for _, l := range o.Limits {
-		s.add(l.Group, l.Operations, l.Operations == nil)
-		if other, taken := owner[l.Limiter]; taken && l.Limiter != nil {
-			problem("limit %q shares its limiter with %q; give each its own", l.Name, other)
+		var counts any = l.Limiter
+		if l.Quota != nil {
+			counts = l.Quota
 		}
-		owner[l.Limiter] = l.Name
-		if l.Limiter == nil {
-			problem("limit %q has no limiter; make one with ratelimit.New", l.Name)
+		other, taken := owner[counts]
+		switch {
+		case (l.Limiter == nil) == (l.Quota == nil):
+			problem("limit %q needs a limiter or a quota, and not both; make one with ratelimit.New or ratelimit.NewQuota", l.Name)
+		case taken:
+			problem("limit %q shares its limiter or quota with %q; give each its own", l.Name, other)
+		default:
+			owner[counts] = l.Name
 		}
 		if len(l.Key) == 0 {
-			problem("limit %q has no key; give client, peer or operation", l.Name)
+			problem("limit %q has no key; give client, account, peer or operation", l.Name)
 		}
 		for _, k := range l.Key {
-			if k != Client && k != Peer && k != Operation {
-				problem("limit %q has the key %q; give client, peer or operation", l.Name, k)
+			if !k.known() {
+				problem("limit %q has the key %q; give client, account, peer or operation", l.Name, k)
 			}
 		}
 	}
 	for _, u := range o.Replay {
-		s.add(u.Group, u.Operations, false)
 		if u.Store == nil {
 			problem("single use of operations %q has no store; make one with ratelimit.NewOnce", u.Operations)
 		}
@@ -107,106 +113,152 @@ func New(o Options) (*Stage, error) {
 			problem("single use of operations %q has the clock skew %s; give zero or more", u.Operations, u.Skew)
 		}
 	}
-	slices.Sort(s.groups)
-	s.groups = slices.Compact(s.groups)
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
+	}
+	s := &Stage{options: o, plans: map[string]*plan{}}
+	s.baskets.New = func() any { return new(basket) }
+	s.others = s.planOf("")
+	for _, ids := range s.named() {
+		for _, id := range ids {
+			if s.plans[id] == nil {
+				s.plans[id] = s.planOf(id)
+			}
+		}
 	}
 	return s, nil
 }
 
-// add makes the next slot.
-func (s *Stage) add(group int, operations []string, all bool) {
-	s.groups = append(s.groups, group)
-	var asked map[string]bool
-	if !all {
-		asked = make(map[string]bool, len(operations))
-		for _, id := range operations {
-			asked[id] = true
-		}
+// named lists the operations that differ from others.
+func (s *Stage) named() [][]string {
+	var all [][]string
+	for _, l := range s.options.Limits {
+		all = append(all, l.Operations)
 	}
-	s.asked = append(s.asked, asked)
+	for _, u := range s.options.Replay {
+		all = append(all, u.Operations)
+	}
+	for id := range s.options.Boundaries {
+		all = append(all, []string{id})
+	}
+	return all
 }
 
-// asks reports whether the entry of a slot is for an operation.
-func (s *Stage) asks(slot int, operation string) bool {
-	return s.asked[slot] == nil || s.asked[slot][operation]
+// planOf returns what requests of an operation take.
+func (s *Stage) planOf(operation string) *plan {
+	p := &plan{}
+	at := map[int]int{}
+	in := func(id int) *group {
+		if _, ok := at[id]; !ok {
+			at[id] = len(p.groups)
+			p.groups = append(p.groups, group{})
+		}
+		return &p.groups[at[id]]
+	}
+	byAccount := false
+	for i, l := range s.options.Limits {
+		if l.Operations == nil || slices.Contains(l.Operations, operation) {
+			g := in(l.Group)
+			g.limits = append(g.limits, i)
+			byAccount = byAccount || slices.Contains(l.Key, Account)
+		}
+	}
+	for j, u := range s.options.Replay {
+		if slices.Contains(u.Operations, operation) {
+			g := in(u.Group)
+			g.uses = append(g.uses, len(s.options.Limits)+j)
+		}
+	}
+	if b, ok := s.options.Boundaries[operation]; ok && byAccount {
+		p.boundary = &b
+	}
+	return p
 }
 
 // Slots returns how many slots Spend fills: one per limit and one per single use.
-func (s *Stage) Slots() int { return len(s.asked) }
+func (s *Stage) Slots() int { return len(s.options.Limits) + len(s.options.Replay) }
 
 // Spend implements [policy.Spender]. It returns one verdict per slot; an entry
-// that is not for the request's operation does not apply. A limit denies with
-// rate-exceeded, its name and how long to wait. A single use denies with
-// token-replayed or token-id-missing; it is undecided without a proven token, by
-// tok.time for a token that is past its time or has none, and with
-// replay-store-full.
-func (s *Stage) Spend(_ context.Context, r *policy.Request, head policy.Decision) []policy.Verdict {
-	p := purchase{stage: s, r: r, slots: make([]policy.Verdict, s.Slots()), operation: policy.UnmatchedID}
+// that is not for the request's operation does not apply. A rate denies with
+// rate-exceeded and a quota with quota-exceeded, its name and how long to wait; a
+// limit by account is undecided, accounts-too-many, when the request names more
+// accounts than one step takes. A single use denies with token-replayed or
+// token-id-missing; it is undecided without a proven token, by tok.time for a
+// token that is past its time or has none, and with replay-store-full.
+func (s *Stage) Spend(ctx context.Context, r *policy.Request, head policy.Decision) []policy.Verdict {
+	slots := make([]policy.Verdict, s.Slots())
+	for i := range slots {
+		slots[i] = policy.Inapplicable()
+	}
+	operation := policy.UnmatchedID
 	if r.Match.Operation != nil {
-		p.operation = r.Match.Operation.ID
+		operation = r.Match.Operation.ID
 	}
-	p.client = clientKey(r, head)
-	for _, group := range s.groups {
-		p.take(group)
+	p := s.plans[operation]
+	if p == nil {
+		p = s.others
 	}
-	return p.slots
+	b := s.baskets.Get().(*basket) //nolint:errcheck // the pool holds nothing else
+	defer s.keep(b)
+	b.begin(r, head, operation)
+	if p.boundary != nil {
+		b.findAccounts(ctx, *p.boundary)
+	}
+	for i := range p.groups {
+		s.take(&p.groups[i], b, slots)
+	}
+	return slots
 }
 
-// purchase is what one request takes.
-type purchase struct {
-	stage             *Stage
-	r                 *policy.Request
-	operation, client string
-	slots             []policy.Verdict
+// keep gives a basket back, unless one request has made it large.
+func (s *Stage) keep(b *basket) {
+	b.clear()
+	if cap(b.keys) <= maxBasketKeys && cap(b.asks) <= maxBasketAsks {
+		s.baskets.Put(b)
+	}
 }
 
 // take asks everything of one group in one step.
-func (p *purchase) take(group int) {
-	var asks []ratelimit.Ask
-	var uses []ratelimit.Use
-	var askSlots, useSlots []int
-	for i, l := range p.stage.options.Limits {
-		switch {
-		case l.Group != group:
-		case !p.stage.asks(i, p.operation):
-			p.slots[i] = policy.Inapplicable()
-		default:
-			asks = append(asks, ratelimit.Ask{Limiter: l.Limiter, Key: p.key(l.Key), N: 1})
-			askSlots = append(askSlots, i)
+func (s *Stage) take(g *group, b *basket, slots []policy.Verdict) {
+	b.empty()
+	for _, slot := range g.limits {
+		if !b.ask(&s.options.Limits[slot], slot) {
+			slots[slot] = policy.Undecided(policy.AccountsTooMany, nil)
 		}
 	}
-	for j, u := range p.stage.options.Replay {
-		slot := len(p.stage.options.Limits) + j
-		switch {
-		case u.Group != group:
-		case !p.stage.asks(slot, p.operation):
-			p.slots[slot] = policy.Inapplicable()
-		default:
-			use, v, ok := useOf(p.r, u)
-			if !ok {
-				p.slots[slot] = v
-				continue
-			}
-			uses = append(uses, use)
-			useSlots = append(useSlots, slot)
+	for _, slot := range g.uses {
+		use, v, ok := useOf(b.r, s.options.Replay[slot-len(s.options.Limits)])
+		if !ok {
+			slots[slot] = v
+			continue
+		}
+		b.uses = append(b.uses, use)
+		b.useSlots = append(b.useSlots, slot)
+	}
+	var useResults []ratelimit.UseResult
+	if len(b.uses) == 0 {
+		b.results = ratelimit.Take(b.r.Time, b.asks, b.results)
+	} else {
+		b.results, useResults = ratelimit.TakeOnce(b.r.Time, b.asks, b.uses, b.results)
+	}
+	for i, slot := range b.askSlots {
+		if v := limitVerdict(&s.options.Limits[slot], b.results[i]); graver(v, slots[slot]) {
+			slots[slot] = v
 		}
 	}
-	results, useResults := ratelimit.TakeOnce(p.r.Time, asks, uses)
-	for i, slot := range askSlots {
-		p.slots[slot] = rateVerdict(p.stage.options.Limits[slot].Name, results[i])
-	}
-	for i, slot := range useSlots {
-		p.slots[slot] = useVerdict(useResults[i])
+	for i, slot := range b.useSlots {
+		slots[slot] = useVerdict(useResults[i])
 	}
 }
 
-func rateVerdict(name string, result ratelimit.Result) policy.Verdict {
+func limitVerdict(l *Limit, result ratelimit.Result) policy.Verdict {
 	if result.Allowed {
 		return policy.Permitted()
 	}
-	v := policy.Denied(policy.RateExceeded, name)
+	v := policy.Denied(policy.RateExceeded, l.Name)
+	if l.Quota != nil {
+		v.Reason = policy.QuotaExceeded
+	}
 	if result.RetryAfter != ratelimit.Never {
 		v.RetryAfter = result.RetryAfter
 	}
@@ -240,45 +292,4 @@ func useVerdict(result ratelimit.UseResult) policy.Verdict {
 		return policy.Undecided(policy.ReplayStoreFull, result.Err)
 	}
 	return policy.Denied(policy.TokenReplayed, "")
-}
-
-// clientKey returns the key of the proven client, or of the peer if there is none
-// or a tok.* verdict objects to its token.
-func clientKey(r *policy.Request, head policy.Decision) string {
-	id := r.Auth.Identity
-	if id == nil || id.Client == "" {
-		return peerKey(r)
-	}
-	for _, f := range head.Findings {
-		if strings.HasPrefix(string(f.Rule.Control), "tok.") && !f.Verdict.Passes() {
-			return peerKey(r)
-		}
-	}
-	return string(part(part(nil, 'i', id.Issuer), 'c', id.Client))
-}
-
-func peerKey(r *policy.Request) string {
-	return string(part(nil, 'p', ratelimit.PeerKey(r.Peer.Addr)))
-}
-
-// key joins the parts of a limit's key.
-func (p *purchase) key(parts []Key) string {
-	var key []byte
-	for _, k := range parts {
-		switch k {
-		case Client:
-			key = append(key, p.client...)
-		case Peer:
-			key = append(key, peerKey(p.r)...)
-		case Operation:
-			key = part(key, 'o', p.operation)
-		}
-	}
-	return string(key)
-}
-
-// part appends a kind, the length of the value and the value.
-func part(key []byte, kind byte, value string) []byte {
-	key = binary.AppendUvarint(append(key, kind), uint64(len(value)))
-	return append(key, value...)
 }
