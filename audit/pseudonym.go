@@ -26,6 +26,8 @@ const (
 	TypeToken     Type = "token"     // the 32 bytes of the token's fingerprint
 	TypeIssuer    Type = "issuer"    // an issuer that is not configured
 	TypeKey       Type = "key"       // a key id
+	TypePeer      Type = "peer"      // a peer as limits count it: an IPv4 address or an IPv6 /64
+	TypeBucket    Type = "bucket"    // a key of a limit that was too long to be kept
 )
 
 const (
@@ -131,7 +133,7 @@ func (p *Pseudonymizer) Of(t Type, value string) string {
 		m = &p.paths
 	case TypeKey:
 		m = &p.keys
-	case TypeClient, TypePrincipal, TypeToken, TypeIssuer:
+	case TypeClient, TypePrincipal, TypeToken, TypeIssuer, TypePeer, TypeBucket:
 	}
 	if m == nil || len(value) > maxRemembered {
 		return p.digest(t, name{value: value})
@@ -158,7 +160,7 @@ func (p *Pseudonymizer) Owned(t Type, issuer, value string) string {
 		m = &p.clients
 	case TypePrincipal:
 		m = &p.principals
-	case TypeAccount, TypePath, TypeKey, TypeToken, TypeIssuer:
+	case TypeAccount, TypePath, TypeKey, TypeToken, TypeIssuer, TypePeer, TypeBucket:
 	}
 	if m == nil || len(issuer)+len(value) > maxRemembered {
 		return p.digest(t, n)

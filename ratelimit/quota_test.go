@@ -228,7 +228,7 @@ func TestNoInterleavingLetsMoreThrough(t *testing.T) {
 
 func TestUsageOfAQuota(t *testing.T) {
 	q := newQuota(t, 5, ratelimit.Day, 5000)
-	assert.Equal(t, ratelimit.Usage{}, q.Usage(t0, 3), "nobody asked yet")
+	assert.Equal(t, ratelimit.Usage{Ends: t0.Add(12 * time.Hour)}, q.Usage(t0, 3), "nobody asked yet")
 	for i := range 3000 { // more than is looked at in one go
 		useOne(q, t0, fmt.Sprintf("%04d", i), 1)
 	}
@@ -239,7 +239,7 @@ func TestUsageOfAQuota(t *testing.T) {
 		Fullest: []ratelimit.KeyUsage{{"full", 5}, {"half", 3}, {"0000", 1}},
 	}, q.Usage(t0, 3))
 	assert.Equal(t, 3002, q.Usage(t0, 0).Keys)
-	assert.Equal(t, ratelimit.Usage{}, q.Usage(t0.Add(12*time.Hour), 3), "the day is over")
+	assert.Equal(t, ratelimit.Usage{Ends: t0.Add(36 * time.Hour)}, q.Usage(t0.Add(12*time.Hour), 3), "the day is over")
 }
 
 func TestUsageOfALimiter(t *testing.T) {

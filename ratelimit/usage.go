@@ -23,7 +23,7 @@ type Usage struct {
 	// the limiter or quota was made.
 	Overflowed uint64
 	// Ends is when the period of a quota ends and all keys start anew; zero for a
-	// limiter, and for a quota that was never asked.
+	// limiter.
 	Ends time.Time
 	// Fullest are the keys that used most, the fullest first, without those that
 	// used nothing.
@@ -96,6 +96,7 @@ func (q *Quota) addTo(u *Usage, now time.Time, fullest, from int, then time.Time
 	}
 	u.Overflowed = q.overflowed
 	if !now.Before(q.ends) {
+		_, u.Ends = q.allowance.Period.around(now)
 		return 0, q.ends, true
 	}
 	u.Ends = q.ends

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -88,21 +86,12 @@ func (s cellSource) read(ctx context.Context) (evidence.Document, error) {
 		}
 		return doc, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(s.admin, "/")+"/cells", nil)
+	body, err := ask(ctx, s.admin, "/cells")
 	if err != nil {
-		return evidence.Document{}, usageError{fmt.Sprintf("--admin %q is not a URL", s.admin)}
+		return evidence.Document{}, err
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return evidence.Document{}, noError{fmt.Sprintf("no sidecar answers at %s: start one, or name its admin listener with --admin", s.admin)}
-	}
-	defer func() { _ = resp.Body.Close() }() // it was read whole or is of no use
-	if resp.StatusCode != http.StatusOK {
-		return evidence.Document{}, noError{fmt.Sprintf("%s answered %s for /cells: is it the admin listener?", s.admin, resp.Status)}
-	}
-	doc, err := evidence.ReadDocument(resp.Body)
+	defer func() { _ = body.Close() }() // it was read whole or is of no use
+	doc, err := evidence.ReadDocument(body)
 	if err != nil {
 		return evidence.Document{}, noError{fmt.Sprintf("%s/cells: %v", s.admin, err)}
 	}

@@ -48,6 +48,7 @@ type sidecar struct {
 	recorder  *audit.Recorder
 	records   *audit.Log
 	recordsTo io.Closer // nil for standard output
+	names     *audit.Pseudonymizer
 	metrics   *metrics.Metrics
 	evidence  *evidence.Store
 	refusals  *proxy.Refusals
@@ -125,6 +126,7 @@ func (s *sidecar) observers() error {
 	if err != nil {
 		return noError{fmt.Sprintf("%s: audit.pseudonym_key: %v", s.options.path, err)}
 	}
+	s.names = pseudonyms
 	s.metrics = metrics.New(metrics.Options{Version: version, Sources: metrics.Sources{
 		TransportRefused: s.refusals.Counts,
 		KeySets:          s.keySets,
@@ -225,6 +227,7 @@ func (s *sidecar) listen(serverTLS *tls.Config) error {
 		options.Sources = map[string]func() (any, error){
 			"cells":  func() (any, error) { return s.evidence.Document(), nil },
 			"config": s.configDocument,
+			"limits": s.limitsDocument,
 		}
 	}
 	s.admin = &http.Server{Handler: admin.New(options), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}

@@ -17,10 +17,10 @@ const replayKeys = 1 << 18
 // Limit is one limit that is in force for a control in a mode: a rate, which has a
 // Limiter, or a quota, which has a Quota.
 type Limit struct {
-	Name    string
+	// Config is the limit as it is configured: with a rate, a quota or both.
+	Config  config.Limit
 	Control policy.Control
 	Mode    policy.Mode
-	Key     []limit.Key
 	Limiter *ratelimit.Limiter
 	Quota   *ratelimit.Quota
 }
@@ -121,7 +121,7 @@ func (c *compiler) limitsOf(all []*planned, control policy.Control, mode policy.
 		s.limits[control][mode] = append(s.limits[control][mode], len(o.Limits))
 		o.Limits = append(o.Limits, l)
 		c.parts.limits = append(c.parts.limits, Limit{
-			Name: cfg.Name, Control: control, Mode: mode, Key: l.Key, Limiter: l.Limiter, Quota: l.Quota,
+			Config: cfg, Control: control, Mode: mode, Limiter: l.Limiter, Quota: l.Quota,
 		})
 	}
 }

@@ -16,7 +16,7 @@ func TestWhatHasNothingBehindItIsRefused(t *testing.T) {
 		{"a family without a check", "controls: {waf: enforce}", "controls.waf", missing, "remove it"},
 		{"such a family in shadow", "controls: {out: shadow}", "controls.out", missing, "remove it"},
 		{"such a family of an operation", "operations: {listSites: {controls: {mtls: enforce}}}", "operations.listSites.controls.mtls", missing, "remove it"},
-		{"a limit without limits", "controls: {rate.app: enforce}", `controls["rate.app"]`, idle, "add limits"},
+		{"a limit without limits", "controls: {rate.app: enforce}", `controls["rate.app"]`, idle, "add a limit with a rate, and without account in its key"},
 		{
 			"single use of nothing", "controls: {tok.present: enforce, tok.sig: enforce, tok.replay: enforce}", `controls["tok.replay"]`, idle,
 			"add token.replay.mode: single_use or operations.*.replay: single_use",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -132,14 +133,16 @@ func New(o Options) (*Stage, error) {
 // named lists the operations that differ from others.
 func (s *Stage) named() [][]string {
 	var all [][]string
+	byAccount := false
 	for _, l := range s.options.Limits {
 		all = append(all, l.Operations)
+		byAccount = byAccount || slices.Contains(l.Key, Account)
 	}
 	for _, u := range s.options.Replay {
 		all = append(all, u.Operations)
 	}
-	for id := range s.options.Boundaries {
-		all = append(all, []string{id})
+	if byAccount {
+		all = append(all, slices.Collect(maps.Keys(s.options.Boundaries)))
 	}
 	return all
 }
