@@ -36,7 +36,7 @@
 // Everything is in memory and bounded. At most MaxStrata strata and baselines
 // exist; beyond, violations fall into one stratum "other" for each cell, where
 // leaks still count and refusals never do. The 33rd instance is "other" too.
-// With the defaults and 200 operations of 17 controls, a store that is full in
+// With the defaults and 200 operations of 19 controls, a store that is full in
 // every respect takes less than 24 MiB; a test fills one. [Store.Stats] counts
 // what did not fit. Callers are known by their client, and kept only as keyed
 // hashes; all callers without a proven client are one.

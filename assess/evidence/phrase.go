@@ -57,6 +57,10 @@ func phraseOfControl(c policy.Control) phrase {
 		return phrase{"the contract's schema", "that do not match the contract's schema"}
 	case policy.RateApp:
 		return phrase{"the limit per application", "over the limit per application"}
+	case policy.RateCustomer:
+		return phrase{"the limit per customer", "over the limit per customer"}
+	case policy.RateQuota:
+		return phrase{"the quota", "over the quota"}
 	}
 	what := show(string(c))
 	if entry, ok := policy.Lookup(c); ok {

@@ -17,6 +17,9 @@ func TestWhatHasNothingBehindItIsRefused(t *testing.T) {
 		{"such a family in shadow", "controls: {out: shadow}", "controls.out", missing, "remove it"},
 		{"such a family of an operation", "operations: {listSites: {controls: {mtls: enforce}}}", "operations.listSites.controls.mtls", missing, "remove it"},
 		{"a limit without limits", "controls: {rate.app: enforce}", `controls["rate.app"]`, idle, "add a limit with a rate, and without account in its key"},
+		{"a limit per customer without one by account", "limits: [{name: l, key: [client], rate: 1/s}]\ncontrols: {rate.customer: enforce}", `controls["rate.customer"]`, idle, "add a limit with a rate, and with account in its key"},
+		{"a limit per application with one by account alone", "limits: [{name: l, key: [account], rate: 1/s}]\ncontrols: {rate.app: enforce}", `controls["rate.app"]`, idle, "add a limit with a rate, and without account in its key"},
+		{"a quota without one", "limits: [{name: l, key: [client], rate: 1/s}]\ncontrols: {rate.quota: enforce}", `controls["rate.quota"]`, idle, "add a limit with a quota"},
 		{
 			"single use of nothing", "controls: {tok.present: enforce, tok.sig: enforce, tok.replay: enforce}", `controls["tok.replay"]`, idle,
 			"add token.replay.mode: single_use or operations.*.replay: single_use",
