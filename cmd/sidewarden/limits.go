@@ -172,8 +172,13 @@ func (l limitUsage) resets(now time.Time) string {
 func (k keyUsage) String() string {
 	var parts []string
 	for _, p := range []struct{ name, value string }{
-		{"account", k.Account}, {"of", k.Namespace}, {"client", k.Client}, {"of", k.Issuer},
-		{"peer", k.Peer}, {"operation", k.Operation}, {"key", k.Other},
+		{"account", k.Account},
+		{"of", k.Namespace},
+		{"client", k.Client},
+		{"of", k.Issuer},
+		{"peer", k.Peer},
+		{"operation", k.Operation},
+		{"key", k.Other},
 	} {
 		if p.value != "" {
 			parts = append(parts, p.name+" "+p.value)

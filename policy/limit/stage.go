@@ -30,6 +30,8 @@ type Limit struct {
 	Operations []string
 }
 
+func (l *Limit) byAccount() bool { return slices.Contains(l.Key, Account) }
+
 // SingleUse says that a token id may be used once, in any of some operations.
 type SingleUse struct {
 	// Store remembers the uses.
@@ -53,16 +55,18 @@ type Options struct {
 	Boundaries map[string]Boundary
 }
 
+// inline is the number of asks of one step that are made without allocating.
+const inline = 8
+
 // Stage is the spending stage of one policy. It is immutable but for its limiters,
 // quotas and stores, and is safe for concurrent use.
 type Stage struct {
 	options Options
 	// plans are what the requests of an operation take, others is that of all
 	// operations that no entry names.
-	plans  map[string]*plan
-	others *plan
-	// baskets are scratch space.
-	baskets sync.Pool
+	plans   map[string]*plan
+	others  *plan
+	scratch sync.Pool
 }
 
 // plan is what one request takes, by group.
@@ -118,7 +122,7 @@ func New(o Options) (*Stage, error) {
 		return nil, err
 	}
 	s := &Stage{options: o, plans: map[string]*plan{}}
-	s.baskets.New = func() any { return new(basket) }
+	s.scratch.New = func() any { return new(scratch) }
 	s.others = s.planOf("")
 	for _, ids := range s.named() {
 		for _, id := range ids {
@@ -136,7 +140,7 @@ func (s *Stage) named() [][]string {
 	byAccount := false
 	for _, l := range s.options.Limits {
 		all = append(all, l.Operations)
-		byAccount = byAccount || slices.Contains(l.Key, Account)
+		byAccount = byAccount || l.byAccount()
 	}
 	for _, u := range s.options.Replay {
 		all = append(all, u.Operations)
@@ -163,7 +167,7 @@ func (s *Stage) planOf(operation string) *plan {
 		if l.Operations == nil || slices.Contains(l.Operations, operation) {
 			g := in(l.Group)
 			g.limits = append(g.limits, i)
-			byAccount = byAccount || slices.Contains(l.Key, Account)
+			byAccount = byAccount || l.byAccount()
 		}
 	}
 	for j, u := range s.options.Replay {
@@ -191,73 +195,91 @@ func (s *Stage) Slots() int { return len(s.options.Limits) + len(s.options.Repla
 func (s *Stage) Spend(ctx context.Context, r *policy.Request, head policy.Decision) []policy.Verdict {
 	slots := make([]policy.Verdict, s.Slots())
 	for i := range slots {
-		slots[i] = policy.Inapplicable()
+		slots[i].Effect = policy.NotApplicable // as policy.Inapplicable
 	}
-	operation := policy.UnmatchedID
+	p := purchase{r: r, head: head, operation: policy.UnmatchedID}
 	if r.Match.Operation != nil {
-		operation = r.Match.Operation.ID
+		p.operation = r.Match.Operation.ID
 	}
-	p := s.plans[operation]
-	if p == nil {
-		p = s.others
+	plan := s.plans[p.operation]
+	if plan == nil {
+		plan = s.others
 	}
-	b := s.baskets.Get().(*basket) //nolint:errcheck // the pool holds nothing else
-	defer s.keep(b)
-	b.begin(r, head, operation)
-	if p.boundary != nil {
-		b.findAccounts(ctx, *p.boundary)
+	p.scratch = s.scratch.Get().(*scratch) //nolint:errcheck // the pool holds nothing else
+	p.begin()
+	if plan.boundary != nil {
+		p.findAccounts(ctx, *plan.boundary)
 	}
-	for i := range p.groups {
-		s.take(&p.groups[i], b, slots)
+	for i := range plan.groups {
+		s.take(&plan.groups[i], &p, slots)
+	}
+	// After a panic the room is not used again.
+	if p.forget(); cap(p.keys) <= maxScratch {
+		s.scratch.Put(p.scratch)
 	}
 	return slots
 }
 
-// keep gives a basket back, unless one request has made it large.
-func (s *Stage) keep(b *basket) {
-	b.clear()
-	if cap(b.keys) <= maxBasketKeys && cap(b.asks) <= maxBasketAsks {
-		s.baskets.Put(b)
+// take asks everything of one group in one step.
+func (s *Stage) take(g *group, p *purchase, slots []policy.Verdict) {
+	var askRoom [inline]ratelimit.Ask
+	var resultRoom [inline]ratelimit.Result
+	var slotRoom [inline]int
+	asks, askSlots := askRoom[:0], slotRoom[:0]
+	p.keys = p.keys[:p.caller]
+	for _, slot := range g.limits {
+		l := &s.options.Limits[slot]
+		accounts, ok := p.charges(l)
+		if !ok {
+			slots[slot] = policy.Undecided(policy.AccountsTooMany, nil)
+			continue
+		}
+		for _, account := range accounts {
+			asks = append(asks, ratelimit.Ask{Limiter: l.Limiter, Quota: l.Quota, Key: p.key(l, account), N: 1})
+			askSlots = append(askSlots, slot)
+		}
+	}
+	results := resultRoom[:0]
+	if len(g.uses) == 0 {
+		results = ratelimit.Take(p.r.Time, asks, results)
+	} else {
+		results = s.takeOnce(g, p.r, asks, results, slots)
+	}
+	for i, slot := range askSlots {
+		if results[i].Allowed {
+			if slots[slot].Effect == policy.NotApplicable {
+				slots[slot].Effect = policy.Permit // as policy.Permitted
+			}
+			continue
+		}
+		if v := exceeded(&s.options.Limits[slot], results[i]); graver(v, slots[slot]) {
+			slots[slot] = v
+		}
 	}
 }
 
-// take asks everything of one group in one step.
-func (s *Stage) take(g *group, b *basket, slots []policy.Verdict) {
-	b.empty()
-	for _, slot := range g.limits {
-		if !b.ask(&s.options.Limits[slot], slot) {
-			slots[slot] = policy.Undecided(policy.AccountsTooMany, nil)
-		}
-	}
+// takeOnce is the step of a group in which a token id may be used once.
+func (s *Stage) takeOnce(g *group, r *policy.Request, asks []ratelimit.Ask, results []ratelimit.Result, slots []policy.Verdict) []ratelimit.Result {
+	var uses []ratelimit.Use
+	var useSlots []int
 	for _, slot := range g.uses {
-		use, v, ok := useOf(b.r, s.options.Replay[slot-len(s.options.Limits)])
+		use, v, ok := useOf(r, s.options.Replay[slot-len(s.options.Limits)])
 		if !ok {
 			slots[slot] = v
 			continue
 		}
-		b.uses = append(b.uses, use)
-		b.useSlots = append(b.useSlots, slot)
+		uses = append(uses, use)
+		useSlots = append(useSlots, slot)
 	}
-	var useResults []ratelimit.UseResult
-	if len(b.uses) == 0 {
-		b.results = ratelimit.Take(b.r.Time, b.asks, b.results)
-	} else {
-		b.results, useResults = ratelimit.TakeOnce(b.r.Time, b.asks, b.uses, b.results)
-	}
-	for i, slot := range b.askSlots {
-		if v := limitVerdict(&s.options.Limits[slot], b.results[i]); graver(v, slots[slot]) {
-			slots[slot] = v
-		}
-	}
-	for i, slot := range b.useSlots {
+	results, useResults := ratelimit.TakeOnce(r.Time, asks, uses, results)
+	for i, slot := range useSlots {
 		slots[slot] = useVerdict(useResults[i])
 	}
+	return results
 }
 
-func limitVerdict(l *Limit, result ratelimit.Result) policy.Verdict {
-	if result.Allowed {
-		return policy.Permitted()
-	}
+// exceeded is the verdict of a limit that has nothing left.
+func exceeded(l *Limit, result ratelimit.Result) policy.Verdict {
 	v := policy.Denied(policy.RateExceeded, l.Name)
 	if l.Quota != nil {
 		v.Reason = policy.QuotaExceeded

@@ -36,7 +36,7 @@ func stages() []stage {
 		{"body", cost{}, cost{4.5, 207}, inspect},
 		{"token (remembered)", cost{0.6, 0}, cost{0.6, 0}, authenticate},
 		{"checks", cost{0.7, 1}, cost{0.7, 1}, evaluate},
-		{"limits", cost{0.4, 5}, cost{0.4, 5}, spend},
+		{"limits", cost{0.4, 1}, cost{0.4, 1}, spend},
 		{"observe and classify", cost{0.6, 0}, cost{0.6, 0}, classify},
 		{"metrics and evidence", cost{0.4, 0}, cost{0.4, 0}, consume},
 		{"record, the request's side", cost{1.2, 2}, cost{1.2, 3}, record},
