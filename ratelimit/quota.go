@@ -29,10 +29,10 @@ func (p Period) around(t time.Time) (begin, end time.Time) {
 	case Month:
 		begin = time.Date(year, month, 1, 0, 0, 0, 0, time.UTC)
 		return begin, begin.AddDate(0, 1, 0)
-	default:
-		begin = time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
-		return begin, begin.AddDate(0, 0, 1)
+	case Day:
 	}
+	begin = time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+	return begin, begin.AddDate(0, 0, 1)
 }
 
 // Allowance describes one keyed quota.
