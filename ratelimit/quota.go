@@ -104,7 +104,7 @@ func (q *Quota) Allowance() Allowance {
 }
 
 // usable reports whether the quota was made by NewQuota.
-func (q *Quota) usable() bool { return q != nil && q.tallies != nil }
+func (q *Quota) usable() bool { return q != nil && q.allowance.MaxKeys > 0 }
 
 // advance moves the clock to now, unless it is already later, and forgets
 // everything when that is another period: a period that was left does not come

@@ -283,5 +283,5 @@ func TestSpendingAllocatesTheVerdictsAlone(t *testing.T) {
 	r, d := request(asking("acct-1"), peer("2001:db8::1")), head(policy.AzAccount, policy.Permitted())
 	s.Spend(t.Context(), r, d)
 	ctx := t.Context()
-	assert.LessOrEqual(t, testing.AllocsPerRun(1000, func() { s.Spend(ctx, r, d) }), 1.0)
+	assert.LessOrEqual(t, testing.AllocsPerRun(1000, func() { s.Spend(ctx, r, d) }), 1.0+droppedRoom)
 }
