@@ -17,7 +17,7 @@ import (
 
 // vector is one request of the corpus with what has to be found. It stands for
 // the contract and the configuration of testdata/base with at most three requests
-// per client.
+// per client, as many of it for one account, and as many per peer.
 type vector struct {
 	Name string `json:"name"`
 	// Source says where the demand comes from, Comment what it is.

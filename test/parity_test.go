@@ -71,7 +71,9 @@ func newTrack(t *testing.T, mode string) *track {
 	require.NoError(t, err)
 	text, err := os.ReadFile(config)
 	require.NoError(t, err)
-	limited := strings.Replace(string(text), "rate: 1000/s, burst: 2000", "rate: 1/h, burst: 3", 1)
+	limited := strings.Replace(string(text), "rate: 1000/s, burst: 2000}", `rate: 1/h, burst: 3}
+  - {name: per-customer, key: [account, client], rate: 1/h, burst: 3}
+  - {name: per-address, key: [peer], quota: 3/month}`, 1)
 	require.NotEqual(t, string(text), limited)
 	require.NoError(t, os.WriteFile(config, []byte(limited), 0o600))
 	s, err := start(config, "BACKEND=http://"+b.address, "AUDIT="+filepath.Join(dir, "audit.jsonl"), "PSEUDONYM="+pseudonymKey)
