@@ -219,6 +219,8 @@ const (
 const (
 	// TokenValid: the credential proved itself and nothing objects.
 	TokenValid policy.Reason = "token-valid"
+	// IdentityAsserted: the gateway proved itself and said who the caller is.
+	IdentityAsserted policy.Reason = "identity-asserted"
 	// NotRequired: no credential was needed and none gave an identity.
 	NotRequired policy.Reason = "not-required"
 	// NotEvaluated: the request ended before its credential was looked at.

@@ -13,6 +13,7 @@ type Control string
 
 // The controls that have a check in this version. The catalogue has all of them.
 const (
+	PathGateway  Control = "path.gateway"
 	InRoute      Control = "in.route"
 	InMethod     Control = "in.method"
 	TokPresent   Control = "tok.present"

@@ -15,11 +15,20 @@ const (
 	NotInspected Reason = "not-inspected"
 )
 
+// Reasons of path.gateway.
+const (
+	GatewayPeer           Reason = "gateway-peer"
+	GatewayProofMissing   Reason = "gateway-proof-missing"
+	GatewayProofDuplicate Reason = "gateway-proof-duplicate"
+	GatewayProofMismatch  Reason = "gateway-proof-mismatch"
+)
+
 // Reasons of tok.present.
 const (
 	CredentialMissing   Reason = "credential-missing"
 	CredentialScheme    Reason = "credential-scheme"
 	CredentialDuplicate Reason = "credential-duplicate"
+	CredentialMalformed Reason = "credential-malformed"
 )
 
 // Reasons of tok.sig.

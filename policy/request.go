@@ -70,12 +70,15 @@ func (m Match) Missing() (Verdict, bool) {
 
 // Authentication is what the Authenticator found out about the credential.
 type Authentication struct {
-	// Proof says whether the credential proved itself (its signature by a
-	// configured key). Without a credential it is undecided by tok.present with
-	// the reason that tok.present gives; for an issuer that is not configured it
-	// is undecided by tok.iss.
+	// Proof says whether the credential proved itself: a token by its signature with
+	// a configured key, identity headers by the proof that the request came through
+	// the gateway. Without a credential it is undecided by tok.present with the
+	// reason that tok.present gives; for an issuer that is not configured it is
+	// undecided by tok.iss, without the proof of the gateway by path.gateway, each
+	// with the reason of that control.
 	Proof Verdict
-	// Token holds the claims as sent, proven or not; nil when none could be read.
+	// Token holds the claims as sent, proven or not; nil when none could be read, and
+	// of identity headers, which are no token.
 	Token *Token
 	// Identity exists exactly when Proof permits.
 	Identity *Identity

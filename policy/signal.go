@@ -6,13 +6,15 @@ import "net/http"
 // violated: at the gateway, which let it arrive, and at the backend, by the
 // signal table of the measurement plan. Proof of existence for masked denials,
 // persistence for rates and the baseline for refusals need history; they are
-// applied where cells are counted. A clean request says nothing here.
+// applied where cells are counted. A clean request says nothing here, and one that
+// did not prove to have come through the gateway says nothing about the gateway.
 func Classify(d Decision, o Outcome) []Observation {
 	if !d.denies() {
 		return nil
 	}
 	var seen []Observation
 	isolated := isolatedControl(d)
+	around, _ := d.Find(PathGateway)
 	for i := range d.Findings {
 		f := &d.Findings[i]
 		if f.Verdict.Effect != Deny {
@@ -31,9 +33,11 @@ func Classify(d Decision, o Outcome) []Observation {
 			}
 			continue
 		}
-		arrival := base
-		arrival.Position, arrival.Signal = AtGateway, Leaked
-		seen = append(seen, arrival)
+		if around.Verdict.Effect != Deny {
+			arrival := base
+			arrival.Position, arrival.Signal = AtGateway, Leaked
+			seen = append(seen, arrival)
+		}
 		if s, ok := signalOf(entry, o); ok {
 			base.Position, base.Signal = AtBackend, s
 			seen = append(seen, base)

@@ -11,6 +11,10 @@
 // its file. An expired token of a known key therefore has an identity, and only
 // tok.time denies it.
 //
+// [Headers] is the stage for gateways that consume the token and assert the caller
+// in headers instead. What proves those is [Gateway], the check of path.gateway:
+// without it there is no identity.
+//
 // # Guarantees
 //
 // A token proves itself only in one form: at most 8 KiB, three segments of strict
