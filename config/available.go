@@ -20,11 +20,8 @@ func absences() []absence {
 	return []absence{
 		{field: "account.delegation"},
 		{field: "backend.path_prefix"},
-		{field: "credential.headers"},
-		{field: "credential.kind", but: KindClientToken},
 		{field: "evidence.dir"},
 		{field: "exceptions"},
-		{field: "gateway.proof"},
 		{field: "health"},
 		{field: "listen.tls.client_auth", but: "none"},
 		{field: "listen.tls.client_ca_file"},

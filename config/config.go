@@ -100,14 +100,24 @@ type SoftDeny struct {
 
 // Gateway is what stands in front of the sidecar.
 type Gateway struct {
-	Present         bool              `yaml:"present" default:"false" doc:"Whether requests come through a gateway. Without one nothing is said about gaps at the gateway."`
-	Proof           map[string]string `yaml:"proof" doc:"How a request shows that it came through the gateway."`
-	RequestIDHeader string            `yaml:"request_id_header" doc:"Request header in which the gateway puts its identifier of the request. Copied to records."`
+	Present         bool         `yaml:"present" default:"false" doc:"Whether requests come through a gateway. Without one nothing is said about gaps at the gateway."`
+	Proof           GatewayProof `yaml:"proof" doc:"How a request shows that it came through the gateway. Control path.gateway judges it. With a header and peers, both must hold."`
+	RequestIDHeader string       `yaml:"request_id_header" doc:"Request header in which the gateway puts its identifier of the request. Copied to records."`
 }
+
+// GatewayProof is how a request shows that it came through the gateway.
+type GatewayProof struct {
+	Header  string   `yaml:"header" doc:"Request header that carries a secret which only gateway and sidecar know. It is forwarded like any other."`
+	Secrets []Secret `yaml:"secrets,single=secret" doc:"Accepted values of the header, at least 16 characters each: several while they are rotated. A single one may be written as secret instead."`
+	Peers   []string `yaml:"peers" doc:"Networks that the gateway connects from, for example 10.0.0.0/8."`
+}
+
+// Configured reports whether anything proves the gateway.
+func (p GatewayProof) Configured() bool { return len(p.Secrets) > 0 || len(p.Peers) > 0 }
 
 // Credential tells where the credential of the caller arrives.
 type Credential struct {
-	Kind    string            `yaml:"kind" default:"client_token" enum:"client_token|gateway_token|identity_headers|none" doc:"What arrives: the client's own token, a token that the gateway issued, headers in which the gateway asserts the caller, or nothing."`
+	Kind    string            `yaml:"kind" default:"client_token" enum:"client_token|gateway_token|identity_headers|none" doc:"What arrives: the client's own token, a token that the gateway issued, headers in which the gateway asserts the caller, or nothing: then tok.* and az.* judge nothing."`
 	Header  string            `yaml:"header" default:"Authorization" doc:"Header that carries the token."`
 	Scheme  string            `yaml:"scheme" default:"Bearer" doc:"Authentication scheme before the token. Empty: the header holds the token alone."`
 	Headers CredentialHeaders `yaml:"headers" doc:"Headers of kind identity_headers."`
@@ -115,8 +125,11 @@ type Credential struct {
 
 // CredentialHeaders are the headers in which a gateway asserts the caller.
 type CredentialHeaders struct {
-	Client   string `yaml:"client" doc:"Header with the client."`
-	Accounts string `yaml:"accounts" doc:"Header with the accounts of the caller."`
+	Client    string `yaml:"client" doc:"Header with the client. Kind identity_headers needs it."`
+	Principal string `yaml:"principal" doc:"Header with the principal."`
+	Accounts  string `yaml:"accounts" doc:"Header with the accounts of the caller, with commas between them."`
+	Scopes    string `yaml:"scopes" doc:"Header with the scopes of the caller, with commas or spaces between them."`
+	Issuer    string `yaml:"issuer" doc:"Not a header: the fixed name of who asserts, which is the issuer of these callers. Default: gateway."`
 }
 
 // Spec is one OpenAPI contract.

@@ -28,8 +28,11 @@ func rules() []string {
 		spec-and-specs base-path listen-tls unknown-control operation-key
 		issuer-missing issuer-duplicate issuer-key-set issuer-discovery issuer-url issuer-audiences
 		issuer-algorithms issuer-claims issuer-max-stale replay-mode account-rule limit-name limit-key limit-rate limit-quota
-		unavailable-account-delegation unavailable-backend-path-prefix unavailable-credential-kind
-		unavailable-evidence-dir unavailable-exceptions unavailable-gateway-proof unavailable-health
+		gateway-proof gateway-proof-absent gateway-proof-empty gateway-proof-secret gateway-proof-literal
+		gateway-proof-twice gateway-proof-peers gateway-token identity-headers identity-headers-effect
+		identity-headers-replay header-twice nobody
+		unavailable-account-delegation unavailable-backend-path-prefix
+		unavailable-evidence-dir unavailable-exceptions unavailable-health
 		unavailable-listen-client-auth
 		unavailable-replay-same-sender unavailable-several-specs unavailable-issuer-proxy-url
 		unavailable-trace-inject`)
@@ -37,7 +40,7 @@ func rules() []string {
 
 // warnings names every danger that is told.
 func warnings() []string {
-	return strings.Fields("enforce-default fail-open undeclared-deny http-backend admin-exposed clock-skew no-key")
+	return strings.Fields("enforce-default fail-open undeclared-deny http-backend admin-exposed clock-skew no-key nobody peers-alone")
 }
 
 // leak is a value that the test files hold where no message may repeat it.
@@ -45,7 +48,8 @@ const leak = "hunter2"
 
 // world is what the test files refer to.
 func world() config.Env {
-	vars := map[string]string{"PSEUDONYM_KEY": "an-example-key-of-32-bytes-xxxxx", "ENVIRONMENT": "prod", "PRODUCT": "orders", "SHORT": leak + "\x01", "EMPTY": ""}
+	vars := map[string]string{"PSEUDONYM_KEY": "an-example-key-of-32-bytes-xxxxx", "ENVIRONMENT": "prod", "PRODUCT": "orders", "SHORT": leak + "\x01", "EMPTY": "",
+		"PROOF": leak + "-proof-of-the-gateway", "NEXT_PROOF": leak + "-next-proof-of-the-gateway", "SPACED": leak + " proof of the gateway"}
 	files := map[string]string{"/run/secrets/pseudonym": "another-example-key\n", "/run/secrets/empty": "\n"}
 	return config.Env{
 		LookupEnv: func(name string) (string, bool) { v, ok := vars[name]; return v, ok },

@@ -40,7 +40,7 @@ type decoder struct {
 
 func newDecoder(file, base string, env Env) *decoder {
 	return &decoder{
-		origin: origin{file: file, places: map[string]place{}}, base: base, env: env.orProcess(),
+		origin: origin{file: file, places: map[string]place{}, single: map[string]string{}}, base: base, env: env.orProcess(),
 		refs: map[string]string{}, troubled: map[string]bool{},
 	}
 }
@@ -268,12 +268,12 @@ func (d *decoder) structure(path string, n *yaml.Node, v reflect.Value) {
 		}
 		f := fields[i]
 		if given[f.name] {
-			d.bad(key.Value, key, fmt.Sprintf("%s and %s are both given", f.single, f.name), "keep one")
+			d.bad(joinPath(path, key.Value), key, fmt.Sprintf("%s and %s are both given", f.single, f.name), "keep one")
 			return
 		}
 		given[f.name] = true
 		if key.Value == f.single {
-			d.single = true
+			d.single[joinPath(path, f.name)] = joinPath(path, f.single)
 			value = &yaml.Node{Kind: yaml.SequenceNode, Line: key.Line, Column: key.Column, Content: []*yaml.Node{value}}
 		}
 		d.value(joinPath(path, f.name), value, v.Field(f.index), f)

@@ -9,7 +9,9 @@ import (
 type origin struct {
 	file   string
 	places map[string]place
-	single bool // The file says spec and not specs.
+	// single has the shorter key of a list that the file writes as one element, by
+	// the path of the list: spec for specs.
+	single map[string]string
 }
 
 // At returns a problem of the configuration at the place of a field, or of the
@@ -43,8 +45,10 @@ func (o *origin) at(path, cause, fix string) Problem {
 
 // shown returns the path as the author of the file wrote it.
 func (o *origin) shown(path string) string {
-	if rest, ok := strings.CutPrefix(path, "specs[0]"); ok && o.single {
-		return "spec" + rest
+	for list, one := range o.single {
+		if rest, ok := strings.CutPrefix(path, list+"[0]"); ok {
+			return one + rest
+		}
 	}
 	return path
 }

@@ -224,7 +224,7 @@ func TestEveryFieldIsInTheReferenceWithASentence(t *testing.T) {
 	assert.Contains(t, ref, "`account.delegation`†")
 	assert.Contains(t, ref, "`account.delegation[].issuer`*†", "what is in a missing field is missing")
 	assert.Contains(t, ref, "`same_sender` is not available in this version.")
-	assert.Contains(t, ref, "Anything but `client_token` is not available in this version.")
+	assert.Contains(t, ref, "Anything but `none` is not available in this version.")
 	assert.Contains(t, ref, "More than one is not available in this version.")
 	assert.Contains(t, ref, "| `payload.max_request_bytes` | size | `1MiB` |")
 	var walk func(reflect.Type)

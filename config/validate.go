@@ -18,6 +18,8 @@ type validator struct {
 func (v *validator) validate() {
 	v.available()
 	v.head()
+	v.proof()
+	v.credential()
 	v.listeners()
 	v.backend()
 	v.contracts()
@@ -68,8 +70,6 @@ func (v *validator) head() {
 	}
 	v.header("backend.instance_header", v.c.Backend.InstanceHeader)
 	v.header("gateway.request_id_header", v.c.Gateway.RequestIDHeader)
-	v.header("credential.headers.client", v.c.Credential.Headers.Client)
-	v.header("credential.headers.accounts", v.c.Credential.Headers.Accounts)
 	if v.c.Credential.Header == "" {
 		v.add("credential.header", "is empty", "name a header, for example Authorization")
 	}

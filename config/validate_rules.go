@@ -9,7 +9,7 @@ import (
 
 func (v *validator) token() {
 	t := &v.c.Token
-	if len(t.Issuers) == 0 && v.c.Credential.Kind == KindClientToken && v.anyMode("tok.", "az.") {
+	if len(t.Issuers) == 0 && v.tokensArrive() && v.anyMode("tok.", "az.") {
 		v.add("token.issuers", "controls tok.* and az.* are on, and no issuer is trusted", "add token.issuers or set controls: {tok: off, az: off}")
 	}
 	first := map[string]int{}

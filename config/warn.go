@@ -37,5 +37,11 @@ func (v *validator) warn() Problems {
 	if v.c.Token.ClockSkew > longSkew {
 		warn("token.clock_skew", "tokens are accepted "+v.c.Token.ClockSkew.String()+" after they expired", "keep it under "+longSkew.String())
 	}
+	if v.c.Credential.Kind == KindNone {
+		warn("credential.kind", "no request has an identity: tok.* and az.* judge nothing, whatever the contract asks for", "say what arrives as soon as something does")
+	}
+	if v.c.Credential.Kind == KindIdentityHeaders && len(v.c.Gateway.Proof.Secrets) == 0 {
+		warn("gateway.proof.peers", "whoever connects from these networks can assert any identity", "add header and secret")
+	}
 	return ps
 }

@@ -110,6 +110,7 @@ func Compile(in Input) (*Output, error) {
 type compiler struct {
 	Input
 	cfg             *config.Config
+	gateway         *token.Gateway // the check of path.gateway; nil when nothing proves the gateway
 	parts, previous *Parts
 	problems        config.Problems
 	warnings        config.Problems
@@ -127,6 +128,7 @@ func (c *compiler) compile() *Output {
 	c.refusePlanned()
 	c.refuseIdle()
 	issuers := c.issuers()
+	c.gateway = c.gatewayProof()
 	contract := c.contract()
 	if contract == nil {
 		return nil
@@ -223,6 +225,7 @@ func (c *compiler) digests(contract *openapi.Contract) (whole, measured string, 
 		return "", "", err
 	}
 	modeless := *c.cfg
+	modeless.Gateway.Proof.Secrets = nil // a rotation measures the same
 	modeless.Mode, modeless.Controls, modeless.InsecureFailOpen = "", nil, nil
 	modeless.Operations = make(map[string]config.Operation, len(c.cfg.Operations))
 	for id, op := range c.cfg.Operations {

@@ -73,7 +73,7 @@ func (c *compiler) doubtPublic(all []*planned) {
 // identityEnforces reports whether a control of tok.* or az.* would enforce for an
 // operation that is not public.
 func (c *compiler) identityEnforces(operation string) bool {
-	return slices.ContainsFunc(policy.Catalogue(), func(e policy.Entry) bool {
+	return c.cfg.Credential.Kind != config.KindNone && slices.ContainsFunc(policy.Catalogue(), func(e policy.Entry) bool {
 		return e.Implemented && asksIdentity(e.ID) && c.modeOf(operation, e.ID) == policy.Enforce
 	})
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // filesOf lists the files that a policy is made from besides the configuration
-// file: the contract with everything that it refers to, and the authorities of
-// issuers. Key sets are not among them; they are read again by themselves.
+// file: the contract with everything that it refers to, the authorities of
+// issuers, and the secrets that prove the gateway. Key sets are not among them; they are read again by themselves.
 func filesOf(cfg *config.Config, contract *openapi.Contract) []string {
 	files := contract.Files()
 	for _, issuer := range cfg.Token.Issuers {
@@ -17,6 +17,7 @@ func filesOf(cfg *config.Config, contract *openapi.Contract) []string {
 			files = append(files, issuer.CAFile)
 		}
 	}
+	files = append(files, cfg.ReferencedFiles("gateway.proof")...)
 	slices.Sort(files)
 	return slices.Compact(files)
 }

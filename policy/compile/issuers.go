@@ -107,6 +107,9 @@ func cause(err error) string {
 // authenticator keeps the one in force, and with it the cache of verified facts,
 // while everything about issuers, their key sets and credential is the same.
 func (c *compiler) authenticator(issuers []token.Issuer) policy.Authenticator {
+	if c.cfg.Credential.Kind == config.KindIdentityHeaders {
+		return c.headers()
+	}
 	if len(issuers) == 0 {
 		return nobody{}
 	}
@@ -127,8 +130,8 @@ func (c *compiler) authenticator(issuers []token.Issuer) policy.Authenticator {
 	return a
 }
 
-// nobody is the authenticator of a policy without issuers: no credential can
-// prove itself, and no rule of tok.* or az.* asks.
+// nobody is the authenticator of a policy without issuers, and of one to which no
+// credential comes: nothing can prove itself, and no rule of tok.* or az.* asks.
 type nobody struct{}
 
 func (nobody) Authenticate(context.Context, *policy.Request) policy.Authentication {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/token"
 )
 
 // modeOf returns the mode of a control for one operation; "" asks outside of any.
@@ -37,13 +38,18 @@ func familyOf(control policy.Control) string {
 }
 
 // needsOf lists what must enforce where control does. A rule of az.* that reads
-// the body needs a well-formed one.
-func needsOf(rule *policy.Rule) []policy.Control {
+// the body needs a well-formed one. Where the gateway asserts the caller, what
+// proves it is path.gateway in place of tok.sig.
+func needsOf(rule *policy.Rule, asserted bool) []policy.Control {
 	entry, ok := policy.Lookup(rule.Control)
 	if !ok {
 		return nil
 	}
 	needs := slices.Clone(entry.Needs)
+	if asserted && asksIdentity(rule.Control) {
+		needs = slices.DeleteFunc(needs, func(c policy.Control) bool { return c == policy.TokSig })
+		needs = append(needs, policy.PathGateway)
+	}
 	if rule.Phase == policy.BodyPhase && strings.HasPrefix(string(rule.Control), "az.") {
 		needs = append(needs, policy.InSize, policy.InCtype, policy.InWellformed)
 	}
@@ -61,6 +67,7 @@ type lacks struct {
 // checkNeeds refuses a control that enforces where one that it needs does not,
 // and says which lines to add.
 func (c *compiler) checkNeeds(plans *plans) {
+	c.checkAsserted(plans)
 	found := c.defaultLacks()
 	for _, p := range plans.all {
 		op := p.operation
@@ -76,7 +83,7 @@ func (c *compiler) checkNeeds(plans *plans) {
 			if c.setFor(p.key, rule.Control) {
 				place = p.key
 			}
-			for _, need := range needsOf(rule) {
+			for _, need := range needsOf(rule, c.asserted()) {
 				if modes[need] != policy.Enforce {
 					found = add(found, place, rule.Control, need)
 				}
@@ -91,7 +98,7 @@ func (c *compiler) checkNeeds(plans *plans) {
 	})
 	for _, l := range found {
 		c.problem(c.cfg.ModeField(l.place, string(l.control)),
-			fmt.Sprintf("%s enforces, but it needs %s to enforce too: %s", l.control, join(l.missing), why(l.control)),
+			fmt.Sprintf("%s enforces, but it needs %s to enforce too: %s", l.control, join(l.missing), why(l)),
 			"add "+linesFor(l.place, l.missing))
 	}
 }
@@ -135,9 +142,12 @@ func (c *compiler) setFor(operation string, control policy.Control) bool {
 	return own || family
 }
 
-func why(control policy.Control) string {
-	switch familyOf(control) {
+func why(l lacks) string {
+	switch familyOf(l.control) {
 	case "tok":
+		if slices.Contains(l.missing, policy.PathGateway) {
+			return "identity headers that anybody sets would pass"
+		}
 		return "a request without a proven token would pass"
 	case "az":
 		return "a request that it cannot judge would pass"
@@ -170,14 +180,15 @@ func join(controls []policy.Control) string {
 // what it needs.
 func EnforceLines(p *policy.Policy) []string {
 	var lines []string
+	_, asserted := p.Authenticator.(*token.Headers)
 	for _, entry := range policy.Catalogue() {
 		var needs []policy.Control
 		open := false
 		for _, op := range append(slices.Clone(p.Operations), p.Unmatched) {
 			for _, rule := range op.Rules {
 				if rule.Control == entry.ID {
-					open = open || rule.Mode != policy.Enforce
-					needs = append(needs, needsOf(rule)...)
+					open = open || rule.Mode != policy.Enforce && !judgesNothing(rule)
+					needs = append(needs, needsOf(rule, asserted)...)
 				}
 			}
 		}

@@ -107,19 +107,30 @@ func (c *compiler) strangers(contract *openapi.Contract, keys map[string]bool) {
 // tokenChecks has the checks that are the same for every operation.
 func (c *compiler) tokenChecks(issuers []token.Issuer) map[policy.Control]policy.Check {
 	skew := c.cfg.Token.ClockSkew.Std()
-	return map[policy.Control]policy.Check{
+	checks := map[policy.Control]policy.Check{
 		policy.InRoute: openapi.Route{}, policy.InMethod: openapi.Method{},
 		policy.TokPresent: token.Present{}, policy.TokSig: token.Sig{}, policy.TokIss: token.Iss{},
 		policy.TokTyp: token.NewTyp(issuers), policy.TokAud: token.NewAud(issuers),
 		policy.TokTime: token.Time{Skew: skew}, policy.TokTTL: token.TTL{Max: c.cfg.Token.MaxLifetime.Std()},
 	}
+	if c.gateway != nil {
+		checks[policy.PathGateway] = c.gateway
+	}
+	if c.asserted() {
+		for control := range checks {
+			if familyOf(control) == "tok" && control != policy.TokPresent {
+				checks[control] = tokenless{}
+			}
+		}
+	}
+	return checks
 }
 
 // rules gives an operation its rules and its inspector.
 func (c *compiler) rules(p *planned, checks map[policy.Control]policy.Check, spending *spending) {
 	for _, entry := range policy.Catalogue() {
 		mode := c.modeOf(p.key, entry.ID)
-		if mode == policy.Off || asksIdentity(entry.ID) && p.public {
+		if mode == policy.Off || asksIdentity(entry.ID) && (p.public || c.cfg.Credential.Kind == config.KindNone) {
 			continue
 		}
 		check, phase := checks[entry.ID], phaseOf(entry)
@@ -133,6 +144,9 @@ func (c *compiler) rules(p *planned, checks map[policy.Control]policy.Check, spe
 			check, phase = c.checkOf(p, entry.ID, phase)
 		}
 		if check != nil {
+			if isTokenless(check) {
+				mode = policy.Shadow
+			}
 			rule := &policy.Rule{Control: entry.ID, Phase: phase, Mode: mode, OnError: c.onError(entry.ID), Check: check}
 			if asksIdentity(entry.ID) {
 				rule.Spared = p.spared()

@@ -40,7 +40,11 @@ func (c *compiler) refuseIdle() {
 // idle reports whether the configuration gives a control nothing to judge by for
 // an operation, or for any if that is "", and what to add.
 func (c *compiler) idle(operation string, control policy.Control) (fix string, idle bool) {
-	switch control {
+	switch control { //nolint:exhaustive // every other control has what it judges by from the contract
+	case policy.PathGateway:
+		return "add gateway.proof", !c.cfg.Gateway.Proof.Configured()
+	case policy.TokSig, policy.TokIss, policy.TokTyp, policy.TokAud, policy.TokTime, policy.TokTTL:
+		return "remove it: no token arrives with credential.kind " + c.cfg.Credential.Kind, c.asserted()
 	case policy.RateApp:
 		return "add a limit with a rate, and without account in its key", !c.judges(control)
 	case policy.RateCustomer:
