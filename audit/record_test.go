@@ -126,6 +126,8 @@ func TestAuthOutcome(t *testing.T) {
 		{"without tok.present a dependent control leaves it to the proof", policy.Authentication{Proof: policy.Verdict{Reason: policy.CredentialMissing, Cause: policy.TokPresent}}, one(policy.TokSig, prerequisite), "none", policy.CredentialMissing},
 		{"without controls a foreign issuer is failure", policy.Authentication{Proof: policy.UndecidedBy(policy.TokIss)}, nil, "failure", policy.IssuerUnknown},
 		{"without controls an unavailable key set is error", policy.Authentication{Proof: policy.Undecided(policy.KeySetUnavailable, nil)}, nil, "error", policy.KeySetUnavailable},
+		{"an identity that the gateway asserted is success", policy.Authentication{Proof: policy.Permitted(), Identity: &policy.Identity{Client: "c"}}, one(policy.TokPresent, policy.Permitted()), "success", audit.IdentityAsserted},
+		{"one that anybody may have set is failure", policy.Authentication{Proof: policy.Verdict{Reason: policy.GatewayProofMismatch, Cause: policy.PathGateway}}, one(policy.TokPresent, policy.UndecidedBy(policy.PathGateway)), "failure", policy.GatewayProofMismatch},
 		{"a refused connection was not evaluated", policy.Authentication{}, nil, "error", audit.NotEvaluated},
 	}
 	for _, row := range rows {

@@ -353,3 +353,27 @@ func anyVerdict() *rapid.Generator[policy.Verdict] {
 
 func denied(r policy.Reason) policy.Verdict { return policy.Denied(r, "") }
 func byCause(e policy.Entry) policy.Verdict { return policy.UndecidedBy(e.ID) }
+
+// What did not come through the gateway says nothing about it.
+func TestWhatCameAroundTheGatewayIsNoObservationOfIt(t *testing.T) {
+	finding := func(c policy.Control, v policy.Verdict) policy.Finding {
+		return policy.Finding{Rule: &policy.Rule{Control: c, Mode: policy.Shadow}, Verdict: v}
+	}
+	d := policy.Decision{Findings: []policy.Finding{
+		finding(policy.PathGateway, policy.Denied(policy.GatewayProofMissing, "")),
+		finding(policy.AzAccount, policy.UndecidedBy(policy.PathGateway)),
+	}}
+	assert.Equal(t, []policy.Observation{
+		{Control: policy.PathGateway, Position: policy.AtBackend, Signal: policy.Leaked, Reason: policy.GatewayProofMissing, Isolated: true},
+	}, policy.Classify(d, policy.Outcome{Class: policy.ClassOK}))
+	assert.Empty(t, policy.Classify(d, policy.Outcome{Class: policy.ClassNone}), "the sidecar blocked it")
+
+	d.Findings[1].Verdict = policy.Denied(policy.AccountNotInToken, "")
+	for _, o := range policy.Classify(d, policy.Outcome{Class: policy.ClassOK}) {
+		assert.Equal(t, policy.AtBackend, o.Position, o.Control)
+		assert.False(t, o.Isolated, o.Control)
+	}
+
+	d.Findings[0].Verdict = policy.Permitted()
+	assert.Equal(t, policy.AtGateway, policy.Classify(d, policy.Outcome{Class: policy.ClassOK})[0].Position, "with the proof it arrived through the gateway")
+}

@@ -27,6 +27,12 @@
 // As long as no credential proved itself, the client's token may be consumed in
 // front of us: tok.* is untestable then, as it is when the configuration says so.
 //
+// A request that did not prove to have come through the gateway, where a proof is
+// configured, says nothing about the gateway and shows that there is a way around
+// it: cells of its operation carry BYPASSABLE. Its violation of path.gateway is one
+// of the backend, which serves who comes around; the gateway has no part in that
+// control.
+//
 // Small numbers are said to be small. Grades and bounds are not computed yet,
 // so an enforcing position always carries LOW_N, and no text of this package
 // claims more than "refused so far".
@@ -36,7 +42,7 @@
 // Everything is in memory and bounded. At most MaxStrata strata and baselines
 // exist; beyond, violations fall into one stratum "other" for each cell, where
 // leaks still count and refusals never do. The 33rd instance is "other" too.
-// With the defaults and 200 operations of 19 controls, a store that is full in
+// With the defaults and 200 operations of all controls, a store that is full in
 // every respect takes less than 24 MiB; a test fills one. [Store.Stats] counts
 // what did not fit. Callers are known by their client, and kept only as keyed
 // hashes; all callers without a proven client are one.

