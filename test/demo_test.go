@@ -22,6 +22,8 @@ func TestDemo(t *testing.T) {
 	}{
 		{"five worlds are measured right", []string{"--headless", "--duration", "6s", "--check"}, "5 of 5 seeds right: [", time.Minute},
 		{"five worlds are protected", []string{"--headless", "--duration", "6s", "--enforce", "--check"}, "5 of 5 seeds right: [", time.Minute},
+		{"five worlds without tokens are measured right", []string{"--headless", "--duration", "6s", "--check", "--gateway", "strips-token"}, "5 of 5 seeds right: [", time.Minute},
+		{"a world without tokens is protected", []string{"--headless", "--duration", "6s", "--enforce", "--check", "--gateway", "strips-token", "--seed", "7"}, "1 of 1 seeds right: [7]", time.Minute},
 		{"the gaps are shown", []string{"--headless"}, "nobody checks the account", 20 * time.Second},
 		{"the same world protected", []string{"--headless", "--duration", "2s", "--enforce", "--seed", "7"}, "score: ", 20 * time.Second},
 	} {

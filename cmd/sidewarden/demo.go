@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ type demoOptions struct {
 	duration                 time.Duration
 	seed                     uint64
 	seeded                   bool
+	gateway                  string
 	headless, enforce, check bool
 }
 
@@ -42,11 +44,17 @@ network-as-a-service backend, all on loopback, with the traffic of two customers
 misbehaves. The sidecar gets nothing of it but a configuration file and a contract. Nothing is written outside of a
 temporary folder, which is removed.
 
+With --gateway strips-token the gateway consumes the clients' tokens, and says in headers who calls. Of tokens nothing can
+be seen behind it, and the findings say so.
+
 With --check the sidecar's findings are compared with the world's answer key: a gap that is not there fails like an
 enforcement that is not there. Without --seed it plays five worlds with seeds drawn at run time.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.seeded = cmd.Flags().Changed("seed")
+			if !slices.Contains(demo.Variants(), demo.Variant(o.gateway)) {
+				return usageError{fmt.Sprintf("--gateway is %s, not %q", gatewayChoice(), o.gateway)}
+			}
 			if o.check {
 				return checkDemo(cmd.Context(), cmd.OutOrStdout(), o)
 			}
@@ -55,10 +63,20 @@ enforcement that is not there. Without --seed it plays five worlds with seeds dr
 	}
 	cmd.Flags().DurationVar(&o.duration, "duration", demo.DefaultDuration, "how long traffic lasts")
 	cmd.Flags().Uint64Var(&o.seed, "seed", 0, "seed of the world (default: drawn at run time)")
+	cmd.Flags().StringVar(&o.gateway, "gateway", string(demo.PassesToken), "what the gateway does with tokens: "+gatewayChoice())
 	cmd.Flags().BoolVar(&o.headless, "headless", false, "print results only, no progress")
 	cmd.Flags().BoolVar(&o.enforce, "enforce", false, "let the sidecar protect the same world")
 	cmd.Flags().BoolVar(&o.check, "check", false, "compare with the answer key; exit 1 unless all is right")
 	return cmd
+}
+
+// gatewayChoice lists the variants of the gateway.
+func gatewayChoice() string {
+	var names []string
+	for _, v := range demo.Variants() {
+		names = append(names, string(v))
+	}
+	return strings.Join(names, " or ")
 }
 
 // inWorld builds a world, runs a sidecar in it, plays the traffic, and then calls
@@ -69,7 +87,9 @@ func inWorld(ctx context.Context, seed uint64, o demoOptions, progress io.Writer
 		return fmt.Errorf("a folder for the demo: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	world, err := demo.Build(ctx, demo.Options{Seed: seed, Duration: o.duration, Enforce: o.enforce, Dir: dir, Out: progress})
+	world, err := demo.Build(ctx, demo.Options{
+		Seed: seed, Duration: o.duration, Gateway: demo.Variant(o.gateway), Enforce: o.enforce, Dir: dir, Out: progress,
+	})
 	if err != nil {
 		return err
 	}

@@ -52,6 +52,8 @@ type database struct {
 type instance struct {
 	name, version string
 	db            *database
+	// asserted makes it trust the gateway's headers: no token arrives.
+	asserted bool
 }
 
 func (in *instance) handler() http.Handler {
@@ -78,9 +80,14 @@ func (in *instance) handler() http.Handler {
 }
 
 // authenticated reads the token. It trusts the gateway for signature, issuer and
-// audience, looks at exp itself, and does not know of nbf (row 4).
+// audience, looks at exp itself, and does not know of nbf (row 4). Where the gateway
+// strips tokens it believes the headers, whoever set them.
 func (in *instance) authenticated(next func(http.ResponseWriter, *http.Request, claims)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if c, ok := asserted(r.Header); ok && in.asserted {
+			next(w, r, c)
+			return
+		}
 		var c claims
 		parts := strings.Split(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), ".")
 		if len(parts) != 3 || !decodePart(parts[1], &c) {

@@ -83,7 +83,7 @@ func (w *World) Check(ctx context.Context) (Score, error) {
 	if err != nil {
 		return Score{}, err
 	}
-	return compare(Key(), cells), nil
+	return compare(w.options.Gateway, cells), nil
 }
 
 // CheckProtected reads the cells from the admin listener, and compares them and
@@ -95,7 +95,7 @@ func (w *World) CheckProtected(ctx context.Context) (Score, error) {
 	if err != nil {
 		return Score{}, err
 	}
-	return protected(Key(), w.last, cells), nil
+	return protected(w.options.Gateway, w.last, cells), nil
 }
 
 func (w *World) cells(ctx context.Context) ([]evidence.Cell, error) {
@@ -114,16 +114,16 @@ func (w *World) cells(ctx context.Context) ([]evidence.Cell, error) {
 	return doc.Cells, nil
 }
 
-// compare judges cells by the key.
-func compare(key []Answer, cells []evidence.Cell) Score {
+// compare judges cells by the key of a variant.
+func compare(v Variant, cells []evidence.Cell) Score {
 	var s Score
 	inKey := make([]bool, len(cells))
-	for _, a := range key {
+	for _, a := range KeyOf(v) {
 		want := verdictText(a.Class, a.Modifiers, a.Gateway, a.Backend)
 		got, ok, found := "no such cell", true, 0
 		for i := range cells {
 			c := &cells[i]
-			if c.Operation != a.Operation || (a.Control != "" && c.Control != a.Control) {
+			if !a.about(c, v) {
 				continue
 			}
 			inKey[i] = true
@@ -139,8 +139,13 @@ func compare(key []Answer, cells []evidence.Cell) Score {
 		s.row(a, want, got, ok && found > 0)
 	}
 	for i := range cells {
-		if c := &cells[i]; !inKey[i] && decided(c.Class) {
-			s.Mismatches = append(s.Mismatches, fmt.Sprintf("%s %s is %s, and the world gives no evidence of that", c.Operation, c.Control, cellText(c)))
+		c := &cells[i]
+		wrong := v.misled(c)
+		if wrong == "" && !inKey[i] && !v.blind(c.Control) && decided(c.Class) {
+			wrong = "and the world gives no evidence of that"
+		}
+		if wrong != "" {
+			s.Mismatches = append(s.Mismatches, fmt.Sprintf("%s %s is %s, %s", c.Operation, c.Control, cellText(c), wrong))
 		}
 	}
 	return s
@@ -168,12 +173,12 @@ func verdictText(class evidence.Class, modifiers []evidence.Modifier, gateway, b
 }
 
 // protected judges the answers of an enforcing run.
-func protected(key []Answer, sent Stats, cells []evidence.Cell) Score {
+func protected(v Variant, sent Stats, cells []evidence.Cell) Score {
 	var s Score
-	for _, a := range key {
+	for _, a := range KeyOf(v) {
 		entry, ok := policy.Lookup(a.Control)
-		if !ok {
-			continue // nobody violates it
+		if !ok || v.blind(a.Control) {
+			continue // nobody violates it, or nobody can see that
 		}
 		n, refused := sent.Violations[a.Row], sent.Protected[a.Row]
 		s.row(a, fmt.Sprintf("all refused with %d", entry.Status), fmt.Sprintf("%d of %d refused", refused, n), n > 0 && refused == n)

@@ -150,3 +150,59 @@ func TestProtectionIsOwedForEveryViolationAndNoCleanRequest(t *testing.T) {
 	leaked := []evidence.Cell{{Operation: "createOrder", Control: policy.InWellformed, Backend: evidence.Counts{N: 2, K: 2}}}
 	assert.False(t, demo.Protected(all(), leaked).OK())
 }
+
+// stripped is what a sidecar that is right says behind a gateway that strips tokens.
+func stripped() []evidence.Cell {
+	cells := append(perfect(), evidence.Cell{
+		Operation: "suspendAccount", Control: policy.PathGateway, Class: evidence.ClassUnobserved,
+		Gateway: evidence.Counts{State: evidence.StateNA}, Backend: evidence.Counts{State: evidence.StateUNK},
+	})
+	for i := range cells {
+		if c := &cells[i]; strings.HasPrefix(string(c.Control), "tok.") {
+			c.Class, c.Modifiers = evidence.ClassUntestable, nil
+			c.Gateway, c.Backend = evidence.Counts{State: evidence.StateUNK}, evidence.Counts{State: evidence.StateUNK}
+		}
+	}
+	return cells
+}
+
+func TestBehindAGatewayThatStripsTokensNothingIsSaidOfThem(t *testing.T) {
+	s := demo.CompareBehind(demo.StripsToken, stripped())
+	assert.True(t, s.OK(), s.Mismatches)
+	assert.Equal(t, len(demo.Key()), s.Total, "the other rows are decided as ever")
+
+	for _, tt := range []struct {
+		name   string
+		change func(t *testing.T, cells []evidence.Cell)
+		says   string
+	}{
+		{"a token's cell in no row reads NONE", func(t *testing.T, c []evidence.Cell) { at(t, c, "listPorts", policy.TokAud).Class = evidence.ClassNone }, "listPorts tok.aud is NONE"},
+		{"it reads OPEN", func(t *testing.T, c []evidence.Cell) {
+			at(t, c, "listPorts", policy.TokAud).Gateway.State = evidence.StateOPEN
+		}, "listPorts tok.aud is UNTESTABLE (gateway OPEN"},
+		{"it was not observed, which is another thing", func(t *testing.T, c []evidence.Cell) {
+			at(t, c, "listPorts", policy.TokAud).Class = evidence.ClassUnobserved
+		}, "listPorts tok.aud is UNOBSERVED"},
+		{"a token's cell of a row", func(t *testing.T, c []evidence.Cell) {
+			at(t, c, "listPorts", policy.TokTime).Class = evidence.ClassNone
+		}, "row 4: listPorts tok.time is NONE"},
+		{"one of the operation that nobody calls", func(t *testing.T, c []evidence.Cell) {
+			at(t, c, "suspendAccount", policy.TokSig).Class = evidence.ClassBackendOpen
+		}, "suspendAccount tok.sig is BACKEND_OPEN"},
+		{"an arrival that is unproven", func(t *testing.T, c []evidence.Cell) {
+			at(t, c, "setBandwidth", policy.AzAccount).Gateway.Unproven = true
+		}, "setBandwidth az.account is NONE"},
+		{"who came around the gateway", func(t *testing.T, c []evidence.Cell) {
+			at(t, c, "suspendAccount", policy.PathGateway).Class = evidence.ClassNone
+		}, "suspendAccount path.gateway is NONE"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cells := stripped()
+			tt.change(t, cells)
+			s := demo.CompareBehind(demo.StripsToken, cells)
+			assert.False(t, s.OK())
+			assert.Contains(t, strings.Join(s.Mismatches, "\n"), tt.says)
+		})
+	}
+	assert.False(t, demo.Compare(stripped()).OK(), "where tokens arrive they can be tested")
+}

@@ -11,6 +11,10 @@
 // may act for one of them, and a script that both customers run and that does
 // everything wrong. [World.Check] compares what the sidecar found out with [Key].
 //
+// With [StripsToken] the gateway consumes the token and asserts the caller in
+// headers, with a proof of itself: what concerns tokens cannot be seen then, and a
+// cell that claims to have seen it is wrong.
+//
 // # Guarantees
 //
 // The sidecar gets its YAML, and what the YAML names: nothing else of this

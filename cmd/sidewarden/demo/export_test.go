@@ -11,10 +11,13 @@ import (
 func (w *World) SetPace(d time.Duration) { w.pace = d }
 
 // Compare is what Check does with the cells.
-func Compare(cells []evidence.Cell) Score { return compare(Key(), cells) }
+func Compare(cells []evidence.Cell) Score { return compare(PassesToken, cells) }
+
+// CompareBehind is Compare for a variant of the gateway.
+func CompareBehind(v Variant, cells []evidence.Cell) Score { return compare(v, cells) }
 
 // Protected is what CheckProtected does with the statistics and the cells.
-func Protected(s Stats, cells []evidence.Cell) Score { return protected(Key(), s, cells) }
+func Protected(s Stats, cells []evidence.Cell) Score { return protected(PassesToken, s, cells) }
 
 // Scopes are what every client has.
 const Scopes = scopes
@@ -27,6 +30,14 @@ func RenderConfig(enforce bool) ([]byte, error) {
 	return renderConfig(configValues{
 		Listen: "127.0.0.1:20001", Admin: "127.0.0.1:20002", Backend: "http://127.0.0.1:20003",
 		Issuer: "http://127.0.0.1:20004", Audience: audience, Enforce: enforce,
+	})
+}
+
+// RenderConfigBehind is RenderConfig for a gateway that strips tokens.
+func RenderConfigBehind(enforce bool) ([]byte, error) {
+	return renderConfig(configValues{
+		Listen: "127.0.0.1:20001", Admin: "127.0.0.1:20002", Backend: "http://127.0.0.1:20003",
+		Issuer: "http://127.0.0.1:20004", Audience: audience, Enforce: enforce, Strips: true,
 	})
 }
 

@@ -59,9 +59,10 @@ func TestTheKeyNamesOnlyWhatExists(t *testing.T) {
 	assert.Equal(t, []int{3, 4, 6, 14, 15, 19, 21, 25}, rows)
 }
 
-// exampleKey is in the place of the file with the key of the pseudonyms.
+// exampleKey is in the place of the files with the key of the pseudonyms and with
+// the secret of the gateway.
 func exampleKey() config.Env {
-	return config.Env{ReadFile: func(string) ([]byte, error) { return []byte("an example of a pseudonym key"), nil }}
+	return config.Env{ReadFile: func(string) ([]byte, error) { return []byte("an-example-of-a-secret"), nil }}
 }
 
 func TestTheConfigurationIsAccepted(t *testing.T) {
@@ -83,6 +84,20 @@ func TestTheConfigurationIsAccepted(t *testing.T) {
 				assert.Equal(t, want, c.ControlMode("", string(a.Control)), "row %d", a.Row)
 			}
 		}
+	}
+}
+
+func TestTheConfigurationBehindAGatewayThatStripsTokensIsAccepted(t *testing.T) {
+	for _, enforce := range []bool{false, true} {
+		text, err := demo.RenderConfigBehind(enforce)
+		require.NoError(t, err)
+		c, err := config.Parse("sidewarden.yaml", text, exampleKey())
+		require.NoError(t, err)
+		assert.Empty(t, c.Warnings(), "an example has no warning")
+		assert.Equal(t, config.KindIdentityHeaders, c.Credential.Kind)
+		assert.True(t, c.Gateway.Proof.Configured())
+		assert.Empty(t, c.Token.Issuers)
+		assert.Equal(t, enforce, c.ControlMode("", string(policy.PathGateway)) == config.Enforce)
 	}
 }
 

@@ -28,6 +28,7 @@ type kind uint8
 const (
 	clean   kind = iota // what the policy wants
 	violate             // violates one control and arrives at the sidecar
+	unseen              // violates one control, and the gateway takes the evidence away
 	stopped             // violates one control and ends at the gateway
 )
 
@@ -55,6 +56,8 @@ const minRounds = 6
 type script struct {
 	rand *rand.Rand
 	cast *cast
+	// gateway decides which violations can be seen behind it.
+	gateway Variant
 }
 
 // round returns the next steps, in the order in which they are sent. Shuffling
@@ -69,7 +72,12 @@ func (s *script) round() []step {
 			s.createOrder(p), s.createOrder(p), s.createBgpPolicy(p), s.listSites(p))
 	}
 	for _, p := range s.cast.customers {
-		steps = append(steps, s.violations(p)...)
+		for _, st := range s.violations(p) {
+			if s.gateway.blind(controlOf(st.row)) {
+				st.kind, st.blocked = unseen, 0
+			}
+			steps = append(steps, st)
+		}
 		steps = append(steps, s.stopped(p)...)
 	}
 	s.rand.Shuffle(len(steps), func(i, j int) { steps[i], steps[j] = steps[j], steps[i] })
@@ -139,6 +147,9 @@ func (s *script) violations(p *party) []step {
 	own, foreign := p.accounts[0], s.cast.other(p).accounts[0]
 	late, soon := s.getReport(p), s.listPorts(p)
 	late.shown, late.want = expired, http.StatusUnauthorized
+	if s.gateway == StripsToken {
+		late.want = http.StatusOK // the backend sees no expiry
+	}
 	soon.shown = early
 	broken := s.createOrder(p)
 	broken.body, broken.want = broken.body[:len(broken.body)-1-s.rand.IntN(8)], http.StatusInternalServerError
@@ -159,12 +170,16 @@ func (s *script) violations(p *party) []step {
 // violation makes a step one that violates a row of the key.
 func violation(row int, st step) step {
 	st.kind, st.row = violate, row
-	key := Key()
-	i := slices.IndexFunc(key, func(a Answer) bool { return a.Row == row })
-	if entry, ok := policy.Lookup(key[i].Control); ok {
+	if entry, ok := policy.Lookup(controlOf(row)); ok {
 		st.blocked = entry.Status
 	}
 	return st
+}
+
+// controlOf returns the control that a row of the key is about.
+func controlOf(row int) policy.Control {
+	key := Key()
+	return key[slices.IndexFunc(key, func(a Answer) bool { return a.Row == row })].Control
 }
 
 // stopped are steps that the gateway refuses; nothing of them may be in a cell.

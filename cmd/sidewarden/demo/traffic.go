@@ -63,7 +63,7 @@ func (w *World) Traffic(ctx context.Context) (Stats, error) {
 }
 
 func (w *World) play(ctx context.Context, s *Stats, start time.Time) error {
-	sc := script{rand: newRand(w.options.Seed, scriptStream), cast: w.cast}
+	sc := script{rand: newRand(w.options.Seed, scriptStream), cast: w.cast, gateway: w.options.Gateway}
 	tokens := purse{issuer: w.issuer, client: w.client, tokens: map[*party]granted{}}
 	ticker := time.NewTicker(w.pace)
 	defer ticker.Stop()
@@ -140,6 +140,7 @@ func (s *Stats) count(st step, status int, ours, enforce bool) {
 		}
 	case stopped:
 		s.Stopped++
+	case unseen:
 	}
 	if status == want && ours == (enforce && st.kind == violate) {
 		return
@@ -161,6 +162,8 @@ func (k kind) String() string {
 		return "clean"
 	case violate:
 		return "violation"
+	case unseen:
+		return "violation that nobody sees"
 	case stopped:
 		return "for the gateway to stop"
 	}
@@ -180,6 +183,9 @@ func (w *World) ready(ctx context.Context) error {
 			return fmt.Errorf("wait for the sidecar at %s: %w", w.AdminURL, context.Cause(ctx))
 		case <-time.After(again):
 		}
+	}
+	if w.options.Gateway == StripsToken {
+		return nil // it needs no keys
 	}
 	select {
 	case <-ctx.Done():

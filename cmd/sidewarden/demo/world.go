@@ -26,6 +26,8 @@ type Options struct {
 	Seed uint64
 	// Duration is how long traffic lasts; zero means DefaultDuration.
 	Duration time.Duration
+	// Gateway says what the gateway does with tokens; empty means PassesToken.
+	Gateway Variant
 	// Enforce writes a configuration that blocks what the key names.
 	Enforce bool
 	// Dir is an existing folder for the configuration, the contract and the audit
@@ -72,6 +74,9 @@ func Build(ctx context.Context, o Options) (*World, error) {
 	if o.Duration <= 0 {
 		o.Duration = DefaultDuration
 	}
+	if o.Gateway == "" {
+		o.Gateway = PassesToken
+	}
 	if o.Out == nil {
 		o.Out = io.Discard
 	}
@@ -95,7 +100,11 @@ func (w *World) build(ctx context.Context) error {
 		return err
 	}
 	sidecar := &url.URL{Scheme: "http", Host: addresses[0]}
-	gateway, err := w.servers.start(ctx, newGateway(w.issuer, sidecar, w.transport()))
+	proof := ""
+	if w.options.Gateway == StripsToken {
+		proof = crand.Text()
+	}
+	gateway, err := w.servers.start(ctx, newGateway(w.issuer, sidecar, w.transport(), proof))
 	if err != nil {
 		return err
 	}
@@ -106,15 +115,19 @@ func (w *World) build(ctx context.Context) error {
 	}
 	return w.writeFiles(configValues{
 		Listen: addresses[0], Admin: addresses[1], Backend: balancer.String(),
-		Issuer: w.issuer.url, Audience: audience, Enforce: w.options.Enforce,
-	})
+		Issuer: w.issuer.url, Audience: audience, Enforce: w.options.Enforce, Strips: proof != "",
+	}, proof)
 }
 
 // startBackend starts the instances and returns where their balancer is.
 func (w *World) startBackend(ctx context.Context) (*url.URL, error) {
 	db := &database{estates: w.cast.backendEstates(), sites: w.cast.sites}
 	var nodes []*url.URL
-	for _, in := range []*instance{{name: "ports-1", version: "3.1", db: db}, {name: "ports-2", version: "3.2", db: db}} {
+	asserted := w.options.Gateway == StripsToken
+	for _, in := range []*instance{
+		{name: "ports-1", version: "3.1", db: db, asserted: asserted},
+		{name: "ports-2", version: "3.2", db: db, asserted: asserted},
+	} {
 		at, err := w.servers.start(ctx, in.handler())
 		if err != nil {
 			return nil, err
@@ -149,21 +162,26 @@ func (w *World) transport() *http.Transport {
 // the world runs.
 type configValues struct {
 	Listen, Admin, Backend, Issuer, Audience string
-	Enforce                                  bool
+	Enforce, Strips                          bool
 }
 
-// writeFiles writes what the sidecar gets.
-func (w *World) writeFiles(values configValues) error {
+// writeFiles writes what the sidecar gets, with the secret that proves a gateway
+// which strips tokens.
+func (w *World) writeFiles(values configValues, proof string) error {
 	text, err := renderConfig(values)
 	if err != nil {
 		return err
 	}
 	w.config = filepath.Join(w.options.Dir, "sidewarden.yaml")
-	for path, content := range map[string][]byte{
+	files := map[string][]byte{
 		w.config: text,
 		filepath.Join(w.options.Dir, "openapi.yaml"):  contract,
 		filepath.Join(w.options.Dir, "pseudonym.key"): []byte(crand.Text()),
-	} {
+	}
+	if proof != "" {
+		files[filepath.Join(w.options.Dir, "gateway.proof")] = []byte(proof)
+	}
+	for path, content := range files {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			return fmt.Errorf("write the demo's files: %w", err)
 		}
