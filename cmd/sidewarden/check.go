@@ -52,7 +52,7 @@ func (l *loaded) print(w io.Writer) error {
 	}
 	var b strings.Builder
 	b.Write(effective)
-	fmt.Fprintf(&b, "\n# policy %s\n#\n# What serves each operation (S shadow, E enforce, . no rule):\n#\n", l.output.Policy.Digest)
+	fmt.Fprintf(&b, "\n# policy %s\n#\n# What serves each operation (S shadow, E enforce, - no token to judge, . no rule):\n#\n", l.output.Policy.Digest)
 	matrix(&b, l.output.Policy)
 	if lines := compile.EnforceLines(l.output.Policy); len(lines) > 0 {
 		b.WriteString("#\n# To make a control enforce, merge its line:\n#\n#   " + strings.Join(lines, "\n#   ") + "\n")
@@ -82,7 +82,7 @@ func matrix(b *strings.Builder, p *policy.Policy) {
 	for _, op := range operations {
 		row := []string{op.ID}
 		for _, c := range controls {
-			row = append(row, letter(modeIn(op, c)))
+			row = append(row, letter(op, c))
 		}
 		write(row...)
 	}
@@ -98,8 +98,11 @@ func modeIn(op *policy.Operation, c policy.Control) policy.Mode {
 	return policy.Off
 }
 
-func letter(m policy.Mode) string {
-	switch m {
+func letter(op *policy.Operation, c policy.Control) string {
+	if slices.ContainsFunc(op.Rules, func(r *policy.Rule) bool { return r.Control == c && compile.Untestable(r) }) {
+		return "-"
+	}
+	switch modeIn(op, c) {
 	case policy.Off:
 		return "."
 	case policy.Shadow:

@@ -100,6 +100,6 @@ func isTokenless(check policy.Check) bool {
 	return is
 }
 
-// judgesNothing reports whether a rule has nothing to judge by in this deployment,
-// so that nobody should be told to let it enforce.
-func judgesNothing(rule *policy.Rule) bool { return isTokenless(rule.Check) }
+// Untestable reports whether a rule judges tokens where none arrives: it says
+// nothing of any request, and nobody should be told to let it enforce.
+func Untestable(rule *policy.Rule) bool { return isTokenless(rule.Check) }

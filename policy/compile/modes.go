@@ -187,7 +187,7 @@ func EnforceLines(p *policy.Policy) []string {
 		for _, op := range append(slices.Clone(p.Operations), p.Unmatched) {
 			for _, rule := range op.Rules {
 				if rule.Control == entry.ID {
-					open = open || rule.Mode != policy.Enforce && !judgesNothing(rule)
+					open = open || rule.Mode != policy.Enforce && !Untestable(rule)
 					needs = append(needs, needsOf(rule, asserted)...)
 				}
 			}
