@@ -353,7 +353,7 @@ func merge(under, over map[string]any) map[string]any {
 
 func TestDocsShowConfigurationThatWorks(t *testing.T) {
 	dir := t.TempDir()
-	for name, text := range map[string]string{"openapi.yaml": contract, "keys.json": string(tokentest.JWKS(tokentest.RSA()))} {
+	for name, text := range map[string]string{"openapi.yaml": contract, "keys.json": string(tokentest.JWKS(tokentest.RSA())), "gateway-proof": "an-example-of-a-secret"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	for _, e := range implemented() {

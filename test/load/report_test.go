@@ -41,7 +41,7 @@ const checkOutput = `mode: "off"
 
 # policy sha256:abc
 #
-# What serves each operation (S shadow, E enforce, . no rule):
+# What serves each operation (S shadow, E enforce, - no token to judge, . no rule):
 #
 #  operation   in.route tok.aud
 #  createOrder S        S
