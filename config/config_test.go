@@ -48,8 +48,10 @@ const leak = "hunter2"
 
 // world is what the test files refer to.
 func world() config.Env {
-	vars := map[string]string{"PSEUDONYM_KEY": "an-example-key-of-32-bytes-xxxxx", "ENVIRONMENT": "prod", "PRODUCT": "orders", "SHORT": leak + "\x01", "EMPTY": "",
-		"PROOF": leak + "-proof-of-the-gateway", "NEXT_PROOF": leak + "-next-proof-of-the-gateway", "SPACED": leak + " proof of the gateway"}
+	vars := map[string]string{
+		"PSEUDONYM_KEY": "an-example-key-of-32-bytes-xxxxx", "ENVIRONMENT": "prod", "PRODUCT": "orders", "SHORT": leak + "\x01", "EMPTY": "",
+		"PROOF": leak + "-proof-of-the-gateway", "NEXT_PROOF": leak + "-next-proof-of-the-gateway", "SPACED": leak + " proof of the gateway",
+	}
 	files := map[string]string{"/run/secrets/pseudonym": "another-example-key\n", "/run/secrets/empty": "\n"}
 	return config.Env{
 		LookupEnv: func(name string) (string, bool) { v, ok := vars[name]; return v, ok },

@@ -40,7 +40,7 @@ func (c *compiler) refuseIdle() {
 // idle reports whether the configuration gives a control nothing to judge by for
 // an operation, or for any if that is "", and what to add.
 func (c *compiler) idle(operation string, control policy.Control) (fix string, idle bool) {
-	switch control { //nolint:exhaustive // every other control has what it judges by from the contract
+	switch control {
 	case policy.PathGateway:
 		return "add gateway.proof", !c.cfg.Gateway.Proof.Configured()
 	case policy.TokSig, policy.TokIss, policy.TokTyp, policy.TokAud, policy.TokTime, policy.TokTTL:

@@ -1,7 +1,6 @@
 package token_test
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -172,7 +171,7 @@ func FuzzIdentityHeaders(f *testing.F) {
 			return
 		}
 		r.Header[name] = append(r.Header[name], value)
-		a := h.Authenticate(context.Background(), r)
+		a := h.Authenticate(t.Context(), r)
 		if (a.Identity != nil) != (a.Proof.Effect == policy.Permit) {
 			t.Fatalf("identity %v with proof %v", a.Identity, a.Proof)
 		}

@@ -24,7 +24,7 @@ type Present struct{}
 
 // Check judges tok.present.
 func (Present) Check(_ context.Context, r *policy.Request) policy.Verdict {
-	switch proof := r.Auth.Proof; proof.Cause { //nolint:exhaustive // every other cause is about a credential that is there
+	switch proof := r.Auth.Proof; proof.Cause {
 	case policy.TokPresent:
 		return policy.Denied(proof.Reason, proof.Detail)
 	case policy.PathGateway:
