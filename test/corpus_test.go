@@ -17,7 +17,8 @@ import (
 
 // vector is one request of the corpus with what has to be found. It stands for
 // the contract and the configuration of testdata/base with at most three requests
-// per client, as many of it for one account, and as many per peer.
+// per client, as many of it for one account, and as many per peer, behind a gateway
+// that proves itself.
 type vector struct {
 	Name string `json:"name"`
 	// Source says where the demand comes from, Comment what it is.
@@ -39,6 +40,8 @@ type request struct {
 	Target string      `json:"target"`
 	Token  *minted     `json:"token"` // nil sends none
 	Header [][2]string `json:"header"`
+	// Around leaves out the proof of the gateway, which every other request has.
+	Around bool `json:"around"`
 	// Body is sent with a declared length, or chunked.
 	Body    *string `json:"body"`
 	Chunked bool    `json:"chunked"`
@@ -96,12 +99,18 @@ func TestCorpusIsComplete(t *testing.T) {
 	}
 }
 
+// gatewayProof is the secret of the gateway in front of the corpus.
+const gatewayProof = "proof-of-the-gateway-of-the-corpus"
+
 // call returns the request of a vector. Who has no claims of their own is a
 // client of the vector's name, so that no vector spends what another has.
 func (v *vector) call() call {
 	c := call{method: v.Request.Method, target: v.Request.Target, chunked: v.Request.Chunked}
 	if v.Request.Token != nil {
 		c.header = append(c.header, [2]string{"Authorization", "Bearer " + v.Request.Token.mint(v.Name)})
+	}
+	if !v.Request.Around {
+		c.header = append(c.header, [2]string{"X-Gateway-Proof", gatewayProof})
 	}
 	c.header = append(c.header, v.Request.Header...)
 	if v.Request.Body != nil {

@@ -75,8 +75,10 @@ func newTrack(t *testing.T, mode string) *track {
   - {name: per-customer, key: [account, client], rate: 1/h, burst: 3}
   - {name: per-address, key: [peer], quota: 3/month}`, 1)
 	require.NotEqual(t, string(text), limited)
-	require.NoError(t, os.WriteFile(config, []byte(limited), 0o600))
-	s, err := start(config, "BACKEND=http://"+b.address, "AUDIT="+filepath.Join(dir, "audit.jsonl"), "PSEUDONYM="+pseudonymKey)
+	proven := strings.Replace(limited, "gateway: {", `gateway: {proof: {header: X-Gateway-Proof, secret: "${env:PROOF}"}, `, 1)
+	require.NotEqual(t, limited, proven)
+	require.NoError(t, os.WriteFile(config, []byte(proven), 0o600))
+	s, err := start(config, "BACKEND=http://"+b.address, "AUDIT="+filepath.Join(dir, "audit.jsonl"), "PSEUDONYM="+pseudonymKey, "PROOF="+gatewayProof)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.stop()) })
 	return &track{sidecar: s, address: s.data, backend: b}
