@@ -172,6 +172,9 @@ func (b *builder) tells(value string) bool {
 	if tok := b.r.Auth.Token; tok != nil && (t.holds(tok.ID) || t.holdsName(&tok.Claimed)) {
 		return true
 	}
+	if id := b.r.Auth.Claimed; id != nil && t.holdsName(id) {
+		return true
+	}
 	if id := b.r.Auth.Identity; id != nil && !b.byToken() && t.holdsName(id) {
 		return true
 	}

@@ -16,10 +16,14 @@ func (b *builder) identify(rec *Record) {
 	rec.Account.Requested, rec.Account.Carrier = b.requested()
 	rec.Tok = b.facts()
 	t := b.r.Auth.Token
-	if t == nil || b.r.Auth.Identity != nil {
+	claims := b.r.Auth.Claimed
+	if t != nil {
+		claims = &t.Claimed
+	}
+	if claims == nil || b.r.Auth.Identity != nil {
 		return
 	}
-	p, claims := b.options.Pseudonyms, &t.Claimed
+	p := b.options.Pseudonyms
 	rec.Claimed = &Claimed{
 		ClientID:    p.Owned(TypeClient, claims.Issuer, claims.Client),
 		PrincipalID: p.Owned(TypePrincipal, claims.Issuer, claims.Principal),

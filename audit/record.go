@@ -66,7 +66,8 @@ type Record struct {
 	Account Account `json:"account"`
 	// Tok has facts of the token; nil when none could be read.
 	Tok *Tok `json:"tok,omitempty"`
-	// Claimed is what a token that did not prove itself says; nil otherwise.
+	// Claimed is what a token, or identity headers, that did not prove themselves
+	// say; nil otherwise.
 	Claimed *Claimed `json:"claimed,omitempty"`
 	// Auth is the outcome of the authentication.
 	Auth Auth `json:"auth"`
@@ -185,7 +186,7 @@ type Tok struct {
 	FP string `json:"fp"`
 }
 
-// Claimed is what a token says that did not prove itself: untrusted, as
+// Claimed is what a credential says that did not prove itself: untrusted, as
 // pseudonyms, and never mixed with proven values.
 type Claimed struct {
 	// ClientID is the pseudonym of the claimed issuer and client.

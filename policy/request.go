@@ -80,6 +80,9 @@ type Authentication struct {
 	// Token holds the claims as sent, proven or not; nil when none could be read, and
 	// of identity headers, which are no token.
 	Token *Token
+	// Claimed is the identity that headers assert without the proof of the gateway;
+	// nil otherwise. That of a token is in Token.
+	Claimed *Identity
 	// Identity exists exactly when Proof permits.
 	Identity *Identity
 }

@@ -88,10 +88,13 @@ func NewHeaders(o HeaderOptions) (*Headers, error) {
 }
 
 // Authenticate returns the identity that the gateway asserted. It reads r.Header
-// and r.Peer, and there is no token.
+// and r.Peer, and there is no token. Without the proof of the gateway, what the
+// headers say is only claimed.
 func (h *Headers) Authenticate(ctx context.Context, r *policy.Request) policy.Authentication {
 	if v := h.gateway.Check(ctx, r); v.Effect != policy.Permit {
-		return unproven(nil, policy.Verdict{Effect: policy.Indeterminate, Reason: v.Reason, Cause: policy.PathGateway})
+		claimed, _, _ := h.read(r.Header)
+		proof := policy.Verdict{Effect: policy.Indeterminate, Reason: v.Reason, Cause: policy.PathGateway}
+		return policy.Authentication{Proof: proof, Claimed: claimed}
 	}
 	identity, reason, at := h.read(r.Header)
 	if reason != "" {
