@@ -24,6 +24,8 @@ type Policy struct {
 	Operations []*Operation
 	// Unmatched is the plan of requests that match no operation.
 	Unmatched *Operation
+	// Health are the plans of health checks, which have the id HealthID and no rule.
+	Health []*Operation
 
 	exceptions []Exception
 }
@@ -32,9 +34,16 @@ type Policy struct {
 // operation of the contract.
 const UnmatchedID = "unmatched"
 
+// HealthID is the id of the pseudo-operation of health checks of the backend, which
+// are forwarded without being judged.
+const HealthID = "health-check"
+
 // Operation is one method and path template of the contract with its plan.
 type Operation struct {
 	ID, Method, Template string
+	// Aliases are the further templates under which it is served, where the servers
+	// of the contract have several paths.
+	Aliases []string
 	// Rules are in catalogue order; a control that is off has none.
 	Rules []*Rule
 	// In inspects request bodies, Out response bodies; nil inspects nothing.
@@ -47,6 +56,18 @@ type Operation struct {
 	MaxIn int64
 	// AnswersJSON reports that every declared success answer is JSON.
 	AnswersJSON bool
+}
+
+// Places returns the operation once for each template under which it is served, the
+// first being o itself. They share the plan.
+func (o *Operation) Places() []*Operation {
+	all := []*Operation{o}
+	for _, template := range o.Aliases {
+		place := *o
+		place.Template, place.Aliases = template, nil
+		all = append(all, &place)
+	}
+	return all
 }
 
 // Rule is a check bound to a mode and an error behaviour.

@@ -18,7 +18,7 @@ type Request struct {
 	Peer Peer
 
 	Method   string      // client's, as sent
-	Path     string      // client's, escaped, exactly as it is forwarded
+	Path     string      // client's, escaped, exactly as it is forwarded behind the prefix of the backend
 	RawQuery string      // client's, exactly as it is forwarded
 	Host     string      // client's
 	Proto    string      // "HTTP/1.1", "HTTP/2.0"
@@ -35,6 +35,17 @@ type Request struct {
 // HasBody reports whether the request carries a body: a declared length above
 // zero, or an undeclared one that was not counted as empty.
 func (r *Request) HasBody() bool { return r.Body.Size != 0 }
+
+// Preflight returns the method that a CORS preflight asks for, and whether r is one
+// (Fetch Standard, 4.9): a browser sends it without credential and body, before the
+// request that it asks about.
+func (r *Request) Preflight() (method string, is bool) {
+	asked := r.Header["Access-Control-Request-Method"]
+	if r.Method != http.MethodOptions || len(r.Header["Origin"]) == 0 || len(asked) == 0 {
+		return "", false
+	}
+	return asked[0], true
+}
 
 // Pair is one name and value of a query or path, percent-decoded.
 type Pair struct{ Name, Value string }
@@ -53,6 +64,17 @@ type Match struct {
 	Allow []string
 	// Err is set when the Matcher could not decide; nothing is known then.
 	Err error
+}
+
+// Preflights reports whether r is a preflight without a body for a path and method
+// that the contract has, although it does not declare OPTIONS there: then no
+// operation is missing, because a browser decides what follows from the answer.
+func (m Match) Preflights(r *Request) bool {
+	if m.Operation != nil || len(m.Allow) == 0 || r.HasBody() {
+		return false
+	}
+	method, is := r.Preflight()
+	return is && slices.Contains(m.Allow, method)
 }
 
 // Missing returns the verdict of a control that needs an operation, and true,

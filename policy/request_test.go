@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -121,4 +122,27 @@ func TestWordsOfRecords(t *testing.T) {
 		words(5, func(i uint8) string { return policy.Phase(i).String() }))
 	assert.Equal(t, []string{"failed", "allowed", "would-block", "excepted", "blocked", "invalid"},
 		words(6, func(i uint8) string { return policy.Disposition(i).String() }))
+}
+
+func TestPreflightsAskAboutAnOperation(t *testing.T) {
+	known := policy.Match{Allow: []string{"GET", "PUT"}}
+	header := http.Header{"Origin": {"https://app.example"}, "Access-Control-Request-Method": {"PUT"}}
+	tests := []struct {
+		rule string
+		r    policy.Request
+		m    policy.Match
+		want bool
+	}{
+		{"a preflight for what the path has", policy.Request{Method: "OPTIONS", Header: header}, known, true},
+		{"a method that the path does not have", policy.Request{Method: "OPTIONS", Header: header}, policy.Match{Allow: []string{"GET"}}, false},
+		{"an unknown path", policy.Request{Method: "OPTIONS", Header: header}, policy.Match{}, false},
+		{"an OPTIONS that the contract has", policy.Request{Method: "OPTIONS", Header: header}, policy.Match{Operation: &policy.Operation{}}, false},
+		{"another method", policy.Request{Method: "PUT", Header: header}, known, false},
+		{"no origin", policy.Request{Method: "OPTIONS", Header: http.Header{"Access-Control-Request-Method": {"PUT"}}}, known, false},
+		{"nothing asked for", policy.Request{Method: "OPTIONS", Header: http.Header{"Origin": {"https://app.example"}}}, known, false},
+		{"a body", policy.Request{Method: "OPTIONS", Header: header, Body: policy.Body{Size: -1}}, known, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.rule, func(t *testing.T) { assert.Equal(t, tt.want, tt.m.Preflights(&tt.r)) })
+	}
 }

@@ -12,7 +12,7 @@
 // the answer is there, beside the answer and never before it. Where a Body rule
 // enforces, the body is held up to its limit, judged, and the same bytes are
 // forwarded. The target that was judged is, byte for byte, the target at the
-// backend, and so are the header fields: what a client keeps from the backend by
+// backend, behind the path prefix if there is one, and so are the header fields: what a client keeps from the backend by
 // naming it in Connection, no check sees. A chunked request counts as one with a
 // body even if no byte follows: only waiting could tell.
 //

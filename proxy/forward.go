@@ -52,7 +52,10 @@ func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 	p.Out.URL.Scheme, p.Out.URL.Host = backend.Scheme, backend.Host
 	p.Out.Host = p.In.Host
 	p.Out.URL.RawQuery, p.Out.URL.ForceQuery = p.In.URL.RawQuery, p.In.URL.ForceQuery
-	if isOrigin(p.In) {
+	switch prefix := x.h.options.PathPrefix; {
+	case prefix != "" && p.In.Method != http.MethodConnect && strings.HasPrefix(x.request.Path, "/"):
+		p.Out.URL.Opaque = prefix + x.request.Path
+	case isOrigin(p.In):
 		p.Out.URL.Opaque = x.request.Path
 	}
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {

@@ -22,6 +22,9 @@ type Options struct {
 	Observer policy.Observer
 	// Backend is the scheme and host that requests are forwarded to.
 	Backend *url.URL
+	// PathPrefix is put before the path of every forwarded request, byte for byte: ""
+	// or a path without a slash at its end.
+	PathPrefix string
 	// Transport sends requests to the backend; NewTransport makes it.
 	Transport http.RoundTripper
 	// InstanceHeader names the response header in which a backend instance names

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/url"
 	"sort"
 	"strings"
 	"testing"
@@ -28,14 +29,18 @@ func normal(message string) string {
 	return strings.Join(lines, "\r\n") + "\r\n\r\n" + body
 }
 
-// bare is a reverse proxy with Host and forwarded headers preserved.
-func bare(t *testing.T, backend string) string {
+// bare is a reverse proxy with Host and forwarded headers preserved, in front of a
+// backend below a path, if there is one.
+func bare(t *testing.T, backend string, below ...string) string {
 	t.Helper()
+	target, err := url.Parse("http://" + backend + strings.Join(below, ""))
+	require.NoError(t, err)
 	p := &httputil.ReverseProxy{
 		Transport: proxy.NewTransport(proxy.Backend{Connect: time.Second, Response: time.Second, Idle: time.Second, MaxIdle: 2}),
 		ErrorLog:  log.New(io.Discard, "", 0),
 		Rewrite: func(r *httputil.ProxyRequest) {
-			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", backend, r.In.Host
+			r.SetURL(target)
+			r.Out.Host = r.In.Host
 			r.Out.URL.RawQuery = r.In.URL.RawQuery
 			for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
 				if v, ok := r.In.Header[name]; ok {
@@ -236,4 +241,84 @@ func TestAnswersStream(t *testing.T) {
 	_, err = io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	assert.Equal(t, policy.Allowed, s.observer.one(t).outcome.Disposition)
+}
+
+// A prefix is put before the path and changes nothing else of what a bare proxy
+// with the same prefix sends.
+func TestShadowWithAPrefixSendsWhatABareProxySends(t *testing.T) {
+	t.Parallel()
+	for name, message := range map[string]string{
+		"get":           "GET /v1/sites?limit=2 HTTP/1.1\r\nHost: api.example\r\n\r\n",
+		"the root":      "GET / HTTP/1.1\r\nHost: api.example\r\n\r\n",
+		"escapes":       "GET /a%2Fb/%7Euser/c;x=1 HTTP/1.1\r\nHost: api.example\r\n\r\n",
+		"dot segments":  "GET /a/../b/./c//d HTTP/1.1\r\nHost: api.example\r\n\r\n",
+		"double slash":  "GET //a/b HTTP/1.1\r\nHost: api.example\r\n\r\n",
+		"odd query":     "GET /a?x=1;y=2&%zz&=&b HTTP/1.1\r\nHost: api.example\r\n\r\n",
+		"empty query":   "GET /a? HTTP/1.1\r\nHost: api.example\r\n\r\n",
+		"absolute form": "GET http://other.example/a%2Fb?b HTTP/1.1\r\nHost: api.example\r\n\r\n",
+		"head":          "HEAD /a HTTP/1.1\r\nHost: api.example\r\n\r\n",
+		"chunked body":  "POST /a HTTP/1.1\r\nHost: api.example\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want, got := record(t), record(t)
+			s := start(t, policyOf(stages{}, size(policy.Shadow)), got.addr, prefixed)
+			assert.Equal(t, http.StatusOK, raw(t, s.addr, message).StatusCode)
+			raw(t, bare(t, want.addr, prefix), message)
+			assert.NotContains(t, s.observer.one(t).request.Path, prefix, "the prefix is no part of what was asked for")
+			require.Len(t, want.requests(), 1)
+			require.Len(t, got.requests(), 1)
+			assert.Equal(t, normal(want.requests()[0]), normal(got.requests()[0]))
+		})
+	}
+}
+
+const prefix = "/legacy/a%2Fb;v=1"
+
+func prefixed(o *proxy.Options, _ *proxy.Backend) { o.PathPrefix = prefix }
+
+func TestAPrefixIsPutBeforeTheRawPath(t *testing.T) {
+	t.Parallel()
+	for target, want := range map[string]string{
+		"/a#/admin":              prefix + "/a#/admin",
+		`/a"b<c>`:                prefix + `/a"b<c>`,
+		"/%e4%2e%2E/":            prefix + "/%e4%2e%2E/",
+		"/a%00":                  prefix + "/a%00",
+		"/..%2f../admin":         prefix + "/..%2f../admin",
+		"//":                     prefix + "//",
+		"///a":                   prefix + "///a",
+		"http://h":               prefix + "/",
+		"http://h//a?b":          prefix + "//a?b",
+		"*":                      "*",
+		"/legacy/a%2Fb;v=1/back": prefix + "/legacy/a%2Fb;v=1/back",
+	} {
+		rec := record(t)
+		s := start(t, policyOf(stages{}), rec.addr, prefixed)
+		raw(t, s.addr, "OPTIONS "+target+" HTTP/1.1\r\nHost: h\r\n\r\n")
+		require.Len(t, rec.requests(), 1, target)
+		line, _, _ := strings.Cut(rec.requests()[0], "\r\n")
+		assert.Equal(t, "OPTIONS "+want+" HTTP/1.1", line)
+	}
+}
+
+func TestAHealthCheckIsForwardedAndNotJudged(t *testing.T) {
+	t.Parallel()
+	rec := record(t)
+	var asked []string
+	note := func(what string) { asked = append(asked, what) }
+	p := policyOf(stages{
+		match: func(r *policy.Request) policy.Match {
+			return policy.Match{Operation: &policy.Operation{ID: policy.HealthID, Method: r.Method, Template: r.Path}}
+		},
+		authenticate: func(*policy.Request) policy.Authentication { note("who"); return policy.Authentication{} },
+		spend:        func(*policy.Request) []policy.Verdict { note("how often"); return nil },
+	}, &policy.Rule{Control: policy.InRoute, Mode: policy.Enforce, Check: says(policy.Denied(policy.RouteUnknown, ""))})
+	s := start(t, p, rec.addr)
+	assert.Equal(t, http.StatusOK, raw(t, s.addr, "GET /health HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer x\r\n\r\n").StatusCode)
+	o := s.observer.one(t)
+	assert.Empty(t, asked)
+	assert.Empty(t, o.decision.Findings)
+	assert.Equal(t, policy.Allowed, o.outcome.Disposition)
+	assert.Equal(t, http.StatusOK, o.outcome.BackendStatus)
+	require.Len(t, rec.requests(), 1)
 }

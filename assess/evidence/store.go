@@ -126,6 +126,9 @@ func (s *Store) Accept(policy string) { s.epoch.Load().accept(policy) }
 // two for each operation, and costs a clean request no allocation once its operation
 // and instance were seen.
 func (s *Store) Consume(rec *audit.Record) {
+	if rec.Op.ID == policy.HealthID {
+		return // nobody judged it
+	}
 	t := trialOf(rec)
 	s.count(&t)
 }

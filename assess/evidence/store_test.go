@@ -234,6 +234,14 @@ func TestRecordsOfUnknownOperationsAndControls(t *testing.T) {
 	assert.EqualValues(t, 4, s.Stats().Unknown)
 }
 
+func TestHealthChecksAreInNoCell(t *testing.T) {
+	s := evidence.New(options())
+	before := s.Cells()
+	send(s, 3, visit{op: policy.HealthID}, "a")
+	assert.Equal(t, before, s.Cells())
+	assert.Zero(t, s.Stats().Unknown, "they are known, and nobody judged them")
+}
+
 func TestResponseViolationsNeedNoArrival(t *testing.T) {
 	o := options()
 	o.Operations = []evidence.Operation{{ID: "createOrder", Controls: of("out.schema")}}

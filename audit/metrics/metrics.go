@@ -157,6 +157,9 @@ func (m *Metrics) Use(p *policy.Policy) {
 	if p.Unmatched != nil {
 		plans = append([]*policy.Operation{p.Unmatched}, plans...)
 	}
+	if len(p.Health) > 0 {
+		plans = append([]*policy.Operation{p.Health[0]}, plans...) // all have one id
+	}
 	m.mu.Lock()
 	known := maps.Clone(*m.operations.Load())
 	for _, op := range plans {
