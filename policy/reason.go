@@ -91,6 +91,13 @@ const (
 	SchemaUnsupported     Reason = "schema-unsupported"
 )
 
+// Reasons of every control that judges what a request asks for.
+const (
+	// ActionInBody: the body says which of many actions is asked for, so that the
+	// control, which passed, has judged the operation as a whole only.
+	ActionInBody Reason = "action-in-body"
+)
+
 // Reasons of az.scope, az.account, rate.app, rate.customer and rate.quota.
 const (
 	ScopeMissing      Reason = "scope-missing"

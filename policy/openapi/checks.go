@@ -39,12 +39,14 @@ func (Route) Check(_ context.Context, r *policy.Request) policy.Verdict {
 	return policy.Denied(policy.RouteUnknown, "")
 }
 
-// Check permits when the matcher found an operation. Of an unknown path it can
-// say nothing.
+// Check permits when the matcher found an operation. It does not apply to the
+// preflight of one. Of an unknown path it can say nothing.
 func (Method) Check(_ context.Context, r *policy.Request) policy.Verdict {
 	switch {
 	case r.Match.Operation != nil:
 		return policy.Permitted()
+	case r.Match.Preflights(r):
+		return policy.Inapplicable()
 	case len(r.Match.Allow) > 0:
 		return policy.Denied(policy.MethodNotAllowed, "")
 	default:
@@ -52,8 +54,12 @@ func (Method) Check(_ context.Context, r *policy.Request) policy.Verdict {
 	}
 }
 
-// Check is undecided by the control that tells why there is no operation.
+// Check is undecided by the control that tells why there is no operation. Of a
+// preflight nothing is missing.
 func (Unmatched) Check(_ context.Context, r *policy.Request) policy.Verdict {
+	if r.Match.Preflights(r) {
+		return policy.Inapplicable()
+	}
 	if v, missing := r.Match.Missing(); missing {
 		return v
 	}

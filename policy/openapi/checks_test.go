@@ -2,6 +2,7 @@ package openapi_test
 
 import (
 	"errors"
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -13,6 +14,9 @@ import (
 func TestChecks(t *testing.T) {
 	found := policy.Match{Operation: &policy.Operation{}}
 	method := policy.Match{Allow: []string{"GET"}}
+	preflight := func(asked string, m policy.Match) policy.Request {
+		return policy.Request{Method: "OPTIONS", Match: m, Header: http.Header{"Origin": {"https://a.example"}, "Access-Control-Request-Method": {asked}}}
+	}
 	for _, row := range []struct {
 		name  string
 		check policy.Check
@@ -24,6 +28,14 @@ func TestChecks(t *testing.T) {
 		{"in.route of nothing", openapi.Route{}, policy.Request{}, policy.Denied(policy.RouteUnknown, "")},
 		{"in.method of an operation", openapi.Method{}, policy.Request{Match: found}, policy.Permitted()},
 		{"in.method of a path without the method", openapi.Method{}, policy.Request{Match: method}, policy.Denied(policy.MethodNotAllowed, "")},
+		{"in.route of a preflight", openapi.Route{}, preflight("GET", method), policy.Permitted()},
+		{"in.route of a preflight for nothing", openapi.Route{}, preflight("GET", policy.Match{}), policy.Denied(policy.RouteUnknown, "")},
+		{"in.method of a preflight", openapi.Method{}, preflight("GET", method), policy.Inapplicable()},
+		{"in.method of a preflight for another method", openapi.Method{}, preflight("PUT", method), policy.Denied(policy.MethodNotAllowed, "")},
+		{"in.method of a preflight that the contract declares", openapi.Method{}, preflight("PUT", found), policy.Permitted()},
+		{"in.method of a preflight for nothing", openapi.Method{}, preflight("GET", policy.Match{}), policy.UndecidedBy(policy.InRoute)},
+		{"what needs an operation, of a preflight", openapi.Unmatched{}, preflight("GET", method), policy.Inapplicable()},
+		{"what needs an operation, of a preflight for another method", openapi.Unmatched{}, preflight("PUT", method), policy.UndecidedBy(policy.InMethod)},
 		{"in.method of nothing", openapi.Method{}, policy.Request{}, policy.UndecidedBy(policy.InRoute)},
 		{"unmatched by method", openapi.Unmatched{}, policy.Request{Match: method}, policy.UndecidedBy(policy.InMethod)},
 		{"unmatched by route", openapi.Unmatched{}, policy.Request{}, policy.UndecidedBy(policy.InRoute)},

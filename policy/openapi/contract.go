@@ -42,7 +42,15 @@ type Operation struct {
 	ID string
 	// Method is in upper case; Template is the path with the base path in front.
 	Method, Template string
-	Deprecated       bool
+	// Aliases are the templates with the other base paths, if there are several.
+	Aliases    []string
+	Deprecated bool
+	// Place is where the contract declares it: the file below the root folder and an
+	// RFC 6901 pointer.
+	Place string
+	// Protocol names the protocol, SOAP or GraphQL, whose bodies say which of many
+	// actions is asked for; "" if the operation does not look like one.
+	Protocol string
 	// PathParams, QueryParams, HeaderParams and CookieParams are the names of the
 	// declared parameters, in the order of the contract.
 	PathParams, QueryParams, HeaderParams, CookieParams []string
@@ -194,11 +202,14 @@ func (b *builder) unique(operations []Operation) {
 
 func (b *builder) operation(path, method string, item *openapi3.PathItem, o *openapi3.Operation) (Operation, bool) {
 	place := pointer("paths", path, strings.ToLower(method))
-	base, ok := b.basePath(place, item, o)
+	bases, ok := b.basePaths(place, item, o)
 	if !ok {
 		return Operation{}, false
 	}
-	op := Operation{ID: o.OperationID, Method: method, Template: base + path, Deprecated: o.Deprecated}
+	op := Operation{ID: o.OperationID, Method: method, Template: bases[0] + path, Deprecated: o.Deprecated, Place: b.file + place}
+	for _, base := range bases[1:] {
+		op.Aliases = append(op.Aliases, base+path)
+	}
 	if op.ID == "" {
 		op.ID = method + " " + op.Template
 	}
@@ -211,6 +222,7 @@ func (b *builder) operation(path, method string, item *openapi3.PathItem, o *ope
 	b.security(&op, o)
 	b.body(&op, place, o)
 	b.answers(&op, o)
+	op.Protocol = protocolOf(&op, item, o)
 	return op, true
 }
 

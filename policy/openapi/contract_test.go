@@ -125,36 +125,6 @@ func TestSecurityIsTheOperationsElseTheDocuments(t *testing.T) {
 	}
 }
 
-func TestTheBasePathIsThatOfTheServers(t *testing.T) {
-	paths := "paths: {/p: {get: {%s responses: {'200': {description: ok}}}}}\n"
-	for _, row := range []struct{ name, servers, own, option, want string }{
-		{"no server is no base path", "", "", "", "/p"},
-		{"host and scheme do not count", "servers: [{url: 'https://a.example/v1/'}, {url: 'http://b.example:8080/v1'}]\n", "", "", "/v1/p"},
-		{"a relative URL is a path", "servers: [{url: /v2}]\n", "", "", "/v2/p"},
-		{"variables have their defaults", "servers: [{url: '{root}/x/{v}', variables: {root: {default: 'http://h:1'}, v: {default: v3}}}]\n", "", "", "/x/v3/p"},
-		{"the operation's server wins", "servers: [{url: /v1}]\n", "servers: [{url: /own}],", "", "/own/p"},
-		{"the option replaces all", "servers: [{url: /v1}, {url: /v2}]\n", "", "/here/", "/here/p"},
-		{"the option can be the root", "servers: [{url: /v1}]\n", "", "/", "/p"},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			c := load(t, document("3.0.3", row.servers+fmt.Sprintf(paths, row.own)), openapi.Options{BasePath: row.option})
-			assert.Equal(t, row.want, c.Operations()[0].Template)
-		})
-	}
-	for _, row := range []struct{ name, servers string }{
-		{"different paths", "servers: [{url: /v1}, {url: /v2}]\n"},
-		{"a default without a scheme", "servers: [{url: '{root}/v1', variables: {root: {default: api.example.com}}}]\n"},
-		{"a dot segment", "servers: [{url: '/a/../b'}]\n"},
-	} {
-		t.Run(row.name+" is refused", func(t *testing.T) {
-			ps := problems(t, document("3.0.3", row.servers+fmt.Sprintf(paths, "")), openapi.Options{})
-			require.Len(t, ps, 1)
-			assert.Contains(t, ps[0].Fix, "base_path")
-			assert.Contains(t, ps[0].Pointer, "/servers")
-		})
-	}
-}
-
 func TestOptionsAreChecked(t *testing.T) {
 	file := write(t, "c.yaml", document("3.0.3", "paths: {/p: {get: {responses: {'200': {description: ok}}}}}\n"))
 	for name, o := range map[string]openapi.Options{

@@ -15,6 +15,10 @@
 //
 // # Matching
 //
+// An operation is served under the path of each of its servers, with every value of
+// their variables; the first is its template, the others its aliases. Contracts may
+// stand beside each other in one matcher where [Clashes] finds nothing.
+//
 // [Matcher] is a trie over the segments of the escaped path, so that what is
 // matched is what is forwarded. What some backends would read as another path
 // matches no parameter: dot segments, plain, escaped or with matrix parameters,

@@ -44,33 +44,42 @@ type leaf struct {
 
 var _ policy.Matcher = (*Matcher)(nil)
 
-// NewMatcher returns a matcher of operations by their Method and Template. It
-// refuses a template that is broken and two operations that match the same
-// requests.
+// NewMatcher returns a matcher of operations by their Method and Template, and by
+// their Aliases: what matches one of those has it as its template. It refuses a
+// template that is broken and two operations that match the same requests.
 func NewMatcher(operations []*policy.Operation) (*Matcher, error) {
 	m := &Matcher{root: &node{}}
 	for _, op := range operations {
-		segments, err := parseTemplate(op.Template)
-		if err != nil {
-			return nil, fmt.Errorf("operation %s: the path %q %w", op.ID, op.Template, err)
+		for _, place := range op.Places() {
+			if err := m.add(place); err != nil {
+				return nil, err
+			}
 		}
-		n := m.root
-		var names []string
-		for _, s := range segments {
-			n = n.child(s)
-			names = append(names, s.names...)
-		}
-		i, found := slices.BinarySearchFunc(n.leaves, op.Method, func(l leaf, method string) int {
-			return strings.Compare(l.method, method)
-		})
-		if found {
-			return nil, fmt.Errorf("operations %s and %s match the same requests: %s %s and %s",
-				n.leaves[i].operation.ID, op.ID, op.Method, n.leaves[i].operation.Template, op.Template)
-		}
-		n.leaves = slices.Insert(n.leaves, i, leaf{method: op.Method, operation: op, names: names})
-		n.allow = slices.Insert(n.allow, i, op.Method)
 	}
 	return m, nil
+}
+
+func (m *Matcher) add(op *policy.Operation) error {
+	segments, err := parseTemplate(op.Template)
+	if err != nil {
+		return fmt.Errorf("operation %s: the path %q %w", op.ID, op.Template, err)
+	}
+	n := m.root
+	var names []string
+	for _, s := range segments {
+		n = n.child(s)
+		names = append(names, s.names...)
+	}
+	i, found := slices.BinarySearchFunc(n.leaves, op.Method, func(l leaf, method string) int {
+		return strings.Compare(l.method, method)
+	})
+	if found {
+		return fmt.Errorf("operations %s and %s match the same requests: %s %s and %s",
+			n.leaves[i].operation.ID, op.ID, op.Method, n.leaves[i].operation.Template, op.Template)
+	}
+	n.leaves = slices.Insert(n.leaves, i, leaf{method: op.Method, operation: op, names: names})
+	n.allow = slices.Insert(n.allow, i, op.Method)
+	return nil
 }
 
 func (n *node) child(s segment) *node {
