@@ -11,7 +11,6 @@ type absence struct {
 	field string // Path; [] stands for every element, * for every key.
 	value string // If set, only this value is refused.
 	but   string // If set, this value is accepted.
-	fix   string // If set, it is said in place of "remove it".
 }
 
 // absences lists what is not available in this version. Whoever makes a line
@@ -19,14 +18,11 @@ type absence struct {
 func absences() []absence {
 	return []absence{
 		{field: "account.delegation"},
-		{field: "backend.path_prefix"},
 		{field: "evidence.dir"},
 		{field: "exceptions"},
-		{field: "health"},
 		{field: "listen.tls.client_auth", but: "none"},
 		{field: "listen.tls.client_ca_file"},
 		{field: "operations.*.replay", value: ReplaySameSender},
-		{field: "specs[1]", fix: "keep one contract per process"},
 		{field: "token.issuers[].proxy_url"},
 		{field: "token.replay.mode", value: ReplaySameSender},
 		{field: "trace.inject", value: "true"},
@@ -55,8 +51,6 @@ func (a absence) about(path string) (missing bool, note string) {
 	switch {
 	case a.value == "" && a.but == "" && under && (rest == "" || rest[0] == '.' || rest[0] == '['):
 		return true, ""
-	case a.field == path+"[1]":
-		return false, "More than one is " + notAvailable + "."
 	case strings.TrimSuffix(a.field, "[]") != path:
 		return false, ""
 	case a.but != "":
@@ -74,15 +68,11 @@ func (v *validator) available() {
 			if !pattern.MatchString(path) || a.value != "" && !strings.EqualFold(p.text, a.value) || a.but != "" && p.text == a.but {
 				continue
 			}
-			fix := a.fix
-			if fix == "" {
-				fix = "remove it"
-			}
 			cause := notAvailable
 			if a.value != "" || a.but != "" {
 				cause = quote(p.text) + " is " + notAvailable
 			}
-			v.add(path, cause, fix)
+			v.add(path, cause, "remove it")
 		}
 	}
 }

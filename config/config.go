@@ -13,16 +13,16 @@ type Config struct {
 	Backend          Backend              `yaml:"backend" required:"true" doc:"What stands behind the sidecar."`
 	Gateway          Gateway              `yaml:"gateway" doc:"What stands in front of the sidecar."`
 	Credential       Credential           `yaml:"credential" doc:"Where the credential of the caller arrives."`
-	Health           []string             `yaml:"health" doc:"Operations of the backend that are health checks, as METHOD /path. They are forwarded and not judged."`
+	Health           []string             `yaml:"health" doc:"Health checks of the backend, as METHOD /path. A request of exactly this method and path, without query, body, upgrade and headers that name another path or method, is forwarded and not judged. It has a record as operation health-check and is kept out of the cells."`
 	Mode             Mode                 `yaml:"mode" default:"shadow" doc:"Mode of every control that is not named under controls. Shadow judges and forwards, enforce judges and blocks, off does not judge."`
-	Specs            []Spec               `yaml:"specs,single=spec" doc:"The OpenAPI contracts. A single one may be written as spec instead."`
+	Specs            []Spec               `yaml:"specs,single=spec" doc:"The OpenAPI contracts, for example of v1 and of v2. Each path and method may be in one of them only. A single one may be written as spec instead."`
 	Schema           SchemaRules          `yaml:"schema" doc:"How bodies are compared with the contract."`
 	Token            Token                `yaml:"token" doc:"Who may issue tokens, and what a token must look like."`
 	Account          Account              `yaml:"account" doc:"The account boundary: whose data a request is about."`
 	Payload          Payload              `yaml:"payload" doc:"Bounds of bodies."`
 	Limits           []Limit              `yaml:"limits" doc:"Rate limits. All limits of a request are taken together or not at all."`
 	Controls         map[string]Mode      `yaml:"controls" keys:"@families" doc:"Mode by control, for example az.account, or by family, for example tok. A control wins over its family, a family wins over mode."`
-	Operations       map[string]Operation `yaml:"operations" doc:"Settings of single operations, by operationId or METHOD /path."`
+	Operations       map[string]Operation `yaml:"operations" doc:"Settings of single operations, by operationId, with the name of its contract and a colon before it if that has one, or by METHOD /path."`
 	Exceptions       []Exception          `yaml:"exceptions" doc:"Callers that may violate a control for a while."`
 	InsecureFailOpen []string             `yaml:"insecure_fail_open" enum:"@families" doc:"Controls, or families, that let a request pass when they could not decide. Insecure: whoever can break the check gets around it."`
 	DecisionTimeout  Duration             `yaml:"decision_timeout" default:"50ms" positive:"true" doc:"Time for the stages of a decision that ask somebody else over the network. When it is over, what was not decided counts as undecided. No stage of this version does."`
@@ -63,7 +63,7 @@ type Admin struct {
 // Backend is everything behind the sidecar.
 type Backend struct {
 	URL                string      `yaml:"url" required:"true" doc:"Base URL, http or https, without path, query and user."`
-	PathPrefix         string      `yaml:"path_prefix" doc:"Prefix that is put before the path of a forwarded request."`
+	PathPrefix         string      `yaml:"path_prefix" doc:"Put before the path of every forwarded request, byte for byte, for example /legacy. What a request asks for is judged and recorded without it. Targets that are no path, such as that of OPTIONS *, are forwarded as they are; addresses in answers are not changed."`
 	InstanceHeader     string      `yaml:"instance_header" doc:"Response header that names the instance that answered. Gaps are then told per instance."`
 	TLS                *BackendTLS `yaml:"tls" doc:"TLS towards an https backend. Without it the authorities of the system are trusted."`
 	Timeouts           Timeouts    `yaml:"timeouts" doc:"Time bounds towards the backend."`
@@ -136,7 +136,8 @@ type CredentialHeaders struct {
 type Spec struct {
 	File     string `yaml:"file" required:"true" file:"true" doc:"OpenAPI 3 document, YAML or JSON."`
 	Root     string `yaml:"root" file:"true" doc:"Folder that external references must stay in. Default: the folder of the document."`
-	BasePath string `yaml:"base_path" doc:"Path before the paths of the contract, for example /v1. Empty: what the contract's servers say."`
+	BasePath string `yaml:"base_path" doc:"Path before the paths of the contract, for example /v1; / means none. Empty: the paths of the contract's servers, with every value of their variables."`
+	Name     string `yaml:"name" doc:"Put before the operationIds of the contract, with a colon, wherever an operation is named: v2:getOrder. Needed where two contracts share an operationId: lower-case letters, digits and dashes, at most 63."`
 }
 
 // SchemaRules tell how bodies are compared with the contract.

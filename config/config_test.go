@@ -30,11 +30,10 @@ func rules() []string {
 		issuer-algorithms issuer-claims issuer-max-stale replay-mode account-rule limit-name limit-key limit-rate limit-quota
 		gateway-proof gateway-proof-absent gateway-proof-empty gateway-proof-secret gateway-proof-literal
 		gateway-proof-twice gateway-proof-peers gateway-token identity-headers identity-headers-effect
-		identity-headers-replay header-twice nobody
-		unavailable-account-delegation unavailable-backend-path-prefix
-		unavailable-evidence-dir unavailable-exceptions unavailable-health
+		identity-headers-replay header-twice nobody spec-name path-prefix health operation-actions
+		unavailable-account-delegation unavailable-evidence-dir unavailable-exceptions
 		unavailable-listen-client-auth
-		unavailable-replay-same-sender unavailable-several-specs unavailable-issuer-proxy-url
+		unavailable-replay-same-sender unavailable-issuer-proxy-url
 		unavailable-trace-inject`)
 }
 

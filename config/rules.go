@@ -11,6 +11,11 @@ const (
 	// KindNone is the credential kind in which nothing arrives.
 	KindNone = "none"
 
+	// ActionsOne and ActionsMany tell whether an operation does one thing, or what its
+	// body asks for.
+	ActionsOne  = "one"
+	ActionsMany = "many"
+
 	// ReplayOff accepts a token any number of times.
 	ReplayOff = "off"
 	// ReplaySingleUse accepts a token once.
@@ -136,6 +141,7 @@ type Operation struct {
 	Public          *bool           `yaml:"public" doc:"True: the operation needs no credential, and tok.* and az.* do not judge it. False: they judge every request. Default: what the contract's security says; where it makes the credential optional, they judge requests that have one."`
 	Replay          string          `yaml:"replay" enum:"off|single_use|same_sender" doc:"Overrides token.replay.mode."`
 	MaxRequestBytes Size            `yaml:"max_request_bytes" positive:"true" doc:"Overrides payload.max_request_bytes."`
+	Actions         string          `yaml:"actions" enum:"one|many" doc:"Many: the body says which of many actions is asked for, as in SOAP and GraphQL, so that az.scope, az.default and in.schema can deny a request but not permit it. One: they judge the operation as a whole. Default: what the contract looks like."`
 }
 
 // Exception lets a caller violate a control for a while.

@@ -3,7 +3,9 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,6 +25,7 @@ func (v *validator) validate() {
 	v.listeners()
 	v.backend()
 	v.contracts()
+	v.health()
 	v.token()
 	v.accounts()
 	v.limits()
@@ -138,6 +141,9 @@ func (v *validator) backend() {
 	case u.Scheme == "http" && b.TLS != nil:
 		v.add("backend.tls", "has no effect on an http backend", "write https in backend.url or remove tls")
 	}
+	if p := b.PathPrefix; p != "" && (!isPath(p) || strings.HasSuffix(p, "/")) {
+		v.add("backend.path_prefix", v.named("backend.path_prefix", p)+" is not a path prefix", "start it with / and do not end it with /, for example /legacy")
+	}
 	if t := b.TLS; t != nil && t.CertFile == "" && t.KeyFile != "" {
 		v.add("backend.tls.cert_file", "is missing beside key_file", "give both or none")
 	} else if t != nil && t.CertFile != "" && t.KeyFile == "" {
@@ -170,12 +176,64 @@ func (v *validator) contracts() {
 	if len(v.c.Specs) == 0 {
 		v.add("specs", "no contract is named", "add spec: {file: openapi.yaml}")
 	}
+	first := map[string]int{}
 	for i, s := range v.c.Specs {
 		path := fmt.Sprintf("specs[%d].base_path", i)
-		if b := s.BasePath; b != "" && (!strings.HasPrefix(b, "/") || strings.HasSuffix(b, "/") || strings.ContainsAny(b, "?#")) {
+		if b := s.BasePath; b != "" && b != "/" && (!strings.HasPrefix(b, "/") || strings.HasSuffix(b, "/") || strings.ContainsAny(b, "?#")) {
 			v.add(path, v.named(path, b)+" is not a base path", "start it with / and do not end it with /, for example /v1")
 		}
+		path = fmt.Sprintf("specs[%d].name", i)
+		before, again := first[s.Name]
+		switch {
+		case s.Name == "":
+		case again:
+			v.add(path, fmt.Sprintf("%s is given twice, first as specs[%d]", v.named(path, s.Name), before), "give it another name")
+		case !isName(s.Name):
+			v.add(path, v.named(path, s.Name)+" is not a name of a contract", nameFix)
+		default:
+			first[s.Name] = i
+		}
 	}
+}
+
+// health checks the operations that are forwarded without being judged.
+func (v *validator) health() {
+	for i, h := range v.c.Health {
+		path := fmt.Sprintf("health[%d]", i)
+		method, target, found := strings.Cut(h, " ")
+		switch {
+		case !found || !isToken(method) || method != strings.ToUpper(method) || !isPath(target):
+			v.add(path, v.named(path, h)+" is not a method and a path", "write for example GET /health; a path has no parameter and no query")
+		case method == http.MethodConnect:
+			v.add(path, "CONNECT has no path", "name the method of the health check")
+		case slices.Contains(v.c.Health[:i], h):
+			v.add(path, v.named(path, h)+" is given twice", "remove one")
+		}
+	}
+}
+
+// isPath reports whether s is a path as it stands in a request: absolute, of
+// characters of RFC 3986 section 3.3, with no empty segment but the last, and no
+// dot segment, however it is written.
+func isPath(s string) bool {
+	if !strings.HasPrefix(s, "/") || strings.Contains(s, "//") {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("/-._~!$&'()*+,;=:@%", rune(c)) {
+			return false
+		}
+	}
+	decoded, err := url.PathUnescape(s)
+	if err != nil {
+		return false
+	}
+	for part := range strings.SplitSeq(decoded, "/") {
+		if part, _, _ = strings.Cut(part, ";"); part == "." || part == ".." {
+			return false
+		}
+	}
+	return true
 }
 
 // isName reports whether s can name something in metrics and records.

@@ -3,6 +3,7 @@ package test_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,6 +82,39 @@ func TestCamaraContract(t *testing.T) {
 	}
 }
 
+// TestCamaraContractsBesideEachOther serves two contracts that share parts and an
+// operationId: each request is judged by the schemas and scopes of its own.
+func TestCamaraContractsBesideEachOther(t *testing.T) {
+	t.Parallel()
+	backend, err := newBackend()
+	require.NoError(t, err)
+	t.Cleanup(backend.down)
+	for _, c := range []struct {
+		name, scope, target, operation, denials string
+		status                                  int
+	}{
+		{"of the first contract", "quality-on-demand:sessions:read", "/quality-on-demand/v1/sessions/123e4567-e89b-12d3-a456-426614174000", "getSession", "", 200},
+		{"of the second contract", "qos-profiles:read", "/qos-profiles/v1/qos-profiles/QOS_E", "profiles:getSession", "", 200},
+		{"the scope of the other contract", "quality-on-demand:sessions:read", "/qos-profiles/v1/qos-profiles/QOS_E", "profiles:getSession", "az.scope", 403},
+		{"what only the other contract allows", "qos-profiles:read", "/qos-profiles/v1/qos-profiles/123e4567", "profiles:getSession", "in.schema", 400},
+		{"the path of the other contract", "qos-profiles:read", "/qos-profiles/v1/sessions/QOS_E", "unmatched", "in.route", 404},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := camara(t, backend, "enforce", `, {file: "@root@/API_definitions/profiles.yaml", root: "@root@", name: profiles}`)
+			r := (&camaraCase{scope: c.scope, method: "GET"}).call()
+			r.target = c.target
+			a, err := r.send(s.data)
+			require.NoError(t, err)
+			assert.Equal(t, c.status, a.status, a.body)
+			record := onlyRecord(t, s)
+			assert.Equal(t, c.operation, must(t, record, "op.id"))
+			assert.Equal(t, c.denials, must(t, record, "denials"))
+			require.NoError(t, s.stop())
+		})
+	}
+}
+
 func must(t *testing.T, record map[string]any, path string) string {
 	t.Helper()
 	value, err := fieldOf(record, path)
@@ -100,8 +134,9 @@ func (c *camaraCase) call() *call {
 	return r
 }
 
-// camara starts a sidecar in front of the contract of testdata/camara.
-func camara(t *testing.T, b *backend, mode string) *sidecar {
+// camara starts a sidecar in front of the contract of testdata/camara, and of more,
+// in whose text @root@ is that folder.
+func camara(t *testing.T, b *backend, mode string, more ...string) *sidecar {
 	t.Helper()
 	dir := t.TempDir()
 	root, err := filepath.Abs(filepath.Join("testdata", "camara"))
@@ -113,7 +148,7 @@ listen: {address: "127.0.0.1:0"}
 admin: {address: "127.0.0.1:0"}
 backend: {url: "${env:BACKEND}"}
 mode: `+mode+`
-spec: {file: "`+root+`/API_definitions/qod.yaml", root: "`+root+`"}
+specs: [{file: "`+root+`/API_definitions/qod.yaml", root: "`+root+`"}`+strings.ReplaceAll(strings.Join(more, ""), "@root@", root)+`]
 token: {issuers: [{issuer: https://idp.example.net, jwks_file: jwks.json, audiences: [https://api.example.net]}]}
 audit: {file: {path: "${env:AUDIT}"}, pseudonym_key: "${env:PSEUDONYM}"}
 `), 0o600))

@@ -20,7 +20,7 @@ func checkCommand() *cobra.Command {
 		Use:   "check --config FILE",
 		Short: "Validate a configuration and print what it means",
 		Long: `Validate a configuration with everything that it names, and print the effective configuration, the mode of every
-control for every operation, and the lines that would make each control enforce.
+control for every operation, the paths of each operation, and the lines that would make each control enforce.
 
 Exits with 1 and every problem when something is wrong. Starts nothing and fetches nothing.`,
 		Args: cobra.NoArgs,
@@ -54,6 +54,8 @@ func (l *loaded) print(w io.Writer) error {
 	b.Write(effective)
 	fmt.Fprintf(&b, "\n# policy %s\n#\n# What serves each operation (S shadow, E enforce, - no token to judge, . no rule):\n#\n", l.output.Policy.Digest)
 	matrix(&b, l.output.Policy)
+	b.WriteString("#\n# Where each operation is:\n#\n")
+	places(&b, l.output.Policy)
 	if lines := compile.EnforceLines(l.output.Policy); len(lines) > 0 {
 		b.WriteString("#\n# To make a control enforce, merge its line:\n#\n#   " + strings.Join(lines, "\n#   ") + "\n")
 	}
@@ -70,23 +72,40 @@ func matrix(b *strings.Builder, p *policy.Policy) {
 			controls = append(controls, entry.ID)
 		}
 	}
-	table := tabwriter.NewWriter(b, 0, 0, 1, ' ', 0)
-	write := func(cells ...string) {
-		_, _ = fmt.Fprintln(table, "#  "+strings.Join(cells, "\t")) // to memory
-	}
 	header := []string{"operation"}
 	for _, c := range controls {
 		header = append(header, string(c))
 	}
-	write(header...)
+	rows := [][]string{header}
 	for _, op := range operations {
 		row := []string{op.ID}
 		for _, c := range controls {
 			row = append(row, letter(op, c))
 		}
-		write(row...)
+		rows = append(rows, row)
 	}
-	_ = table.Flush() // as above
+	table(b, rows)
+}
+
+// places writes one row per path under which an operation or a health check is
+// served.
+func places(b *strings.Builder, p *policy.Policy) {
+	var rows [][]string
+	for _, op := range slices.Concat(p.Operations, p.Health) {
+		for _, at := range op.Places() {
+			rows = append(rows, []string{at.ID, at.Method, at.Template})
+		}
+	}
+	table(b, rows)
+}
+
+// table writes rows as YAML comments, in columns.
+func table(b *strings.Builder, rows [][]string) {
+	w := tabwriter.NewWriter(b, 0, 0, 1, ' ', 0)
+	for _, cells := range rows {
+		_, _ = fmt.Fprintln(w, "#  "+strings.Join(cells, "\t")) // to memory
+	}
+	_ = w.Flush() // as above
 }
 
 func modeIn(op *policy.Operation, c policy.Control) policy.Mode {

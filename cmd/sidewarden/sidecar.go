@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -98,7 +99,7 @@ func (l *loaded) proxyOptions() (proxy.Options, error) {
 		return proxy.Options{}, err
 	}
 	return proxy.Options{
-		Policy: l.output.Policy, Backend: backend, InstanceHeader: l.config.Backend.InstanceHeader,
+		Policy: l.output.Policy, Backend: backend, PathPrefix: l.config.Backend.PathPrefix, InstanceHeader: l.config.Backend.InstanceHeader,
 		MaxHeldBytes: int64(l.config.Payload.MaxHeldBytes), BodyTimeout: l.config.Listen.BodyTimeout.Std(),
 	}, nil
 }
@@ -189,10 +190,15 @@ func (s *sidecar) tokenCache() []metrics.TokenCache {
 
 // vocabulary is what records may repeat of a request.
 func vocabulary(l *loaded) audit.Contract {
-	c := audit.Contract{Operations: l.output.Policy.Operations}
-	for _, op := range l.output.Contract.Operations() {
-		c.Parameters = append(c.Parameters, op.QueryParams...)
-		c.MediaTypes = append(c.MediaTypes, op.RequestMediaTypes...)
+	c := audit.Contract{Operations: slices.Clone(l.output.Policy.Health)}
+	for _, op := range l.output.Policy.Operations {
+		c.Operations = append(c.Operations, op.Places()...)
+	}
+	for _, contract := range l.output.Contracts {
+		for _, op := range contract.Operations() {
+			c.Parameters = append(c.Parameters, op.QueryParams...)
+			c.MediaTypes = append(c.MediaTypes, op.RequestMediaTypes...)
+		}
 	}
 	for _, i := range l.config.Token.Issuers {
 		c.Issuers = append(c.Issuers, i.Issuer)

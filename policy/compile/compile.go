@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -74,8 +73,8 @@ type Output struct {
 	Parts   *Parts
 	// Files are the files that the policy was made from, besides the configuration.
 	Files []string
-	// Contract is the contract as it was read.
-	Contract *openapi.Contract
+	// Contracts are the contracts as they were read, in the order of the configuration.
+	Contracts []*openapi.Contract
 	// Warnings tell what is allowed and probably not meant.
 	Warnings config.Problems
 }
@@ -129,12 +128,12 @@ func (c *compiler) compile() *Output {
 	c.refuseIdle()
 	issuers := c.issuers()
 	c.gateway = c.gatewayProof()
-	contract := c.contract()
-	if contract == nil {
+	contracts := c.contracts()
+	if contracts == nil {
 		return nil
 	}
 	p := &policy.Policy{Hints: c.hints()}
-	plans := c.plan(contract, issuers)
+	plans := c.plan(contracts, issuers)
 	for _, planned := range plans.all {
 		if planned.operation.ID == policy.UnmatchedID {
 			p.Unmatched = planned.operation
@@ -144,55 +143,21 @@ func (c *compiler) compile() *Output {
 	}
 	c.checkNeeds(plans)
 	c.doubt(plans.all)
-	matcher, err := openapi.NewMatcher(p.Operations)
-	if err != nil {
-		c.problem("specs[0].file", err.Error(), "correct the paths in the contract")
-	}
+	c.match(p, plans.all)
 	if len(c.problems) > 0 {
 		return nil
 	}
-	p.Matcher = matcher
 	p.Authenticator = c.authenticator(issuers)
 	p.Spender = plans.spending.stage
-	var measured string
-	if p.Digest, measured, err = c.digests(contract); err != nil {
+	digest, measured, err := c.digests(contracts)
+	if err != nil {
 		c.problem("", err.Error(), "report it: it is a defect of this program")
 	}
+	p.Digest = digest
 	return &Output{
 		Policy: p, Measured: measured, Runners: c.runners(), Parts: c.parts,
-		Files: filesOf(c.cfg, contract), Contract: contract, Warnings: c.warnings,
+		Files: filesOf(c.cfg, contracts), Contracts: contracts, Warnings: c.warnings,
 	}
-}
-
-// contract reads the contract; nil if it cannot be used.
-func (c *compiler) contract() *openapi.Contract {
-	spec := c.cfg.Specs[0]
-	contract, err := openapi.Load(openapi.Options{
-		File: spec.File, Root: spec.Root, BasePath: spec.BasePath,
-		UndeclaredProperties: c.cfg.Schema.UndeclaredProperties,
-	})
-	var problems openapi.Problems
-	switch {
-	case errors.As(err, &problems):
-		for _, p := range problems {
-			c.problem("specs[0].file", causeOf(p), cmp.Or(p.Fix, "correct the contract"))
-		}
-		return nil
-	case err != nil:
-		c.problem("specs[0]", err.Error(), "check file and root")
-		return nil
-	}
-	for _, note := range contract.Notes() {
-		c.warn("specs[0].file", causeOf(note), cmp.Or(note.Fix, "let the backend judge it"))
-	}
-	return contract
-}
-
-// causeOf returns the place and the cause of a problem of the contract, whose fix
-// is told apart.
-func causeOf(p openapi.Problem) string {
-	p.Fix = ""
-	return p.String()
 }
 
 func (c *compiler) hints() policy.Hints {
@@ -219,7 +184,7 @@ func (c *compiler) runners() map[string]Runner {
 
 // digests name the policy and what it measures, by the values that are in force:
 // one that changed behind a reference makes another policy.
-func (c *compiler) digests(contract *openapi.Contract) (whole, measured string, err error) {
+func (c *compiler) digests(contracts []*openapi.Contract) (whole, measured string, err error) {
 	all, err := c.cfg.Fingerprint()
 	if err != nil {
 		return "", "", err
@@ -236,8 +201,18 @@ func (c *compiler) digests(contract *openapi.Contract) (whole, measured string, 
 	if err != nil {
 		return "", "", err
 	}
-	sources := contract.Digest()
-	return digest(all[:], sources[:]), digest(neutral[:], sources[:]), nil
+	whole, measured = digest(parts(all, contracts)...), digest(parts(neutral, contracts)...)
+	return whole, measured, nil
+}
+
+// parts are the digest of a configuration and those of its contracts.
+func parts(first [sha256.Size]byte, contracts []*openapi.Contract) [][]byte {
+	all := [][]byte{first[:]}
+	for _, contract := range contracts {
+		sources := contract.Digest()
+		all = append(all, sources[:])
+	}
+	return all
 }
 
 func digest(parts ...[]byte) string {

@@ -11,6 +11,10 @@
 // or certificate that cannot be read, settings of an operation that does not
 // exist) is a problem too, and all problems are returned at once.
 //
+// Several contracts make one set of operations: what two of them claim, be it an id
+// or requests, is refused with both places. So is a health check that would open an
+// operation.
+//
 // What is allowed and probably not meant is a warning: operations that no rule can
 // judge, that only the contract makes public, or that enforce alone while another
 // spelling of their path passes by.

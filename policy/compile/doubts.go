@@ -14,6 +14,7 @@ import (
 func (c *compiler) doubt(all []*planned) {
 	c.doubtUnbound(all)
 	c.doubtUnread(all)
+	c.doubtBundles(all)
 	c.doubtPublic(all)
 	c.doubtAlone(all)
 	c.doubtCustomers(all)
@@ -58,6 +59,23 @@ func (c *compiler) doubtUnread(all []*planned) {
 	}
 }
 
+// doubtBundles lists the operations that carry many actions, of which nobody said
+// that they are to be judged as a whole.
+func (c *compiler) doubtBundles(all []*planned) {
+	found := those(all, func(p *planned) bool { return p.settings.Actions == "" && p.bundles() != "" })
+	if len(found) == 0 {
+		return
+	}
+	about := make([]string, len(found))
+	for i, p := range found {
+		about[i] = p.operation.ID + " (" + p.bundles() + ")"
+	}
+	c.warn(fileOf(found[0].spec), "the body says which of many actions is asked for at "+strings.Join(about, ", ")+
+		": az.* and limits judge the operation as a whole; az.scope, az.default and in.schema can deny there and not permit,"+
+		" so no control is measured there, and where they enforce they block",
+		"declare an operation for each action, or, to judge it as a whole, add "+settings(found, "actions: one"))
+}
+
 // doubtPublic lists the operations that only the contract makes public, while
 // controls that ask for the caller enforce around them.
 func (c *compiler) doubtPublic(all []*planned) {
@@ -65,7 +83,7 @@ func (c *compiler) doubtPublic(all []*planned) {
 		return p.contract.Public && p.public && p.settings.Public == nil && c.identityEnforces(p.key)
 	})
 	if len(found) > 0 {
-		c.warn("specs[0].file", "the contract makes "+names(found)+" public: tok.* and az.* do not judge "+pronoun(found),
+		c.warn(fileOf(found[0].spec), "the contract makes "+names(found)+" public: tok.* and az.* do not judge "+pronoun(found),
 			"set public: false to judge "+pronoun(found)+": add "+settings(found, "public: false"))
 	}
 }

@@ -8,10 +8,14 @@ import (
 )
 
 // filesOf lists the files that a policy is made from besides the configuration
-// file: the contract with everything that it refers to, the authorities of
-// issuers, and the secrets that prove the gateway. Key sets are not among them; they are read again by themselves.
-func filesOf(cfg *config.Config, contract *openapi.Contract) []string {
-	files := contract.Files()
+// file: the contracts with everything that they refer to, the authorities of
+// issuers, and the secrets that prove the gateway. Key sets are not among them;
+// they are read again by themselves.
+func filesOf(cfg *config.Config, contracts []*openapi.Contract) []string {
+	var files []string
+	for _, contract := range contracts {
+		files = append(files, contract.Files()...)
+	}
 	for _, issuer := range cfg.Token.Issuers {
 		if issuer.CAFile != "" {
 			files = append(files, issuer.CAFile)

@@ -23,7 +23,10 @@ type plans struct {
 // planned is one operation with what its rules were made from.
 type planned struct {
 	operation *policy.Operation
-	contract  openapi.Operation
+	// contract is the operation as its contract declares it, with the name of the
+	// contract in its id; spec is the place of that contract among the specs.
+	contract openapi.Operation
+	spec     int
 	// key is the operation's key in the configuration; "" if it has no settings.
 	key      string
 	settings config.Operation
@@ -37,17 +40,21 @@ type planned struct {
 
 // plan returns the rules of all operations. Settings come first, because what is
 // spent together depends on the modes of all operations.
-func (c *compiler) plan(contract *openapi.Contract, issuers []token.Issuer) *plans {
+func (c *compiler) plan(contracts []*openapi.Contract, issuers []token.Issuer) *plans {
 	plans := &plans{}
 	keys := map[string]bool{}
-	for _, op := range contract.Operations() {
-		p := &planned{contract: op, operation: &policy.Operation{
-			ID: op.ID, Method: op.Method, Template: op.Template, AnswersJSON: op.AnswersJSON,
-		}}
-		c.settle(p, keys)
-		plans.all = append(plans.all, p)
+	for i, contract := range contracts {
+		for _, op := range contract.Operations() {
+			op.ID = c.qualified(i, op)
+			p := &planned{contract: op, spec: i, operation: &policy.Operation{
+				ID: op.ID, Method: op.Method, Template: op.Template, Aliases: op.Aliases, AnswersJSON: op.AnswersJSON,
+			}}
+			c.settle(p, keys)
+			plans.all = append(plans.all, p)
+		}
 	}
-	c.strangers(contract, keys)
+	c.unique(plans.all)
+	c.strangers(plans.all, keys)
 	plans.all = append(plans.all, &planned{operation: &policy.Operation{
 		ID: policy.UnmatchedID, MaxIn: int64(c.cfg.Payload.MaxRequestBytes),
 	}})
@@ -61,9 +68,15 @@ func (c *compiler) plan(contract *openapi.Contract, issuers []token.Issuer) *pla
 
 // settle finds the settings of an operation.
 func (c *compiler) settle(p *planned, keys map[string]bool) {
-	byPath := p.contract.Method + " " + p.contract.Template
-	keys[p.contract.ID], keys[byPath] = true, true
-	for _, key := range []string{byPath, p.contract.ID} {
+	names := []string{p.contract.ID}
+	for _, place := range p.operation.Places() {
+		if name := place.Method + " " + place.Template; name != p.contract.ID {
+			names = append(names, name)
+		}
+	}
+	slices.Reverse(names) // the id is the one that messages name
+	for _, key := range names {
+		keys[key] = true
 		settings, ok := c.cfg.Operations[key]
 		switch {
 		case !ok:
@@ -84,18 +97,18 @@ func (c *compiler) settle(p *planned, keys map[string]bool) {
 	if p.contract.BodyDeclared {
 		declared, err := payload.Declare(p.contract.RequestMediaTypes...)
 		if err != nil {
-			c.problem("specs[0].file", fmt.Sprintf("operation %s: %v", p.contract.ID, err), "name it as type/subtype, for example application/json")
+			c.problem(fileOf(p.spec), fmt.Sprintf("operation %s: %v", p.contract.ID, err), "name it as type/subtype, for example application/json")
 		}
 		p.declared = declared
 	}
 	p.account = c.accountOf(p)
 }
 
-// strangers reports settings of operations that the contract does not have.
-func (c *compiler) strangers(contract *openapi.Contract, keys map[string]bool) {
+// strangers reports settings of operations that no contract has.
+func (c *compiler) strangers(all []*planned, keys map[string]bool) {
 	var ids []string
-	for _, op := range contract.Operations() {
-		ids = append(ids, op.ID)
+	for _, p := range all {
+		ids = append(ids, p.operation.ID)
 	}
 	for key := range c.cfg.Operations {
 		if !keys[key] {
@@ -146,6 +159,9 @@ func (c *compiler) rules(p *planned, checks map[policy.Control]policy.Check, spe
 		if check != nil {
 			if isTokenless(check) {
 				mode = policy.Shadow
+			}
+			if judgesAction(entry.ID) && p.bundles() != "" {
+				check = whole{check}
 			}
 			rule := &policy.Rule{Control: entry.ID, Phase: phase, Mode: mode, OnError: c.onError(entry.ID), Check: check}
 			if asksIdentity(entry.ID) {

@@ -28,14 +28,23 @@ type view struct {
 }
 
 func newView(o Options, r *policy.Request) *view {
-	v := &view{mask: mask{o.ShowValues}, cfg: o.Config, r: r, all: o.Output.Contract.Operations()}
+	v := &view{mask: mask{o.ShowValues}, cfg: o.Config, r: r}
+	for _, contract := range o.Output.Contracts {
+		v.all = append(v.all, contract.Operations()...)
+	}
 	if op := r.Match.Operation; op != nil {
+		keys := []string{op.ID}
 		for i := range v.all {
-			if v.all[i].Method == op.Method && v.all[i].Template == op.Template {
-				v.contract = &v.all[i]
+			places := append([]string{v.all[i].Template}, v.all[i].Aliases...)
+			if v.all[i].Method != op.Method || !slices.Contains(places, op.Template) {
+				continue
+			}
+			v.contract = &v.all[i]
+			for _, place := range places {
+				keys = append(keys, op.Method+" "+place)
 			}
 		}
-		for _, key := range []string{op.Method + " " + op.Template, op.ID} {
+		for _, key := range keys {
 			if settings, ok := v.cfg.Operations[key]; ok {
 				v.key, v.settings = key, settings
 			}
