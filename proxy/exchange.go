@@ -74,8 +74,9 @@ func (x *exchange) decideHead(ctx context.Context) {
 	start := x.h.options.Now()
 	x.match()
 	x.plan = x.policy.Plan(x.request)
-	if x.plan.ID == policy.HealthID {
-		return // nobody asks who checks the health, and nobody counts it
+	if x.plan.ID == policy.HealthID { // nobody asks who checks the health, and nobody counts it
+		x.tookSince(start)
+		return
 	}
 	x.authenticate(ctx)
 	x.decision = x.policy.Evaluate(ctx, x.request, policy.HeadPhase)
