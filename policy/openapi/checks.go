@@ -20,11 +20,16 @@ type Unmatched struct{}
 // Schema judges in.schema by the verdict of the Inspector's pass.
 type Schema struct{}
 
+// AnswerSchema judges out.schema by the verdict of the Inspector's pass over the
+// answer.
+type AnswerSchema struct{}
+
 var (
 	_ policy.Check = Route{}
 	_ policy.Check = Method{}
 	_ policy.Check = Unmatched{}
 	_ policy.Check = Schema{}
+	_ policy.Check = AnswerSchema{}
 )
 
 // Check permits when the matcher found the path, be it without the method. It is
@@ -77,6 +82,22 @@ func (Schema) Check(_ context.Context, r *policy.Request) policy.Verdict {
 	}
 	if v := r.Body.WellFormed; !v.Passes() && v.Reason != "" {
 		return v.Dependent(policy.InWellformed)
+	}
+	return policy.Undecided(policy.NotInspected, nil)
+}
+
+// Check returns what the Inspector found. It does not apply while there is no answer
+// of the backend, nor to an informational one, such as an upgrade. What was not
+// inspected is undecided.
+func (AnswerSchema) Check(_ context.Context, r *policy.Request) policy.Verdict {
+	if r.Response == nil || r.Response.Status < 200 {
+		return policy.Inapplicable()
+	}
+	if v, missing := r.Match.Missing(); missing {
+		return v
+	}
+	if v := r.Response.Body.Schema; v.Effect != policy.Indeterminate || v.Reason != "" {
+		return v
 	}
 	return policy.Undecided(policy.NotInspected, nil)
 }

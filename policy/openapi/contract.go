@@ -78,11 +78,16 @@ type Operation struct {
 	// such content is JSON.
 	AnswersJSON bool
 
-	judge *Judge
+	judge   *Judge
+	answers *Answers
 }
 
 // Judge returns what judges the parameters and the body of this operation.
 func (o Operation) Judge() *Judge { return o.judge }
+
+// Answers returns what judges the answers of this operation; nil if the contract
+// declares none, or if [Options].Answers did not ask for it.
+func (o Operation) Answers() *Answers { return o.answers }
 
 // DeclaresBodyPointer reports whether a JSON body of the operation declares, by
 // name, the place that the RFC 6901 pointer leads to. Any token of digits, "-"
@@ -117,14 +122,18 @@ func (f *family) declaresPointer(s *openapi3.Schema, ptr string) bool {
 // builder turns a document into a contract.
 type builder struct {
 	*linter
-	doc    *openapi3.T
-	deny   bool
-	base   *string
-	family *family
-	engine *engine
-	roots  []*openapi3.Schema
-	places map[*openapi3.Schema]string // pointers of the roots
-	noted  *linter
+	doc  *openapi3.T
+	deny bool
+	// answers builds what judges answers, and nothing of requests. One document
+	// cannot serve both: what is readOnly is required of answers alone, and what is
+	// writeOnly of requests.
+	answers bool
+	base    *string
+	family  *family
+	engine  *engine
+	roots   []*openapi3.Schema
+	places  map[*openapi3.Schema]string // pointers of the roots
+	noted   *linter
 }
 
 // root notes a schema that is judged.
@@ -142,7 +151,7 @@ func (b *builder) build() *Contract {
 		return nil
 	}
 	b.validate(b.doc)
-	b.family = &family{patterns: b.patterns(b.doc)}
+	b.family = &family{patterns: b.patterns(b.doc), answers: b.answers}
 	if b.doc.Components != nil {
 		b.family.named = b.doc.Components.Schemas
 	}
@@ -177,7 +186,7 @@ func (b *builder) prepare() {
 		localRefs(b.roots)
 	}
 	b.family.learn(b.roots)
-	b.family.optionalReadOnly(b.roots)
+	b.family.optionalForeign(b.roots)
 	b.engine.costly = costlySchemas(b.roots)
 	for _, s := range b.roots {
 		if !b.engine.compiles(s) {
@@ -218,10 +227,14 @@ func (b *builder) operation(path, method string, item *openapi3.PathItem, o *ope
 		return Operation{}, false
 	}
 	op.judge = &Judge{family: b.family, engine: b.engine, deny: b.deny}
+	if b.answers {
+		b.responses(&op, place, o)
+		return op, true
+	}
 	b.parameters(&op, place, item, o)
 	b.security(&op, o)
 	b.body(&op, place, o)
-	b.answers(&op, o)
+	b.successes(&op, o)
 	op.Protocol = protocolOf(&op, item, o)
 	return op, true
 }
@@ -319,7 +332,7 @@ func (b *builder) body(op *Operation, place string, o *openapi3.Operation) {
 	slices.SortStableFunc(op.judge.media, media.compare)
 }
 
-func (b *builder) answers(op *Operation, o *openapi3.Operation) {
+func (b *builder) successes(op *Operation, o *openapi3.Operation) {
 	names := map[string]bool{}
 	for status, ref := range o.Responses.Map() {
 		if strings.HasPrefix(status, "2") && ref != nil && ref.Value != nil {

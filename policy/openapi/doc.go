@@ -29,7 +29,8 @@
 //
 // [Judge] decides, for one operation, whether parameters and body are what the
 // contract says. It writes nothing: not the value, not the request, no default.
-// Details are structural: names that the contract declares, "*" for any array
+// [Answers] does the same for the answers of an operation, by status and media
+// type. Details are structural: names that the contract declares, "*" for any array
 // index, and the keyword that failed. They never hold what a client sent.
 //
 // The keywords are judged by kin-openapi, which only this package imports, and

@@ -25,6 +25,7 @@ type family struct {
 	closed   map[*openapi3.Schema]forms
 	patterns map[string]*regexp.Regexp // of patternProperties
 	named    openapi3.Schemas          // of the components
+	answers  bool                      // values are those of answers, not of requests
 }
 
 // of returns the forms of a value that the schema s judges.
@@ -206,22 +207,31 @@ func (f *family) join(found []form) forms {
 	return kept
 }
 
-// readOnly reports whether a form that the value must satisfy says that the
-// property is readOnly.
-func (f *family) readOnly(fs forms, name string) bool {
+// foreign reports whether a form that the value must satisfy says that the property
+// belongs to the other direction: that it is readOnly, in a request, or writeOnly,
+// in an answer.
+func (f *family) foreign(fs forms, name string) bool {
 	for _, at := range fs {
 		if !at.certain {
 			continue
 		}
 		if ref := at.schema.Properties[name]; ref != nil && ref.Value != nil {
 			for _, inner := range f.of(ref.Value) {
-				if inner.certain && inner.schema.ReadOnly {
+				if inner.certain && (f.answers && inner.schema.WriteOnly || !f.answers && inner.schema.ReadOnly) {
 					return true
 				}
 			}
 		}
 	}
 	return false
+}
+
+// foreignKeyword is the keyword by which a property belongs to the other direction.
+func (f *family) foreignKeyword() string {
+	if f.answers {
+		return "writeOnly"
+	}
+	return "readOnly"
 }
 
 // closes reports whether every form that lists properties also says that there

@@ -20,10 +20,13 @@ type Options struct {
 	// BasePath replaces the path of the contract's servers: "" keeps that path, "/"
 	// means no base path.
 	BasePath string
-	// UndeclaredProperties is "contract", the default, or "deny": a property of a
-	// request body that no schema declares is then denied although the contract
-	// does not forbid it.
+	// UndeclaredProperties is "contract", the default, or "deny": a property of a body
+	// that no schema declares is then denied although the contract does not forbid
+	// it.
 	UndeclaredProperties string
+	// Answers asks for what judges answers, too. The contract is then read a second
+	// time, for it must be changed in another way for each direction.
+	Answers bool
 	// MaxBytes bounds all files together; 0 means 20 MiB.
 	MaxBytes int64
 }
@@ -43,7 +46,12 @@ func Load(o Options) (*Contract, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, problems := load(o, base, deny, false)
+	side := manner{base: base, deny: deny}
+	c, problems := load(o, side)
+	if len(problems) == 0 && o.Answers {
+		side.answers = true
+		problems = c.answersOf(load(o, side))
+	}
 	if len(problems) == 0 {
 		return c, nil
 	}
@@ -51,7 +59,8 @@ func Load(o Options) (*Contract, error) {
 	// only a broken contract is read a second time for its lines, and not one that
 	// is broken everywhere.
 	if len(problems) <= maxPlaced {
-		if _, placed := load(o, base, deny, true); len(placed) > 0 {
+		side.lines = true
+		if _, placed := load(o, side); len(placed) > 0 {
 			problems = placed
 		}
 	}
@@ -61,9 +70,31 @@ func Load(o Options) (*Contract, error) {
 // maxPlaced is how many problems are worth a second reading.
 const maxPlaced = 1000
 
+// manner is one way to read a contract.
+type manner struct {
+	base    *string
+	deny    bool
+	answers bool // for what judges answers, in place of requests
+	lines   bool // note the line of everything
+}
+
+// answersOf takes what judges answers from a second reading of the same contract.
+func (c *Contract) answersOf(second *Contract, problems Problems) Problems {
+	if len(problems) > 0 {
+		return problems
+	}
+	if second.digest != c.digest {
+		return Problems{{File: "the contract", Cause: "changed while it was read", Fix: "load it again"}}
+	}
+	for i := range c.operations { // the same contract has the same operations
+		c.operations[i].answers = second.operations[i].answers
+	}
+	return nil
+}
+
 // load reads the contract once. A library that has panicked on contracts before
 // does the reading, hence the recover.
-func load(o Options, base *string, deny, lines bool) (c *Contract, problems Problems) {
+func load(o Options, way manner) (c *Contract, problems Problems) {
 	name := filepath.Base(o.File)
 	defer func() {
 		if p := recover(); p != nil {
@@ -80,7 +111,7 @@ func load(o Options, base *string, deny, lines bool) (c *Contract, problems Prob
 		return nil, Problems{{File: name, Cause: "is outside of the root folder", Fix: "set root to a folder above the file"}}
 	}
 	loader := openapi3.NewLoader()
-	loader.IncludeOrigin = lines
+	loader.IncludeOrigin = way.lines
 	loader.ReadFromURIFunc = rd.read
 	doc, err := loader.LoadFromURI(&url.URL{Path: filepath.ToSlash(path)})
 	l := &linter{file: rel, place: rd.relative}
@@ -88,7 +119,7 @@ func load(o Options, base *string, deny, lines bool) (c *Contract, problems Prob
 		l.failed(err)
 		return nil, l.problems.sorted()
 	}
-	b := &builder{linter: l, doc: doc, deny: deny, base: base}
+	b := &builder{linter: l, doc: doc, deny: way.deny, answers: way.answers, base: way.base}
 	c = b.build()
 	if len(l.problems) > 0 {
 		return nil, l.problems.sorted()

@@ -103,11 +103,12 @@ func localRefs(roots []*openapi3.Schema) {
 	})
 }
 
-// optionalReadOnly takes readOnly properties off the lists of required ones:
-// they are required of answers only (OpenAPI 3.0.4, 4.7.24.3), and the document is
-// used for requests only. One engine knows that, the other does not. A list and
-// a property belong together if some schema joins them by allOf.
-func (f *family) optionalReadOnly(roots []*openapi3.Schema) {
+// optionalForeign takes the properties that belong to the other direction off the
+// lists of required ones: readOnly ones are required of answers only, writeOnly
+// ones of requests only (OpenAPI 3.0.4, 4.7.24.3). One engine knows that, the other
+// does not. A list and a property belong together if some schema joins them by
+// allOf.
+func (f *family) optionalForeign(roots []*openapi3.Schema) {
 	eachSchema(roots, func(s *openapi3.Schema) {
 		group := f.of(s)
 		for _, m := range group {
@@ -115,7 +116,7 @@ func (f *family) optionalReadOnly(roots []*openapi3.Schema) {
 				continue
 			}
 			m.schema.Required = slices.DeleteFunc(slices.Clone(m.schema.Required), func(name string) bool {
-				return f.readOnly(group, name)
+				return f.foreign(group, name)
 			})
 		}
 	})

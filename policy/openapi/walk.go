@@ -56,8 +56,8 @@ func (w *walk) object(value map[string]any, fs forms) {
 			w.strangers = append(w.strangers, slices.Clone(w.tokens))
 		}
 		shown := state == declared && w.hidden == 0
-		if state == declared && value[name] != nil && w.family.readOnly(fs, name) {
-			w.fail("readOnly", name)
+		if state == declared && value[name] != nil && w.family.foreign(fs, name) {
+			w.fail(w.family.foreignKeyword(), name)
 		}
 		w.enter(name, value[name], inner, shown)
 	}
