@@ -33,6 +33,8 @@ const (
 	InSize       Control = "in.size"
 	InWellformed Control = "in.wellformed"
 	InSchema     Control = "in.schema"
+	OutSize      Control = "out.size"
+	OutSchema    Control = "out.schema"
 )
 
 // Family says how an answer of the backend reads for a control (measurement

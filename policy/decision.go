@@ -123,6 +123,18 @@ func (d Decision) blocking() *Finding {
 	return nil
 }
 
+// Waits reports whether a finding that enforces could not decide only because the
+// body was not read: with the body there, it can.
+func (d Decision) Waits() bool {
+	for _, f := range d.Findings {
+		if f.Rule.Mode == Enforce && f.Exception == "" &&
+			f.Verdict.Effect == Indeterminate && f.Verdict.Reason == NotInspected {
+			return true
+		}
+	}
+	return false
+}
+
 // Clean reports whether every finding passes: the request is what the policy
 // wants.
 func (d Decision) Clean() bool {

@@ -140,6 +140,34 @@ func TestWhatACallerProvokesDoesNotFailOpen(t *testing.T) {
 	}
 }
 
+func TestADecisionWaitsForABodyThatAnEnforcingRuleNeeds(t *testing.T) {
+	unread := policy.Undecided(policy.NotInspected, nil)
+	for _, tt := range []struct {
+		rule string
+		f    policy.Finding
+		want bool
+	}{
+		{"an enforcing rule", finding("out.schema", policy.Enforce, unread), true},
+		{"one that fails open judges what it can, too", open(finding("out.schema", policy.Enforce, unread)), true},
+		{"a rule in shadow takes a copy", finding("out.schema", policy.Shadow, unread), false},
+		{"an exception covers either verdict", except(finding("out.schema", policy.Enforce, unread)), false},
+		{"reading would not help", finding("out.schema", policy.Enforce, policy.Undecided(policy.ContentCoding, nil)), false},
+		{"the head says it all", finding("out.schema", policy.Enforce, no), false},
+	} {
+		assert.Equal(t, tt.want, decision(tt.f).Waits(), tt.rule)
+	}
+	assert.False(t, policy.Decision{}.Waits())
+}
+
+func TestAnswersWithoutABody(t *testing.T) {
+	var none *policy.Response
+	assert.True(t, none.Bodiless("GET"))
+	for status, want := range map[int]bool{0: true, 101: true, 103: true, 200: false, 204: true, 205: true, 206: false, 304: true, 404: false} {
+		assert.Equal(t, want, (&policy.Response{Status: status}).Bodiless("GET"), status)
+		assert.True(t, (&policy.Response{Status: status}).Bodiless("HEAD"), status)
+	}
+}
+
 func TestACleanDecisionHasOnlyFindingsThatPass(t *testing.T) {
 	assert.True(t, policy.Decision{}.Clean())
 	assert.True(t, decision(finding("tok.sig", policy.Enforce, ok), finding("in.ctype", policy.Shadow, na)).Clean())

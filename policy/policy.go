@@ -54,6 +54,12 @@ type Operation struct {
 	// MaxIn is how many bytes of a request body are inspected; a longer body is
 	// judged by in.size without being held.
 	MaxIn int64
+	// HoldOut reports that a Response rule enforces, so that the answer must be
+	// inspected before it is forwarded.
+	HoldOut bool
+	// MaxOut is how many bytes of an answer are inspected; a longer one is judged by
+	// out.size without being held. Zero where no Response rule judges.
+	MaxOut int64
 	// AnswersJSON reports that every declared success answer is JSON.
 	AnswersJSON bool
 }

@@ -98,6 +98,17 @@ const (
 	ActionInBody Reason = "action-in-body"
 )
 
+// Reasons of out.size and out.schema beside those that they share with in.*.
+const (
+	// StatusUndeclared: the contract declares neither the status of the answer nor a
+	// range or a default that covers it.
+	StatusUndeclared Reason = "status-undeclared"
+	// ContentPartial: the answer is a part of what the contract describes (206).
+	ContentPartial Reason = "content-partial"
+	// StreamUnbounded: the answer is an event stream, which has no size before its end.
+	StreamUnbounded Reason = "stream-unbounded"
+)
+
 // Reasons of az.scope, az.account, rate.app, rate.customer and rate.quota.
 const (
 	ScopeMissing      Reason = "scope-missing"

@@ -176,3 +176,14 @@ type Response struct {
 	// backend's doing.
 	Aborted bool
 }
+
+// Bodiless reports whether the answer to a request of the method has no body,
+// whatever its header says (RFC 9112, section 6.3), or is no answer of the backend
+// at all.
+func (r *Response) Bodiless(method string) bool {
+	switch {
+	case r == nil, r.Status < http.StatusOK, method == http.MethodHead:
+		return true
+	}
+	return r.Status == http.StatusNoContent || r.Status == http.StatusResetContent || r.Status == http.StatusNotModified
+}

@@ -1,9 +1,10 @@
-// Package payload judges what a request body is, apart from its contract: its
+// Package payload judges what a body is, apart from its contract: its
 // size, its content type and coding, and whether it is well-formed JSON or XML.
 //
 // An [Inspector] reads a body once and returns facts: whether it is
 // well-formed, what a [Judge] says of it by the contract, and the values that
-// account rules select. [Ctype], [Size] and [WellFormed] are the checks.
+// account rules select. [Ctype], [Size] and [WellFormed] are the checks. An
+// [AnswerInspector] does so for answers, of which [AnswerSize] judges the size.
 //
 // # Guarantees
 //
