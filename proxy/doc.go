@@ -22,6 +22,12 @@
 // blocks where they are enforced and nowhere else. What a client did, such as
 // going away or breaking its body, is never put down to the backend.
 //
+// An answer streams through in the same way, and the copy is judged once the client
+// has it. Where a Response rule enforces, what the head of the answer tells is
+// judged before any of it is forwarded, and an answer of which that leaves the rule
+// undecided is held up to the limit, judged, and the same bytes are forwarded. A
+// withheld answer leaves nothing behind.
+//
 // # Memory
 //
 // The bytes of bodies that are held or copied at one time have one bound for

@@ -18,7 +18,7 @@ func (x *exchange) end() {
 	cut := x.survive(recover())
 	defer x.release()
 	x.guard("finish the request body", func() { x.finishBody(cut) })
-	x.guard("finish the response", x.finishResponse)
+	x.guard("finish the response", func() { x.finishResponse(cut) })
 	x.outcome.Disposition = x.disposition(cut)
 	x.outcome.Status = x.w.status
 	x.outcome.Sent = x.w.bytes
@@ -94,18 +94,27 @@ func (x *exchange) finishBody(cut bool) {
 		}
 		return
 	}
-	if !cut && x.plan.In != nil && x.w.status != 0 && !x.w.hijacked {
-		x.guard("flush", func() {
-			_ = http.NewResponseController(x.w).Flush() // a client that went away does not matter here
-		})
+	if x.plan.In != nil {
+		x.flush(cut)
 	}
 	if x.judging.Wait(); !x.judged {
 		x.judge()
 	}
 }
 
-// finishResponse fills the response facts that are known only at the end.
-func (x *exchange) finishResponse() {
+// flush sends what net/http still buffers of the client's answer.
+func (x *exchange) flush(cut bool) {
+	if cut || x.w.status == 0 || x.w.hijacked {
+		return
+	}
+	x.guard("flush", func() {
+		_ = http.NewResponseController(x.w).Flush() // a client that went away does not matter here
+	})
+}
+
+// finishResponse fills the response facts that are known only at the end, and
+// judges an answer that streamed through, after the client has it.
+func (x *exchange) finishResponse(cut bool) {
 	resp := x.request.Response
 	if resp == nil {
 		return
@@ -113,14 +122,23 @@ func (x *exchange) finishResponse() {
 	if x.out != nil {
 		p := x.out.seal()
 		resp.Body.Bytes, resp.Body.Whole = p.bytes, p.whole
-		if p.ended {
+		if p.ended || resp.Body.Size < 0 && x.plan.MaxOut > 0 && p.size > x.plan.MaxOut {
 			resp.Body.Size = p.size
 		}
 		if p.err != nil && !errors.Is(p.err, context.Canceled) {
 			resp.Aborted, x.failed = true, true
 		}
 	}
-	x.decision = x.policy.Extend(context.Background(), x.request, x.decision, policy.ResponsePhase)
+	if !x.answerDone {
+		if x.plan.Out != nil && len(resp.Body.Bytes) > 0 {
+			x.flush(cut)
+		}
+		x.inspectAnswer(resp.Body.Bytes, resp.Body.Size, resp.Body.Whole)
+		x.decision = x.policy.Extend(context.Background(), x.request, x.decision, policy.ResponsePhase)
+	}
+	if resp.Body.Schema.Reason == policy.NotInspected {
+		x.h.counts.partial.Add(1)
+	}
 	x.outcome.BackendStatus = resp.Status
 	x.outcome.Class = policy.ClassOf(x.request, x.policy.Hints)
 	if x.outcome.Class == policy.ClassSoftDeny {

@@ -38,6 +38,7 @@ type exchange struct {
 	done        bool // the client has its answer, or nobody to give it to
 	held        bool // the body was read and judged before it was forwarded
 	judged      bool // the Body phase was evaluated
+	answerDone  bool // the Response phase was evaluated
 }
 
 func (h *Handler) begin(w http.ResponseWriter, req *http.Request) *exchange {
@@ -125,7 +126,7 @@ func (x *exchange) inspect(ctx context.Context, b []byte, size int64, whole bool
 		if !whole {
 			x.h.counts.partial.Add(1)
 		}
-		x.request.Body = x.runInspector(b, size, whole)
+		x.request.Body = x.runInspector(x.plan.In, b, size, whole)
 		x.request.Body.Inspected = int64(len(b))
 	} else {
 		x.request.Body.Size = size
@@ -133,12 +134,12 @@ func (x *exchange) inspect(ctx context.Context, b []byte, size int64, whole bool
 	x.decision = x.policy.Extend(ctx, x.request, x.decision, policy.BodyPhase)
 }
 
-func (x *exchange) runInspector(b []byte, size int64, whole bool) (body policy.Body) {
+func (x *exchange) runInspector(in policy.Inspector, b []byte, size int64, whole bool) (body policy.Body) {
 	defer x.recoverStage("inspect", func(err error) {
 		undecided := policy.Undecided(policy.InternalError, err)
 		body = policy.Body{Size: size, WellFormed: undecided, Schema: undecided}
 	})
-	return x.plan.In.Inspect(x.request, b, size, whole)
+	return in.Inspect(x.request, b, size, whole)
 }
 
 // recoverStage turns a panic of a stage into facts that are undecided. It must be

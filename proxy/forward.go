@@ -86,20 +86,33 @@ func (x *exchange) answered(resp *http.Response) error {
 		x.tunnel = resp.Body
 		return nil
 	}
-	limit := int64(0)
-	if telling(resp.Header) && x.request.Method != http.MethodHead {
-		limit = answerCopyBytes
+	if x.plan.HoldOut {
+		return x.holdAnswer(resp)
 	}
-	x.out = newTee(resp.Body, limit, resp.ContentLength, &x.h.held)
-	resp.Body = x.out
+	x.copyAnswer(resp)
 	return nil
 }
 
-// telling reports whether a copy of the body can tell the class of the answer.
-func telling(h http.Header) bool {
-	media, _, _ := strings.Cut(h.Get("Content-Type"), ";")
-	media = strings.ToLower(textproto.TrimString(media))
-	return media == "application/json" || strings.HasSuffix(media, "+json") || media == "text/html"
+// copyAnswer arranges for a copy of the answer while it streams through: what can
+// tell its class, and what the inspector of answers can read.
+func (x *exchange) copyAnswer(resp *http.Response) {
+	limit := int64(0)
+	if x.request.Method != http.MethodHead {
+		media, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+		media = strings.ToLower(textproto.TrimString(media))
+		json := media == "application/json" || strings.HasSuffix(media, "+json") || media == "text/json"
+		if json || media == "text/html" {
+			limit = answerCopyBytes
+		}
+		if x.plan.Out != nil && json && !policy.Coded(resp.Header) {
+			limit = max(limit, x.plan.MaxOut)
+		}
+	}
+	x.out = newTee(resp.Body, limit, resp.ContentLength, &x.h.held)
+	if limit > answerCopyBytes {
+		x.out.expireAfter(x.h.options.AnswerTimeout)
+	}
+	resp.Body = x.out
 }
 
 // instanceOf bounds what a backend may call itself in records and cells.
@@ -123,14 +136,15 @@ func instanceOf(name string) string {
 // the client did is not put down to the backend: then there is no response, and a
 // client that went away gets nothing.
 func (x *exchange) unanswered(_ http.ResponseWriter, req *http.Request, err error) {
-	x.outcome.Backend = x.h.options.Now().Sub(x.forwardedAt)
+	if r := x.request.Response; r == nil || r.Status == 0 {
+		x.outcome.Backend = x.h.options.Now().Sub(x.forwardedAt)
+	}
 	x.h.options.Log.Debug("the backend did not answer", zap.String("decision_id", x.request.ID), zap.Error(err))
 	x.judging.Wait()
-	if facts := x.request.Response; facts != nil && facts.Status != 0 {
-		x.untunnelled(facts)
-		return
-	}
 	switch {
+	case x.done: // the answer was withheld
+	case x.tunnel != nil:
+		x.untunnelled(x.request.Response)
 	case req.Context().Err() != nil:
 		x.request.Response = nil
 		panic(http.ErrAbortHandler) // returning would answer 200 to a client that closed only its side

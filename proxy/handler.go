@@ -38,6 +38,10 @@ type Options struct {
 	// streams through is given up, which costs its inspection and not the request.
 	// Zero sets no bound.
 	BodyTimeout time.Duration
+	// AnswerTimeout bounds, in the same way, the time from the head of an answer to
+	// the end of one that is held or copied to be judged: a held one that is not there
+	// by then is answered 504. Zero sets no bound.
+	AnswerTimeout time.Duration
 	// Now is the clock, NewID mints decision ids.
 	Now   func() time.Time
 	NewID func() string

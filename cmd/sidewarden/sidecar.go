@@ -101,6 +101,7 @@ func (l *loaded) proxyOptions() (proxy.Options, error) {
 	return proxy.Options{
 		Policy: l.output.Policy, Backend: backend, PathPrefix: l.config.Backend.PathPrefix, InstanceHeader: l.config.Backend.InstanceHeader,
 		MaxHeldBytes: int64(l.config.Payload.MaxHeldBytes), BodyTimeout: l.config.Listen.BodyTimeout.Std(),
+		AnswerTimeout: l.config.Backend.Timeouts.Response.Std(),
 	}, nil
 }
 
