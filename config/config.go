@@ -86,7 +86,7 @@ type BackendTLS struct {
 // Timeouts are the time bounds towards the backend.
 type Timeouts struct {
 	Connect  Duration `yaml:"connect" default:"5s" positive:"true" doc:"Time to connect, TLS included."`
-	Response Duration `yaml:"response" default:"5m" positive:"true" doc:"Time from the end of the request to the headers of the response. A transport bound: it holds in every mode."`
+	Response Duration `yaml:"response" default:"5m" positive:"true" doc:"Time from the end of the request to the headers of the response, and once more to the end of a response that is held for an enforcing control. A transport bound: it holds in every mode."`
 	Idle     Duration `yaml:"idle" default:"500ms" positive:"true" doc:"Time after which an unused connection is closed. It stays below the keep-alive time of every common server, so that a reused connection is never one that the backend is closing."`
 }
 

@@ -118,7 +118,7 @@ type Delegation struct {
 // Payload are bounds of bodies.
 type Payload struct {
 	MaxRequestBytes  Size `yaml:"max_request_bytes" default:"1MiB" positive:"true" doc:"Largest request body. Control in.size judges it; an operation may say otherwise."`
-	MaxResponseBytes Size `yaml:"max_response_bytes" default:"8MiB" positive:"true" doc:"Largest response body that is inspected."`
+	MaxResponseBytes Size `yaml:"max_response_bytes" default:"8MiB" positive:"true" doc:"Largest response body. Control out.size judges it; a larger one is not inspected."`
 	MaxJSONDepth     int  `yaml:"max_json_depth" default:"64" min:"1" doc:"Deepest nesting of JSON."`
 	MaxHeldBytes     Size `yaml:"max_held_bytes" default:"128MiB" positive:"true" doc:"Most bytes of bodies that the process holds at one time. Beyond it an enforcing control can not decide, and shadow forwards without inspection."`
 }

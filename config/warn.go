@@ -22,6 +22,9 @@ func (v *validator) warn() Problems {
 	if v.c.Mode == Enforce {
 		warn("mode", "every control enforces that is not named under controls, also those that a later version brings", "use mode: shadow and name the controls that enforce")
 	}
+	if v.c.Schema.UndeclaredProperties == UndeclaredDeny && v.modeAnywhere("out.schema", Enforce) {
+		warn("schema.undeclared_properties", "out.schema enforces and withholds every answer with a property that the contract does not declare, also new ones of a backend that is right", "watch it in shadow first, or use contract")
+	}
 	if v.c.Schema.UndeclaredProperties == UndeclaredDeny && v.modeAnywhere("in.schema", Enforce) {
 		warn("schema.undeclared_properties", "in.schema enforces and blocks every property that the contract does not declare, also new ones of clients that are right", "watch it in shadow first, or use contract")
 	}

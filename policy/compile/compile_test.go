@@ -27,7 +27,8 @@ func controls(op *policy.Operation) []string {
 func TestRulesOfOperations(t *testing.T) {
 	t.Parallel()
 	tok := "tok.present tok.sig tok.iss tok.typ tok.aud tok.time tok.ttl"
-	in := "in.ctype in.size in.wellformed in.schema"
+	out := " out.size out.schema"
+	in := "in.ctype in.size in.wellformed in.schema" + out
 	for _, c := range []struct{ name, text, operation, want string }{
 		{"protected", head + accounts, "listPorts", "in.route in.method " + tok + " az.scope az.account " + in},
 		{"public by the contract", head + accounts, "GET /status", "in.route in.method " + in},
@@ -37,9 +38,10 @@ func TestRulesOfOperations(t *testing.T) {
 		{"no scopes wanted", head + "operations: {listPorts: {scopes: []}}", "listPorts", "in.route in.method " + tok + " " + in},
 		{"by method and path", head + accounts + `operations: {"GET /sites": {account: none}}`, "listSites", "in.route in.method " + tok + " az.scope " + in},
 		{"a family off", head + "controls: {tok: off, az: off}", "listPorts", "in.route in.method " + in},
-		{"a control off for one operation", head + "operations: {listPorts: {controls: {in: off}}}", "listPorts", tok + " az.scope"},
-		{"limits", head + "limits: [{name: l, key: [client], rate: 1/s}]", "listSites", "in.route in.method " + tok + " az.scope in.ctype rate.app in.size in.wellformed in.schema"},
-		{"single use", head + "operations: {listSites: {replay: single_use}}", "listSites", "in.route in.method " + tok + " az.scope in.ctype tok.replay in.size in.wellformed in.schema"},
+		{"a control off for one operation", head + "operations: {listPorts: {controls: {in: off}}}", "listPorts", tok + " az.scope" + out},
+		{"out.* off", head + "controls: {out: off, tok: off, az: off}", "listPorts", "in.route in.method in.ctype in.size in.wellformed in.schema"},
+		{"limits", head + "limits: [{name: l, key: [client], rate: 1/s}]", "listSites", "in.route in.method " + tok + " az.scope in.ctype rate.app in.size in.wellformed in.schema" + out},
+		{"single use", head + "operations: {listSites: {replay: single_use}}", "listSites", "in.route in.method " + tok + " az.scope in.ctype tok.replay in.size in.wellformed in.schema" + out},
 		{"single use of others", head + "operations: {listSites: {replay: single_use}}", "listPorts", "in.route in.method " + tok + " az.scope " + in},
 		{"unmatched", head + accounts, "unmatched", "in.route in.method " + tok + " az.scope az.account " + in},
 		{"unmatched without account rules", head, "unmatched", "in.route in.method " + tok + " az.scope " + in},
@@ -124,7 +126,7 @@ func TestNeedsAreRefusedWithTheLinesToAdd(t *testing.T) {
 
 func TestRouteAloneNeedsNothing(t *testing.T) {
 	t.Parallel()
-	for _, line := range []string{"in.route: enforce", "rate.app: enforce", "tok.present: enforce"} {
+	for _, line := range []string{"in.route: enforce", "rate.app: enforce", "tok.present: enforce", "out: enforce"} {
 		_, err := build(t, head+"limits: [{name: l, key: [client], rate: 1/s}]\ncontrols: {"+line+"}")
 		assert.NoError(t, err, line)
 	}
@@ -136,7 +138,7 @@ func TestEnforceLinesWork(t *testing.T) {
 	t.Parallel()
 	rest := accounts + "limits: [{name: l, key: [client], rate: 1/s}]\noperations: {listSites: {account: none, replay: single_use}}\n"
 	lines := compile.EnforceLines(must(t, head+rest).Policy)
-	require.Len(t, lines, 17)
+	require.Len(t, lines, 19)
 	for _, line := range lines {
 		p := must(t, head+rest+line+"\n").Policy
 		last := line[strings.LastIndex(line, " ")+1:]

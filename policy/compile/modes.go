@@ -22,6 +22,16 @@ func (c *compiler) modeOf(operation string, control policy.Control) policy.Mode 
 	return policy.Off
 }
 
+// judgesAnywhere reports whether a control is not off for every operation.
+func (c *compiler) judgesAnywhere(control policy.Control) bool {
+	for operation := range c.cfg.Operations {
+		if c.modeOf(operation, control) != policy.Off {
+			return true
+		}
+	}
+	return c.modeOf("", control) != policy.Off
+}
+
 // onError returns Permit for a control that is listed under insecure_fail_open, by
 // its id or its family.
 func (c *compiler) onError(control policy.Control) policy.Effect {

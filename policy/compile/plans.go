@@ -171,6 +171,7 @@ func (c *compiler) rules(p *planned, checks map[policy.Control]policy.Check, spe
 		}
 	}
 	c.inspect(p)
+	c.inspectAnswers(p)
 }
 
 // spared returns which requests the operation does not ask who their caller is.
@@ -188,8 +189,9 @@ func (p *planned) add(rule *policy.Rule) {
 
 // hold notes what the proxy has to hold for a rule that enforces.
 func hold(op *policy.Operation, rule *policy.Rule) {
-	if rule.Phase == policy.BodyPhase && rule.Mode == policy.Enforce {
-		op.HoldIn = true
+	if rule.Mode == policy.Enforce {
+		op.HoldIn = op.HoldIn || rule.Phase == policy.BodyPhase
+		op.HoldOut = op.HoldOut || rule.Phase == policy.ResponsePhase
 	}
 }
 
@@ -221,6 +223,10 @@ func (c *compiler) checkOf(p *planned, control policy.Control, phase policy.Phas
 		return payload.WellFormed{}, phase
 	case policy.InSchema:
 		return openapi.Schema{}, phase
+	case policy.OutSize:
+		return payload.AnswerSize{MaxBytes: int64(c.cfg.Payload.MaxResponseBytes)}, phase
+	case policy.OutSchema:
+		return openapi.AnswerSchema{}, phase
 	}
 	return nil, phase
 }
@@ -231,7 +237,9 @@ func (c *compiler) unmatchedCheck(p *planned, control policy.Control) policy.Che
 	switch control {
 	case policy.InSize:
 		return payload.Size{MaxBytes: p.operation.MaxIn}
-	case policy.AzScope, policy.InCtype, policy.InWellformed, policy.InSchema:
+	case policy.OutSize:
+		return payload.AnswerSize{MaxBytes: int64(c.cfg.Payload.MaxResponseBytes)}
+	case policy.AzScope, policy.InCtype, policy.InWellformed, policy.InSchema, policy.OutSchema:
 		return openapi.Unmatched{}
 	case policy.AzAccount:
 		if len(c.cfg.Account.Rules) > 0 {
@@ -323,4 +331,21 @@ func (c *compiler) inspect(p *planned) {
 		return
 	}
 	p.operation.In = inspector
+}
+
+// inspectAnswers gives the operation what reads its answers, if a rule judges them.
+func (c *compiler) inspectAnswers(p *planned) {
+	sized := p.has(policy.OutSize)
+	if !sized && !p.has(policy.OutSchema) {
+		return
+	}
+	p.operation.MaxOut = int64(c.cfg.Payload.MaxResponseBytes)
+	if p.operation.ID == policy.UnmatchedID || !p.has(policy.OutSchema) {
+		return
+	}
+	o := payload.AnswerOptions{MaxBytes: p.operation.MaxOut, Sized: sized, MaxDepth: c.cfg.Payload.MaxJSONDepth}
+	if answers := p.contract.Answers(); answers != nil {
+		o.Schema = answers
+	}
+	p.operation.Out = payload.NewAnswerInspector(o)
 }

@@ -14,7 +14,7 @@ func TestWhatHasNothingBehindItIsRefused(t *testing.T) {
 	const idle, missing = "enforces, and nothing configures it", "not available in this version"
 	for _, c := range []struct{ name, text, field, cause, fix string }{
 		{"a family without a check", "controls: {waf: enforce}", "controls.waf", missing, "remove it"},
-		{"such a family in shadow", "controls: {out: shadow}", "controls.out", missing, "remove it"},
+		{"such a family in shadow", "controls: {ab: shadow}", "controls.ab", missing, "remove it"},
 		{"such a family of an operation", "operations: {listSites: {controls: {mtls: enforce}}}", "operations.listSites.controls.mtls", missing, "remove it"},
 		{"a limit without limits", "controls: {rate.app: enforce}", `controls["rate.app"]`, idle, "add a limit with a rate, and without account in its key"},
 		{"a limit per customer without one by account", "limits: [{name: l, key: [client], rate: 1/s}]\ncontrols: {rate.customer: enforce}", `controls["rate.customer"]`, idle, "add a limit with a rate, and with account in its key"},
