@@ -1,6 +1,8 @@
 package evidence
 
 import (
+	"slices"
+
 	"github.com/sidewarden/sidewarden/audit"
 	"github.com/sidewarden/sidewarden/policy"
 )
@@ -21,7 +23,7 @@ func trialOf(rec *audit.Record) trial {
 	}
 	judged := len(rec.Permits) > 0 || len(rec.NotApplicable) > 0
 	// A line that was cut may have lost its findings, and not its disposition.
-	t.clean = judged && len(rec.Findings) == 0 && len(rec.Redaction.Errors) == 0 &&
+	t.clean = judged && !objected(rec.Findings) && len(rec.Redaction.Errors) == 0 &&
 		(!rec.Truncated || rec.Disposition == policy.Allowed.String())
 	if len(rec.Findings) > 0 {
 		t.objections = make([]objection, 0, len(rec.Findings))
@@ -45,4 +47,13 @@ func trialOf(rec *audit.Record) trial {
 		})
 	}
 	return t
+}
+
+// objected reports whether a finding is about the request. What is wrong with an
+// answer is not: the request that asked for it is as clean as before.
+func objected(findings []audit.Finding) bool {
+	return slices.ContainsFunc(findings, func(f audit.Finding) bool {
+		entry, known := policy.Lookup(f.Control)
+		return !known || entry.Phase != policy.ResponsePhase.String()
+	})
 }

@@ -57,6 +57,10 @@ func phraseOfControl(c policy.Control) phrase {
 		return phrase{"whether the body is well-formed", "with a malformed body"}
 	case policy.InSchema:
 		return phrase{"the contract's schema", "that do not match the contract's schema"}
+	case policy.OutSize:
+		return phrase{"the size of answers", "answered over the limit"}
+	case policy.OutSchema:
+		return phrase{"whether answers match the contract", "answered with what the contract does not declare"}
 	case policy.RateApp:
 		return phrase{"the limit per application", "over the limit per application"}
 	case policy.RateCustomer:

@@ -176,7 +176,6 @@ func (s *Store) count(t *trial) {
 		if b := op.baseline(e, instance); b != nil && t.answered() {
 			b.serve(t.at, principal, t.class)
 		}
-		return
 	}
 	for i := range t.observations {
 		o := &t.observations[i]

@@ -255,6 +255,23 @@ func TestResponseViolationsNeedNoArrival(t *testing.T) {
 	assert.Nil(t, cell.Strata[0].Gateway)
 }
 
+// What is wrong with an answer says nothing of the request that it answers: that is
+// as clean as before, and backs the refusals of others.
+func TestAnswersDoNotMakeRequestsUnclean(t *testing.T) {
+	o := options()
+	o.Operations[0].Controls = append(o.Operations[0].Controls, "out.schema")
+	s := evidence.New(o)
+	for i := range 20 {
+		rec := visit{client: []string{"a", "b"}[i%2]}.record()
+		rec.Findings = []audit.Finding{{Control: "out.schema", Effect: "deny", Reason: policy.SchemaMismatch}}
+		rec.Observations = []audit.Observation{{Control: "out.schema", Position: policy.AtBackend, Signal: policy.Leaked, Reason: policy.SchemaMismatch, Isolated: true}}
+		s.Consume(rec)
+	}
+	s.Consume(visit{client: "c", denied: of(policy.AzAccount), reason: policy.AccountNotInToken, class: policy.Class403}.record())
+	assert.Equal(t, "ENF 1/0/0/0", numbers(cellOf(t, s, "createOrder", policy.AzAccount).Backend))
+	assert.Equal(t, "NOT 20/20/0/0", numbers(cellOf(t, s, "createOrder", "out.schema").Backend))
+}
+
 func TestConcurrentUse(t *testing.T) {
 	s := evidence.New(options())
 	var all sync.WaitGroup

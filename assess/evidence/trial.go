@@ -18,8 +18,8 @@ type trial struct {
 	proven   bool
 	class    policy.ResponseClass
 	instance string
-	// clean reports that the request was judged, that no finding denies and that
-	// none is undecided.
+	// clean reports that the request was judged, that no finding about it denies and
+	// that none is undecided. Findings about the answer do not count.
 	clean bool
 	// permits are the controls that permit, objections those that deny or could
 	// not decide for a reason of their own. One that another control left
