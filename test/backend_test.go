@@ -110,10 +110,11 @@ func (b *backend) converse(c net.Conn) {
 }
 
 // answer does what X-Backend says: space-separated status=503, sleep=2s, body=TEXT,
-// location=/login, instance=NAME, or close for no answer at all. It reports
-// whether the connection goes on.
+// pad=BYTES for a JSON document of that size, type=MEDIA/TYPE, header=NAME:VALUE,
+// location=/login, instance=NAME, chunked for a body without a declared length, or
+// close for no answer at all. It reports whether the connection goes on.
 func answer(c io.Writer, r *http.Request) bool {
-	status, body, extra, instance := 200, `{"ok":true}`, "", "one"
+	status, body, extra, instance, media, chunked := 200, `{"ok":true}`, "", "one", "application/json", false
 	for word := range strings.FieldsSeq(r.Header.Get("X-Backend")) {
 		name, value, _ := strings.Cut(word, "=")
 		switch name {
@@ -127,6 +128,16 @@ func answer(c io.Writer, r *http.Request) bool {
 			time.Sleep(d)
 		case "body":
 			body = value
+		case "pad":
+			n, _ := strconv.Atoi(value) // as above
+			body = `{"pad":"` + strings.Repeat("x", n-len(`{"pad":""}`)) + `"}`
+		case "type":
+			media = value
+		case "header":
+			header, content, _ := strings.Cut(value, ":")
+			extra += header + ": " + content + "\r\n"
+		case "chunked":
+			chunked = true
 		case "location":
 			extra += "Location: " + value + "\r\n"
 		case "instance":
@@ -135,8 +146,12 @@ func answer(c io.Writer, r *http.Request) bool {
 			return false
 		}
 	}
-	head := fmt.Sprintf("HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nX-Instance: %s\r\n%sContent-Length: %d\r\n\r\n",
-		status, http.StatusText(status), instance, extra, len(body))
+	framing := fmt.Sprintf("Content-Length: %d", len(body))
+	if chunked {
+		framing, body = "Transfer-Encoding: chunked", fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+	}
+	head := fmt.Sprintf("HTTP/1.1 %d %s\r\nContent-Type: %s\r\nX-Instance: %s\r\n%s%s\r\n\r\n",
+		status, http.StatusText(status), media, instance, extra, framing)
 	if r.Method == http.MethodHead {
 		body = ""
 	}

@@ -1,6 +1,7 @@
 package test_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,7 +26,7 @@ func camaraCases() []camaraCase {
 		`,"sink":"https://app.example.net/sink","sinkCredential":{"credentialType":"ACCESSTOKEN","accessToken":"x","accessTokenType":"bearer"}}`
 	scope := "quality-on-demand:sessions:create"
 	return []camaraCase{
-		{"valid", scope, "POST", "/sessions", good, "", "", "", 200},
+		{"valid", scope, "POST", "/sessions", good, "", "", "", 201},
 		{"no token", "", "POST", "/sessions", good, "tok.present", "credential-missing", "", 401},
 		{"wrong scope", "quality-on-demand:sessions:read", "POST", "/sessions", good, "az.scope", "scope-missing", "", 403},
 		{
@@ -63,7 +64,7 @@ func TestCamaraContract(t *testing.T) {
 				s := camara(t, backend, mode)
 				a, err := c.call().send(s.data)
 				require.NoError(t, err)
-				want := 200
+				want := c.served()
 				if mode == "enforce" {
 					want = c.status
 				}
@@ -131,7 +132,18 @@ func (c *camaraCase) call() *call {
 		claims := tokentest.Claims("https://idp.example.net", "https://api.example.net", time.Now(), map[string]any{"scope": c.scope})
 		r.header = append(r.header, [2]string{"Authorization", "Bearer " + tokentest.RSA().Token(claims)})
 	}
+	// What the contract says that the backend answers.
+	r.header = append(r.header, [2]string{"X-Backend", fmt.Sprintf(`status=%d body={"applicationServer":{"ipv4Address":"198.51.100.1"},`+
+		`"qosProfile":"QOS_E","sessionId":"3fa85f64-5717-4562-b3fc-2c963f66afa6"}`, c.served())})
 	return r
+}
+
+// served is the status of an operation that succeeds.
+func (c *camaraCase) served() int {
+	if c.method == "POST" {
+		return 201
+	}
+	return 200
 }
 
 // camara starts a sidecar in front of the contract of testdata/camara, and of more,

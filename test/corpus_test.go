@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,11 @@ func TestCorpusIsComplete(t *testing.T) {
 
 // gatewayProof is the secret of the gateway in front of the corpus.
 const gatewayProof = "proof-of-the-gateway-of-the-corpus"
+
+// aboutAnswer reports whether the findings are about the answer.
+func (v *vector) aboutAnswer() bool {
+	return !slices.ContainsFunc(v.Findings, func(f string) bool { return !strings.HasPrefix(f, "out.") })
+}
 
 // call returns the request of a vector. Who has no claims of their own is a
 // client of the vector's name, so that no vector spends what another has.

@@ -172,7 +172,7 @@ func answers(c policy.ResponseClass) string {
 // Classify about every class.
 func signals(e policy.Entry) string {
 	by := map[policy.Signal][]string{}
-	d := policy.Decision{Findings: []policy.Finding{{Rule: &policy.Rule{Control: e.ID}, Verdict: policy.Denied("x", "")}}}
+	d := policy.Decision{Findings: []policy.Finding{{Rule: &policy.Rule{Control: e.ID, Phase: phaseOf(e.ID)}, Verdict: policy.Denied("x", "")}}}
 	for _, class := range policy.Classes() {
 		o := policy.Outcome{Class: class, SoftFamily: e.Family}
 		for _, seen := range policy.Classify(d, o) {
@@ -191,6 +191,14 @@ func signals(e policy.Entry) string {
 		}
 	}
 	return b.String()
+}
+
+// phaseOf tells the controls of answers, which read in another way, from all others.
+func phaseOf(c policy.Control) policy.Phase {
+	if entry, ok := policy.Lookup(c); ok && entry.Phase == policy.ResponsePhase.String() {
+		return policy.ResponsePhase
+	}
+	return policy.HeadPhase
 }
 
 // reasons returns the constants of policy/reason.go: name to code.
@@ -406,7 +414,7 @@ func TestDocsShowRecordsAsTheyAre(t *testing.T) {
 			if f.Effect == policy.Indeterminate.String() {
 				v = policy.Verdict{Reason: f.Reason, Cause: f.Cause}
 			}
-			d.Findings = append(d.Findings, policy.Finding{Rule: &policy.Rule{Control: f.Control, Mode: policy.Shadow}, Verdict: v})
+			d.Findings = append(d.Findings, policy.Finding{Rule: &policy.Rule{Control: f.Control, Phase: phaseOf(f.Control), Mode: policy.Shadow}, Verdict: v})
 		}
 		var want []audit.Observation
 		for _, o := range policy.Classify(d, policy.Outcome{Class: rec.Be.Class, BackendStatus: rec.Be.Status}) {

@@ -15,7 +15,7 @@ import (
 // denied CONTROL REASON STATUS REQUEST sends a request to every sidecar that
 // runs. In shadow the backend must have answered it and the record says that it
 // would block; an enforcing sidecar must answer STATUS, and the backend must not
-// see the request. Both records have the denial, and the shadow record no denial
+// see the request, unless the control judges answers, which are withheld. Both records have the denial, and the shadow record no denial
 // but it and those of also=CONTROL,CONTROL. Further expectations are of the
 // enforcing answer; detail=TEXT is the finding's.
 func (s *story) denied(ts *testscript.TestScript, args []string) error {
@@ -41,7 +41,9 @@ func (s *story) denied(ts *testscript.TestScript, args []string) error {
 		forwarded := 1
 		if mode == "enforce" {
 			expect, record = append(slices.Clone(p.expect), "status="+status), []string{"disposition=blocked", "be.status=0", "be.class=R-NONE"}
-			forwarded = 0
+			if forwarded = 0; strings.HasPrefix(control, "out.") {
+				record, forwarded = []string{"disposition=blocked", "be.status=200"}, 1
+			}
 		}
 		record = append(record, "client.status="+strings.TrimPrefix(expect[len(expect)-1], "status="),
 			"finding."+control+".reason="+reason, "finding."+control+".effect=deny", "finding."+control+".mode="+mode)
