@@ -189,9 +189,13 @@ func (backend) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
+	status := http.StatusOK
+	if r.Method == post {
+		status = http.StatusCreated
+	}
 	const document = `{"id":"o-4711","state":"placed","lines":[]}`
 	return &http.Response{
-		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
+		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
 		Header: http.Header{
 			"Content-Type": {"application/json"}, "Content-Length": {"43"}, "X-Instance": {"orders-2"},
 			"Date": {"Sun, 22 Nov 2026 12:00:00 GMT"},
