@@ -17,9 +17,7 @@ type absence struct {
 // untrue deletes it.
 func absences() []absence {
 	return []absence{
-		{field: "account.delegation"},
 		{field: "evidence.dir"},
-		{field: "exceptions"},
 		{field: "listen.tls.client_auth", but: "none"},
 		{field: "listen.tls.client_ca_file"},
 		{field: "operations.*.replay", value: ReplaySameSender},

@@ -27,11 +27,12 @@ func rules() []string {
 		backend-url-userinfo backend-tls backend-tls-pair login-path header-name contract-missing
 		spec-and-specs base-path listen-tls unknown-control operation-key
 		issuer-missing issuer-duplicate issuer-key-set issuer-discovery issuer-url issuer-audiences
-		issuer-algorithms issuer-claims issuer-max-stale replay-mode account-rule limit-name limit-key limit-rate limit-quota
+		issuer-algorithms issuer-claims issuer-max-stale replay-mode account-rule delegation deadline exception
+		limit-name limit-key limit-rate limit-quota
 		gateway-proof gateway-proof-absent gateway-proof-empty gateway-proof-secret gateway-proof-literal
 		gateway-proof-twice gateway-proof-peers gateway-token identity-headers identity-headers-effect
 		identity-headers-replay header-twice nobody spec-name path-prefix health operation-actions
-		unavailable-account-delegation unavailable-evidence-dir unavailable-exceptions
+		unavailable-evidence-dir
 		unavailable-listen-client-auth
 		unavailable-replay-same-sender unavailable-issuer-proxy-url
 		unavailable-trace-inject`)

@@ -123,7 +123,7 @@ func (d *decoder) scalar(path string, n *yaml.Node, s scalar, f field) {
 		switch {
 		case !errors.As(err, &b):
 			d.bad(path, n, err.Error(), "")
-		case n.Kind == yaml.ScalarNode && b == tooLong(n.Value):
+		case n.Kind == yaml.ScalarNode && (b == tooLong(n.Value) || b == noSuchDay(n.Value)):
 			d.refuse(path, n, b.cause, b.fix)
 		default:
 			d.bad(path, n, b.cause, b.fix)

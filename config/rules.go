@@ -108,11 +108,12 @@ type AccountRule struct {
 
 // Delegation lets a partner act for accounts.
 type Delegation struct {
-	Issuer     string   `yaml:"issuer" required:"true" doc:"Issuer of the partner's tokens."`
-	Client     string   `yaml:"client" required:"true" doc:"Client of the partner."`
-	Accounts   []string `yaml:"accounts" required:"true" doc:"Accounts that the partner may act for."`
-	Operations []string `yaml:"operations" doc:"Operations that the delegation is for. Default: all."`
-	Expires    string   `yaml:"expires" doc:"Last day, as 2027-06-30."`
+	Issuer       string   `yaml:"issuer" required:"true" doc:"Issuer of the partner's tokens."`
+	Client       string   `yaml:"client" required:"true" doc:"Client of the partner. With a delegation it may act for what is delegated, and for nothing else: what its token says of accounts does not count."`
+	Accounts     []string `yaml:"accounts" doc:"Accounts that the partner may act for. Exactly one of accounts and accounts_file."`
+	AccountsFile string   `yaml:"accounts_file" file:"true" doc:"File with the accounts, one per line. Exactly one of accounts and accounts_file."`
+	Operations   []string `yaml:"operations" doc:"Operations that the delegation is for, by operationId or METHOD /path. Default: all."`
+	Expires      Deadline `yaml:"expires" doc:"Last day, as 2027-06-30. It ends in UTC; a time, as 2027-06-30T18:00:00Z, is taken too. Default: never."`
 }
 
 // Payload are bounds of bodies.
@@ -146,12 +147,12 @@ type Operation struct {
 
 // Exception lets a caller violate a control for a while.
 type Exception struct {
-	ID        string `yaml:"id" required:"true" doc:"Identifier in records."`
-	Control   string `yaml:"control" required:"true" enum:"@controls" doc:"The control."`
-	Operation string `yaml:"operation" doc:"The operation. Default: all."`
-	Issuer    string `yaml:"issuer" doc:"Issuer of the caller's tokens."`
-	Client    string `yaml:"client" doc:"Client of the caller."`
-	Owner     string `yaml:"owner" required:"true" doc:"Who answers for it."`
-	Reason    string `yaml:"reason" required:"true" doc:"Why it exists."`
-	Expires   string `yaml:"expires" required:"true" doc:"Last day, as 2027-01-31."`
+	ID        string   `yaml:"id" required:"true" doc:"Identifier in records and metrics: letters, digits, dots, dashes and underscores, at most 63."`
+	Control   string   `yaml:"control" required:"true" enum:"@controls" doc:"The control."`
+	Operation string   `yaml:"operation" doc:"The operation, by operationId or METHOD /path; unmatched for requests that match none. Default: all."`
+	Issuer    string   `yaml:"issuer" doc:"Issuer of the caller's tokens. Default: every caller, also one without a token."`
+	Client    string   `yaml:"client" doc:"Client of the caller, of that issuer. Default: every one of the issuer."`
+	Owner     string   `yaml:"owner" required:"true" doc:"Who answers for it."`
+	Reason    string   `yaml:"reason" required:"true" doc:"Why it exists."`
+	Expires   Deadline `yaml:"expires" required:"true" doc:"Last day, as 2027-01-31. It ends in UTC; a time, as 2027-01-31T18:00:00Z, is taken too. After it a violation is a finding again."`
 }

@@ -76,6 +76,51 @@ func TestRatesAndQuotas(t *testing.T) {
 	assert.Zero(t, config.Rate{}.PerSecond())
 }
 
+func TestDeadlines(t *testing.T) {
+	for in, want := range map[string]time.Time{
+		"2027-06-30":                         time.Date(2027, 7, 1, 0, 0, 0, 0, time.UTC),
+		"2028-02-29":                         time.Date(2028, 3, 1, 0, 0, 0, 0, time.UTC),
+		"2026-12-31":                         time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC),
+		"2027-06-30T18:00:00Z":               time.Date(2027, 6, 30, 18, 0, 0, 0, time.UTC),
+		"2027-06-30T18:00:00+02:00":          time.Date(2027, 6, 30, 16, 0, 0, 0, time.UTC),
+		"'2027-06-30T18:00:00.250-01:30'":    time.Date(2027, 6, 30, 19, 30, 0, 250_000_000, time.UTC),
+		"\"2027-06-30T23:59:59.999999999Z\"": time.Date(2027, 6, 30, 23, 59, 59, 999_999_999, time.UTC),
+	} {
+		var got config.Deadline
+		require.NoError(t, yaml.Load([]byte(in), &got), in)
+		assert.Equal(t, want, got.Until(), in)
+	}
+	for _, in := range []string{
+		"2027-6-30", "2027-02-29", "2027-13-01", "2027-06-31T10:00:00Z", "2027-06-30t10:00:00z", "2027-06-30 10:00:00Z",
+		"2027-06-30T10:00Z", "2027-06-30T10:00:00", "2027-06-30T24:00:00Z", "2027-06-30T10:00:60Z", "20270630", "never", "0001-01-01T00:00:00Z", "0000-12-31", "''", "[2027-06-30]", "' 2027-06-30'",
+	} {
+		var got config.Deadline
+		assert.Error(t, yaml.Load([]byte(in), &got), in)
+	}
+	assert.True(t, config.Deadline("").Until().IsZero())
+}
+
+// A deadline that is read has a moment, and is written as it was read.
+func FuzzDeadline(f *testing.F) {
+	for _, seed := range []string{"2027-06-30", "2027-06-30T18:00:00.5+02:00", "0000-01-01", "9999-12-31T23:59:59-23:59", "2027-02-30"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		if len(in) > 64 {
+			return
+		}
+		d, err := config.ParseDeadline(in)
+		if err != nil {
+			assert.Empty(t, d)
+			return
+		}
+		assert.False(t, d.Until().IsZero(), in)
+		again, err := config.ParseDeadline(d.String())
+		require.NoError(t, err)
+		assert.Equal(t, d, again)
+	})
+}
+
 func TestOffIsAModeWithAndWithoutQuotes(t *testing.T) {
 	for _, in := range []string{"off", `"off"`, "'off'"} {
 		var m config.Mode

@@ -28,8 +28,10 @@ func (v *validator) validate() {
 	v.health()
 	v.token()
 	v.accounts()
+	v.delegations()
 	v.limits()
 	v.operations()
+	v.exceptions()
 }
 
 // add reports a wrong or missing value, unless the decoder or an earlier rule has

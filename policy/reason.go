@@ -119,3 +119,12 @@ const (
 	QuotaExceeded     Reason = "quota-exceeded"
 	AccountsTooMany   Reason = "accounts-too-many"
 )
+
+// Reasons of az.default and az.delegate, which gives account-missing and
+// account-unbound too.
+const (
+	AuthorizationRuleMissing Reason = "authorization-rule-missing"
+	AccountNotDelegated      Reason = "account-not-delegated"
+	OperationNotDelegated    Reason = "operation-not-delegated"
+	DelegationExpired        Reason = "delegation-expired"
+)

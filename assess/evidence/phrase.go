@@ -49,6 +49,10 @@ func phraseOfControl(c policy.Control) phrase {
 		return phrase{"the scope", "without the scope that the operation needs"}
 	case policy.AzAccount:
 		return phrase{"the account", "with another customer's account"}
+	case policy.AzDelegate:
+		return phrase{"whether a partner may act for the account", "of a partner for an account that was not delegated to it"}
+	case policy.AzDefault:
+		return phrase{"whether anything authorises the caller", "that no authorisation rule decides about"}
 	case policy.InCtype:
 		return phrase{"the content type", "with a content type that the contract does not declare"}
 	case policy.InSize:
@@ -105,6 +109,10 @@ func violationOf(r policy.Reason) string {
 		return "with a token from the future"
 	case policy.AccountMissing:
 		return "without an account"
+	case policy.OperationNotDelegated:
+		return "of a partner for an operation that was not delegated to it"
+	case policy.DelegationExpired:
+		return "of a partner under a delegation that has expired"
 	case policy.UndeclaredProperty:
 		return "with a property that the contract does not declare"
 	case policy.ParameterMissing:

@@ -233,7 +233,7 @@ func WriteCell(w io.Writer, c Cell) error {
 	if c.Gateway.Unproven {
 		out.printf("%s\n", unprovenNote)
 	}
-	if c.Control == policy.AzAccount && leaks(c) > 0 {
+	if (c.Control == policy.AzAccount || c.Control == policy.AzDelegate) && leaks(c) > 0 {
 		out.printf("a delegation that the policy does not know would look the same\n")
 	}
 	out.printf("\njudged %s, could not decide %d; %s decide nothing, having violated another control too\n\n",

@@ -1,10 +1,16 @@
-// Package account judges the account boundary, az.account: whose data a request
-// asks for, against whose data the caller's token is for.
+// Package account judges whose data a request asks for: against whose data the
+// caller's token is for, by az.account, and for a partner against what was
+// delegated to it, by az.delegate.
 //
 // Every value that any selector finds in the request must be one of the
-// identity's accounts. There is no precedence between selectors and no "first
+// caller's accounts. There is no precedence between selectors and no "first
 // value": a request that names its own account in the path and a stranger's in
 // a header is denied, whichever of the two the backend reads.
+//
+// A partner is a client, which is a pair of issuer and client, that has a
+// delegation. For it az.delegate alone judges the accounts, and its delegations
+// alone say which they are: that its token names an account opens nothing, or a
+// delegation could neither end nor be for some operations only.
 //
 // # Guarantees
 //
@@ -17,12 +23,14 @@
 // A carrier is judged whether or not the operation declares it: a value that is
 // there counts. A denial says which carrier denied and never the account.
 //
+// The check of an account costs the same for a partner with one account and with
+// ten thousand.
+//
 // # What it leaves to others
 //
-// Reading values out of a body belongs to policy/payload; which selectors there
-// are, to policy/compile. Whose account an opaque object id belongs to cannot be
-// seen in a request; that is az.object. Partners that act for other accounts
-// are judged by az.delegate.
+// Reading values out of a body belongs to policy/payload; which selectors and
+// delegations there are, to policy/compile. Whose account an opaque object id
+// belongs to cannot be seen in a request; that is az.object.
 package account
 
 import (
@@ -46,10 +54,47 @@ type Options struct {
 	// anything, and the check is undecided; only a stranger's account that is
 	// there all the same is denied.
 	Unbound bool
+	// Partners are the clients that az.delegate judges, and az.account does not; nil
+	// for none.
+	Partners *Delegations
 }
 
 // Check is the check of az.account. It is immutable.
 type Check struct {
+	boundary boundary
+	partners *Delegations
+}
+
+var _ policy.Check = (*Check)(nil)
+
+// New returns the check of one operation.
+func New(o Options) *Check {
+	return &Check{boundary: newBoundary(o), partners: o.Partners}
+}
+
+// Check implements [policy.Check]. It denies with account-not-in-token, and the
+// carrier as detail, such as "path.accountId" or "body./accountId"; or with
+// account-missing. It is undecided without an operation or identity, by
+// in.wellformed when a body that may name accounts could not be read,
+// not-inspected when its type is not one that values are read from, and with
+// account-unbound. A denial by any value that is known goes before the last
+// three. It does not apply to partners.
+func (c *Check) Check(_ context.Context, r *policy.Request) policy.Verdict {
+	if v, missing := r.Match.Missing(); missing {
+		return v
+	}
+	if v, missing := r.Auth.Missing(); missing {
+		return v
+	}
+	if c.partners.of(r.Auth.Identity) != nil {
+		return policy.Inapplicable()
+	}
+	return c.boundary.judge(r, search{owner: r.Auth.Identity})
+}
+
+// boundary is where a request of one operation can name accounts, and what it
+// means that it names none.
+type boundary struct {
 	path, query, header, body []carrier
 	required, unbound         bool
 }
@@ -57,15 +102,12 @@ type Check struct {
 // carrier is one selector with the detail of a denial by it.
 type carrier struct{ name, detail string }
 
-var _ policy.Check = (*Check)(nil)
-
-// New returns the check of one operation.
-func New(o Options) *Check {
+func newBoundary(o Options) boundary {
 	canonical := make([]string, len(o.Header))
 	for i, name := range o.Header {
 		canonical[i] = http.CanonicalHeaderKey(name)
 	}
-	return &Check{
+	return boundary{
 		path:   carriers("path.", o.Path, o.Path),
 		query:  carriers("query.", o.Query, o.Query),
 		header: carriers("header.", canonical, o.Header),
@@ -84,60 +126,61 @@ func carriers(prefix string, names, written []string) []carrier {
 	return all
 }
 
-// Check implements [policy.Check]. It denies with account-not-in-token, and the
-// carrier as detail, such as "path.accountId" or "body./accountId"; or with
-// account-missing. It is undecided without an operation or identity, by
-// in.wellformed when a body that may name accounts could not be read,
-// not-inspected when its type is not one that values are read from, and with
-// account-unbound. A denial by any value that is known goes before the last
-// three.
-func (c *Check) Check(_ context.Context, r *policy.Request) policy.Verdict {
-	if v, missing := r.Match.Missing(); missing {
-		return v
-	}
-	if v, missing := r.Auth.Missing(); missing {
-		return v
-	}
-	s := search{owner: r.Auth.Identity}
-	c.judgeHead(&s, r)
-	unread, blind := c.judgeBody(&s, r)
+// judge looks at every account that the request names. What is refused is told
+// first, because it is refused whatever else is not known.
+func (b *boundary) judge(r *policy.Request, s search) policy.Verdict {
+	b.judgeHead(&s, r)
+	unread, blind := b.judgeBody(&s, r)
 	switch {
-	case s.denied != "":
-		return policy.Denied(policy.AccountNotInToken, s.denied)
-	case c.unbound:
+	case s.refused != "":
+		return policy.Denied(s.refused, s.detail)
+	case b.unbound:
 		return policy.Undecided(policy.AccountUnbound, nil)
 	case blind:
 		return unread
 	case s.found:
 		return policy.Permitted()
-	case c.required:
+	case b.required:
 		return policy.Denied(policy.AccountMissing, "")
 	}
 	return policy.Inapplicable()
 }
 
-// search is what was seen of the values of one request.
+// search is what was seen of the values of one request, and whose they may be:
+// the owner's, or what was delegated.
 type search struct {
-	owner  *policy.Identity
-	found  bool
-	denied string // the first carrier with a value that is not the owner's
+	owner     *policy.Identity
+	delegated mandate
+
+	found   bool
+	refused policy.Reason // of the first value that is refused
+	detail  string        // its carrier
 }
 
 func (s *search) value(c carrier, account string) {
 	s.found = true
-	if s.denied == "" && !s.owner.Owns(account) {
-		s.denied = c.detail
+	if s.refused != "" {
+		return
+	}
+	switch {
+	case s.delegated.grants != nil:
+		s.refused = s.delegated.refusal(account)
+	case !s.owner.Owns(account):
+		s.refused = policy.AccountNotInToken
+	}
+	if s.refused != "" {
+		s.detail = c.detail
 	}
 }
 
-func (c *Check) judgeHead(s *search, r *policy.Request) {
-	for _, at := range c.path {
+func (b *boundary) judgeHead(s *search, r *policy.Request) {
+	for _, at := range b.path {
 		s.pairs(at, r.Match.Params)
 	}
-	for _, at := range c.query {
+	for _, at := range b.query {
 		s.pairs(at, r.Query)
 	}
-	for _, at := range c.header {
+	for _, at := range b.header {
 		for _, account := range r.Header[at.name] {
 			s.value(at, account)
 		}
@@ -154,16 +197,16 @@ func (s *search) pairs(at carrier, pairs []policy.Pair) {
 
 // judgeBody judges the selected values. If the body may name accounts that
 // nobody could read, it returns the verdict for that, and true.
-func (c *Check) judgeBody(s *search, r *policy.Request) (policy.Verdict, bool) {
+func (b *boundary) judgeBody(s *search, r *policy.Request) (policy.Verdict, bool) {
 	switch {
-	case len(c.body) == 0 || !r.HasBody():
+	case len(b.body) == 0 || !r.HasBody():
 		return policy.Verdict{}, false
 	case !r.Body.WellFormed.Passes():
 		return r.Body.WellFormed.Dependent(policy.InWellformed), true
-	case len(r.Body.Selected) != len(c.body):
+	case len(r.Body.Selected) != len(b.body):
 		return policy.Undecided(policy.NotInspected, nil), true
 	}
-	for i, at := range c.body {
+	for i, at := range b.body {
 		for _, account := range r.Body.Selected[i] {
 			s.value(at, account)
 		}

@@ -6,13 +6,13 @@ import "github.com/sidewarden/sidewarden/policy"
 // all selectors of path, query and header, as often as they are there, whoever
 // owns them.
 func (c *Check) Accounts(r *policy.Request, into []string) []string {
-	for _, at := range c.path {
+	for _, at := range c.boundary.path {
 		into = valuesOf(into, at.name, r.Match.Params)
 	}
-	for _, at := range c.query {
+	for _, at := range c.boundary.query {
 		into = valuesOf(into, at.name, r.Query)
 	}
-	for _, at := range c.header {
+	for _, at := range c.boundary.header {
 		into = append(into, r.Header[at.name]...)
 	}
 	return into

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/account"
 	"github.com/sidewarden/sidewarden/policy/openapi"
 	"github.com/sidewarden/sidewarden/policy/token"
 	"github.com/sidewarden/sidewarden/ratelimit"
@@ -65,7 +66,8 @@ func (p *Parts) TokenCache() []token.CacheStats {
 // Output is a policy and what belongs to it.
 type Output struct {
 	Policy *policy.Policy
-	// Measured names what is measured: the digest of everything but the modes.
+	// Measured names what is measured: the digest of everything but the modes and
+	// the exceptions, which change what is done with a verdict and no verdict.
 	// Evidence stays valid while it stays the same.
 	Measured string
 	// Runners have to run while the policy is in force, by stable ids.
@@ -113,6 +115,10 @@ type compiler struct {
 	parts, previous *Parts
 	problems        config.Problems
 	warnings        config.Problems
+	// partners may act for accounts by delegation; nil for none. Lists is a digest
+	// of the files that name the accounts, nil for none.
+	partners *account.Delegations
+	lists    []byte
 }
 
 func (c *compiler) problem(field, cause, fix string) {
@@ -143,6 +149,7 @@ func (c *compiler) compile() *Output {
 	}
 	c.checkNeeds(plans)
 	c.doubt(plans.all)
+	exceptions := c.exceptions(plans.all)
 	c.match(p, plans.all)
 	if len(c.problems) > 0 {
 		return nil
@@ -155,7 +162,7 @@ func (c *compiler) compile() *Output {
 	}
 	p.Digest = digest
 	return &Output{
-		Policy: p, Measured: measured, Runners: c.runners(), Parts: c.parts,
+		Policy: p.WithExceptions(exceptions), Measured: measured, Runners: c.runners(), Parts: c.parts,
 		Files: filesOf(c.cfg, contracts), Contracts: contracts, Warnings: c.warnings,
 	}
 }
@@ -191,7 +198,7 @@ func (c *compiler) digests(contracts []*openapi.Contract) (whole, measured strin
 	}
 	modeless := *c.cfg
 	modeless.Gateway.Proof.Secrets = nil // a rotation measures the same
-	modeless.Mode, modeless.Controls, modeless.InsecureFailOpen = "", nil, nil
+	modeless.Mode, modeless.Controls, modeless.InsecureFailOpen, modeless.Exceptions = "", nil, nil, nil
 	modeless.Operations = make(map[string]config.Operation, len(c.cfg.Operations))
 	for id, op := range c.cfg.Operations {
 		op.Controls = nil
@@ -201,23 +208,26 @@ func (c *compiler) digests(contracts []*openapi.Contract) (whole, measured strin
 	if err != nil {
 		return "", "", err
 	}
-	whole, measured = digest(parts(all, contracts)...), digest(parts(neutral, contracts)...)
-	return whole, measured, nil
+	read := c.read(contracts)
+	return digest(all[:], read...), digest(neutral[:], read...), nil
 }
 
-// parts are the digest of a configuration and those of its contracts.
-func parts(first [sha256.Size]byte, contracts []*openapi.Contract) [][]byte {
-	all := [][]byte{first[:]}
+// read are the digests of what the policy was made from besides the configuration.
+func (c *compiler) read(contracts []*openapi.Contract) [][]byte {
+	var all [][]byte
 	for _, contract := range contracts {
 		sources := contract.Digest()
 		all = append(all, sources[:])
 	}
+	if c.lists != nil {
+		all = append(all, c.lists)
+	}
 	return all
 }
 
-func digest(parts ...[]byte) string {
+func digest(settings []byte, read ...[]byte) string {
 	h := sha256.New()
-	for _, p := range parts {
+	for _, p := range append([][]byte{settings}, read...) {
 		_, _ = fmt.Fprintf(h, "%d:", len(p)) // a hash takes everything
 		_, _ = h.Write(p)
 	}

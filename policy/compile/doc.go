@@ -17,7 +17,8 @@
 //
 // What is allowed and probably not meant is a warning: operations that no rule can
 // judge, that only the contract makes public, or that enforce alone while another
-// spelling of their path passes by.
+// spelling of their path passes by; and delegations and exceptions that have
+// expired or soon will.
 //
 // # Reloading
 //

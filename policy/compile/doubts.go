@@ -12,12 +12,14 @@ import (
 
 // doubt warns of what is allowed and probably not meant.
 func (c *compiler) doubt(all []*planned) {
+	c.doubtUnguarded(all)
 	c.doubtUnbound(all)
 	c.doubtUnread(all)
 	c.doubtBundles(all)
 	c.doubtPublic(all)
 	c.doubtAlone(all)
 	c.doubtCustomers(all)
+	c.doubtPartners(all)
 }
 
 // doubtCustomers warns of limits by account that never find one, because
@@ -31,6 +33,31 @@ func (c *compiler) doubtCustomers(all []*planned) {
 			c.warn(fmt.Sprintf("limits[%d].key", i), "no operation has a rule of az.account, which tells whose account a request may name: the limit counts by client instead",
 				"add account.rules, and keep az.account on")
 		}
+	}
+}
+
+// doubtUnguarded lists the operations that nothing authorises, whose callers
+// az.default denies.
+func (c *compiler) doubtUnguarded(all []*planned) {
+	found := those(all, func(p *planned) bool { return p.has(policy.AzDefault) })
+	if len(found) > 0 {
+		c.warn("operations", "nothing authorises the callers of "+names(found)+
+			": no scope is asked for and no account rule applies there, so az.default denies, and under enforce it blocks",
+			"ask for scopes: add "+settings(found, "scopes: [[SCOPE]]")+
+				"; add an account rule that applies; or, where every proven caller may, add "+settings(found, "controls: {az.default: off}"))
+	}
+}
+
+// doubtPartners warns of a boundary that a delegation takes away for its partner:
+// az.account does not judge it, and az.delegate does not block.
+func (c *compiler) doubtPartners(all []*planned) {
+	found := those(all, func(p *planned) bool {
+		return p.modeOf(policy.AzAccount) == policy.Enforce && p.modeOf(policy.AzDelegate) == policy.Shadow
+	})
+	if len(found) > 0 {
+		c.warn("account.delegation", "az.account enforces for "+names(found)+
+			" and does not judge partners; az.delegate, which does, is in shadow, so that nothing blocks them",
+			"add "+linesFor("", []policy.Control{policy.AzDelegate}))
 	}
 }
 

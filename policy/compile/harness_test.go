@@ -55,6 +55,10 @@ const accounts = `account:
   rules: [{in: path, name: accountId}, {in: query, name: account}, {in: header, name: X-Account-Id}, {in: body, pointer: /accountId}]
 `
 
+// partners are account rules with a partner that may act for acct-2 and acct-3.
+const partners = accounts + `  delegation: [{issuer: "https://i.example", client: p, accounts: [acct-2, acct-3]}]
+`
+
 // read parses a configuration beside the contract and the key set.
 func read(t *testing.T, text string) *config.Config {
 	t.Helper()

@@ -3,7 +3,6 @@ package compile
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
@@ -55,6 +54,7 @@ func (c *compiler) plan(contracts []*openapi.Contract, issuers []token.Issuer) *
 	}
 	c.unique(plans.all)
 	c.strangers(plans.all, keys)
+	c.delegate(plans.all)
 	plans.all = append(plans.all, &planned{operation: &policy.Operation{
 		ID: policy.UnmatchedID, MaxIn: int64(c.cfg.Payload.MaxRequestBytes),
 	}})
@@ -66,14 +66,21 @@ func (c *compiler) plan(contracts []*openapi.Contract, issuers []token.Issuer) *
 	return plans
 }
 
-// settle finds the settings of an operation.
-func (c *compiler) settle(p *planned, keys map[string]bool) {
+// names are what the configuration may call an operation by: its id first, then
+// method and path of every place.
+func (p *planned) names() []string {
 	names := []string{p.contract.ID}
 	for _, place := range p.operation.Places() {
 		if name := place.Method + " " + place.Template; name != p.contract.ID {
 			names = append(names, name)
 		}
 	}
+	return names
+}
+
+// settle finds the settings of an operation.
+func (c *compiler) settle(p *planned, keys map[string]bool) {
+	names := p.names()
 	slices.Reverse(names) // the id is the one that messages name
 	for _, key := range names {
 		keys[key] = true
@@ -199,6 +206,16 @@ func (p *planned) has(control policy.Control) bool {
 	return slices.ContainsFunc(p.operation.Rules, func(r *policy.Rule) bool { return r.Control == control })
 }
 
+// modeOf returns the mode of the operation's rule of a control; Off without one.
+func (p *planned) modeOf(control policy.Control) policy.Mode {
+	for _, rule := range p.operation.Rules {
+		if rule.Control == control {
+			return rule.Mode
+		}
+	}
+	return policy.Off
+}
+
 // checkOf returns the check of a control for one operation, and its phase; nil
 // when the control has nothing to say of the operation.
 func (c *compiler) checkOf(p *planned, control policy.Control, phase policy.Phase) (policy.Check, policy.Phase) {
@@ -207,14 +224,12 @@ func (c *compiler) checkOf(p *planned, control policy.Control, phase policy.Phas
 		if anyOf := p.scopes(); len(anyOf) > 0 {
 			return entitlement.Scope{AnyOf: anyOf}, phase
 		}
-	case policy.AzAccount:
-		if len(c.cfg.Account.Rules) == 0 || p.settings.Account == config.AccountNone {
-			return nil, phase
+	case policy.AzDefault:
+		if !c.authorises(p) {
+			return entitlement.Default{}, phase
 		}
-		if len(p.account.Body) > 0 {
-			phase = policy.BodyPhase
-		}
-		return account.New(p.account), phase
+	case policy.AzAccount, policy.AzDelegate:
+		return c.accountCheck(p, control, phase)
 	case policy.InCtype:
 		return payload.Ctype{Declared: p.declared}, phase
 	case policy.InSize:
@@ -243,6 +258,10 @@ func (c *compiler) unmatchedCheck(p *planned, control policy.Control) policy.Che
 		return openapi.Unmatched{}
 	case policy.AzAccount:
 		if len(c.cfg.Account.Rules) > 0 {
+			return openapi.Unmatched{}
+		}
+	case policy.AzDelegate:
+		if c.partners != nil {
 			return openapi.Unmatched{}
 		}
 	}
@@ -277,44 +296,13 @@ func (p *planned) scopes() [][]string {
 	return anyOf
 }
 
-// accountOf returns how az.account judges the operation. Selectors of query,
-// header and body judge what is present, declared or not, because the backend
-// may read it: so a body selector judges every operation. The operation is bound
-// when it declares one of them.
-func (c *compiler) accountOf(p *planned) account.Options {
-	o := account.Options{Unbound: true}
-	for _, rule := range c.cfg.Account.Rules {
-		bound := false
-		switch rule.In {
-		case config.InPath:
-			if bound = slices.Contains(p.contract.PathParams, rule.Name); bound {
-				o.Path = append(o.Path, rule.Name)
-			}
-		case config.InQuery:
-			o.Query = append(o.Query, rule.Name)
-			bound = slices.Contains(p.contract.QueryParams, rule.Name)
-		case config.InHeader:
-			o.Header = append(o.Header, rule.Name)
-			bound = slices.ContainsFunc(p.contract.HeaderParams, func(n string) bool { return strings.EqualFold(n, rule.Name) })
-		case config.InBody:
-			o.Body = append(o.Body, rule.Pointer)
-			bound = p.contract.DeclaresBodyPointer(rule.Pointer)
-		}
-		if bound {
-			o.Unbound = false
-			o.Required = o.Required || rule.Required
-		}
-	}
-	return o
-}
-
 // inspect gives the operation an inspector if a rule needs the content of the
 // body.
 func (c *compiler) inspect(p *planned) {
 	if p.operation.ID == policy.UnmatchedID {
 		return
 	}
-	account := p.has(policy.AzAccount) && len(p.account.Body) > 0
+	account := (p.has(policy.AzAccount) || p.has(policy.AzDelegate)) && len(p.account.Body) > 0
 	if !account && !p.has(policy.InWellformed) && !p.has(policy.InSchema) {
 		return
 	}

@@ -55,6 +55,8 @@ func (c *compiler) idle(operation string, control policy.Control) (fix string, i
 		return "add token.replay.mode: single_use or operations.*.replay: single_use", !c.replays(operation)
 	case policy.AzAccount:
 		return "add account.rules", len(c.cfg.Account.Rules) == 0
+	case policy.AzDelegate:
+		return "add account.delegation", len(c.cfg.Account.Delegation) == 0
 	}
 	return "", false
 }

@@ -1,5 +1,5 @@
 // Package entitlement judges az.scope: whether the caller's token was given what
-// the operation asks for.
+// the operation asks for; and az.default: whether anything is asked for at all.
 //
 // An operation asks for alternatives, each a set of scopes, as the security
 // requirements of an OpenAPI contract do. The identity must hold every scope of

@@ -53,3 +53,23 @@ func TestScope(t *testing.T) {
 		})
 	}
 }
+
+func TestDefaultDeniesEveryProvenCaller(t *testing.T) {
+	denied := policy.Denied(policy.AuthorizationRuleMissing, "")
+	for _, c := range []struct {
+		name string
+		r    *policy.Request
+		want policy.Verdict
+	}{
+		{"a caller", request(), denied},
+		{"a caller with every scope", request("admin", "orders:write"), denied},
+		{"no credential", &policy.Request{Match: request().Match, Auth: policy.Authentication{Proof: policy.UndecidedBy(policy.TokPresent)}}, policy.UndecidedBy(policy.TokPresent)},
+		{"a bad signature", &policy.Request{Match: request().Match, Auth: policy.Authentication{Proof: policy.Denied(policy.TokenSignature, "")}}, policy.UndecidedBy(policy.TokSig)},
+		{"no operation", &policy.Request{Auth: request().Auth}, policy.UndecidedBy(policy.InRoute)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			assert.Equal(t, c.want, entitlement.Default{}.Check(t.Context(), c.r))
+			policytest.Run(t, entitlement.Default{}, c.r)
+		})
+	}
+}
