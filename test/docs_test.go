@@ -492,6 +492,7 @@ func exposed(t *testing.T) map[string]metric {
 		TransportRefused: func() map[string]uint64 { return map[string]uint64{"malformed": 1} },
 		KeySets:          func() []metrics.KeySet { return []metrics.KeySet{{Issuer: "docs", Loaded: true}} },
 		TokenCache:       func() []metrics.TokenCache { return []metrics.TokenCache{{Issuer: "docs"}} },
+		Exceptions:       func() []metrics.Exception { return []metrics.Exception{{ID: "docs"}} },
 		Logs:             func() map[string]audit.LogStats { return map[string]audit.LogStats{"stdout": {}} },
 	}})
 	op := &policy.Operation{ID: "docs", Rules: []*policy.Rule{{Control: policy.TokSig, Mode: policy.Shadow}}}

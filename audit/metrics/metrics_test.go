@@ -59,6 +59,9 @@ func sources() metrics.Sources {
 			}
 		},
 		TokenCache: func() []metrics.TokenCache { return []metrics.TokenCache{{Issuer: "https://a", Hits: 9, Misses: 8}} },
+		Exceptions: func() []metrics.Exception {
+			return []metrics.Exception{{ID: "EX-1", Expires: time.Unix(1801440000, 0), Matches: 9}, {ID: "EX-2", Expires: time.Unix(1, 0)}}
+		},
 		Logs: func() map[string]audit.LogStats {
 			return map[string]audit.LogStats{"file": {Written: 7, Failed: 2, Dropped: audit.Drops{Allowed: 5, Denied: 1}}}
 		},
@@ -154,6 +157,10 @@ func TestRecordsAreCounted(t *testing.T) {
 		`sidewarden_key_set_refresh_total{issuer="https://b",result="failure"} 4`,
 		`sidewarden_token_cache_total{issuer="https://a",result="hit"} 9`,
 		`sidewarden_token_cache_total{issuer="https://a",result="miss"} 8`,
+		`sidewarden_exception_expiry_timestamp_seconds{exception="EX-1"} 1.80144e+09`,
+		`sidewarden_exception_expiry_timestamp_seconds{exception="EX-2"} 1`,
+		`sidewarden_exception_matches_total{exception="EX-1"} 9`,
+		`sidewarden_exception_matches_total{exception="EX-2"} 0`,
 		`sidewarden_audit_records_total{result="written",sink="file"} 7`,
 		`sidewarden_audit_records_total{result="failed",sink="file"} 2`,
 		`sidewarden_audit_dropped_total{class="allowed"} 5`,

@@ -21,6 +21,8 @@ type Sources struct {
 	KeySets func() []KeySet
 	// TokenCache tells how often tokens of the configured issuers were remembered.
 	TokenCache func() []TokenCache
+	// Exceptions tells of the exceptions of the configuration in force.
+	Exceptions func() []Exception
 	// Logs tells of the audit logs, by the name of their sink.
 	Logs func() map[string]audit.LogStats
 }
@@ -46,6 +48,16 @@ type TokenCache struct {
 	Hits, Misses uint64
 }
 
+// Exception is what is known of one exception of the configuration. Its id is
+// unique there.
+type Exception struct {
+	ID string
+	// Expires is the first moment at which it covers nothing any more.
+	Expires time.Time
+	// Matches counts the findings that it covered.
+	Matches uint64
+}
+
 // scraped turns sources into metrics at the time of the scrape, so that a series
 // is gone when its issuer or policy is.
 type scraped struct {
@@ -60,6 +72,8 @@ var (
 	keyAge     = desc("key_set_age_seconds", "Time since the keys of an issuer were read; absent until they are.", "issuer")
 	keyReads   = desc("key_set_refresh_total", "Reads of an issuer's key set by result.", "issuer", "result")
 	tokenCache = desc("token_cache_total", "Well-formed tokens that name an issuer, by whether they were remembered as proven or their proof was looked for.", "issuer", "result")
+	expiry     = desc("exception_expiry_timestamp_seconds", "When an exception of the configuration ends, or ended.", "exception")
+	matches    = desc("exception_matches_total", "Findings that an exception covered.", "exception")
 	records    = desc("audit_records_total", "Audit records by sink and result of writing.", "sink", "result")
 	dropped    = desc("audit_dropped_total", "Audit records that found no room in the queue, by class of record.", "class")
 )
@@ -70,7 +84,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements [prometheus.Collector].
 func (s *scraped) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{policyInfo, refused, keyAge, keyReads, tokenCache, records, dropped} {
+	for _, d := range []*prometheus.Desc{policyInfo, refused, keyAge, keyReads, tokenCache, expiry, matches, records, dropped} {
 		out <- d
 	}
 }
@@ -92,6 +106,12 @@ func (s *scraped) Collect(out chan<- prometheus.Metric) {
 		for _, c := range s.sources.TokenCache() {
 			count(out, tokenCache, c.Hits, c.Issuer, "hit")
 			count(out, tokenCache, c.Misses, c.Issuer, "miss")
+		}
+	}
+	if s.sources.Exceptions != nil {
+		for _, e := range s.sources.Exceptions() {
+			gauge(out, expiry, float64(e.Expires.Unix()), e.ID)
+			count(out, matches, e.Matches, e.ID)
 		}
 	}
 	if s.sources.Logs != nil {

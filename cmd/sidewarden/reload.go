@@ -146,9 +146,19 @@ func (s *sidecar) apply(next *loaded, r *runners) {
 }
 
 // samePlans reports whether the same controls are measured for the same
-// operations; a control that was switched off or on is not.
+// operations; a control that was switched off or on is not. Rules of az.default may
+// come and go with the modes, which must not cost what was measured of all others:
+// its own cells begin with the next epoch.
 func samePlans(a, b *loaded) bool {
-	return reflect.DeepEqual(evidence.OperationsOf(a.output.Policy), evidence.OperationsOf(b.output.Policy))
+	return reflect.DeepEqual(measured(a.output.Policy), measured(b.output.Policy))
+}
+
+func measured(p *policy.Policy) []evidence.Operation {
+	plans := evidence.OperationsOf(p)
+	for i := range plans {
+		plans[i].Controls = slices.DeleteFunc(plans[i].Controls, func(c policy.Control) bool { return c == policy.AzDefault })
+	}
+	return plans
 }
 
 // restartOnly refuses a change of what is opened once, at the start.

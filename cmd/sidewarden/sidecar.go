@@ -54,6 +54,7 @@ type sidecar struct {
 	metrics   *metrics.Metrics
 	evidence  *evidence.Store
 	refusals  *proxy.Refusals
+	excepted  *exceptionLedger
 	transport *http.Transport
 
 	data, admin         *http.Server
@@ -64,7 +65,7 @@ type sidecar struct {
 // newSidecar opens what must be open before anything runs: the audit file and the
 // listeners.
 func newSidecar(l *loaded, o serveOptions) (*sidecar, error) {
-	s := &sidecar{options: o, log: o.log, startedAs: l, refusals: &proxy.Refusals{}}
+	s := &sidecar{options: o, log: o.log, startedAs: l, refusals: &proxy.Refusals{}, excepted: newExceptionLedger(time.Now())}
 	s.current.Store(l)
 	if err := s.observers(); err != nil {
 		return nil, err
@@ -134,6 +135,7 @@ func (s *sidecar) observers() error {
 		TransportRefused: s.refusals.Counts,
 		KeySets:          s.keySets,
 		TokenCache:       s.tokenCache,
+		Exceptions:       func() []metrics.Exception { return s.excepted.forMetrics(s.current.Load().config) },
 		Logs:             func() map[string]audit.LogStats { return map[string]audit.LogStats{sinkName(cfg): s.records.Stats()} },
 	}})
 	s.evidence = evidence.New(evidenceOptions(l))
@@ -141,7 +143,7 @@ func (s *sidecar) observers() error {
 		Product: cfg.Product, Environment: cfg.Environment, Instance: hostname(), Version: version,
 		RequestIDHeader: cfg.Gateway.RequestIDHeader, CredentialHeader: cfg.Credential.Header,
 		Contract: vocabulary(l), Pseudonyms: pseudonyms, Log: s.records,
-		Consumers: []audit.Consumer{s.metrics, s.evidence},
+		Consumers: []audit.Consumer{s.metrics, s.evidence, s.excepted},
 	})
 	return nil
 }
@@ -236,6 +238,9 @@ func (s *sidecar) listen(serverTLS *tls.Config) error {
 			"cells":  func() (any, error) { return s.evidence.Document(), nil },
 			"config": s.configDocument,
 			"limits": s.limitsDocument,
+			"exceptions": func() (any, error) {
+				return s.excepted.document(s.current.Load().config, time.Now()), nil
+			},
 		}
 	}
 	s.admin = &http.Server{Handler: admin.New(options), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}

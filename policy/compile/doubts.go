@@ -36,13 +36,15 @@ func (c *compiler) doubtCustomers(all []*planned) {
 	}
 }
 
-// doubtUnguarded lists the operations that nothing authorises, whose callers
-// az.default denies.
+// doubtUnguarded lists the operations that nothing authorises, unless az.default is
+// off there on purpose.
 func (c *compiler) doubtUnguarded(all []*planned) {
-	found := those(all, func(p *planned) bool { return p.has(policy.AzDefault) })
+	found := those(all, func(p *planned) bool {
+		return !p.public && c.cfg.ControlMode(p.key, string(policy.AzDefault)) != config.Off && !c.authorises(p)
+	})
 	if len(found) > 0 {
 		c.warn("operations", "nothing authorises the callers of "+names(found)+
-			": no scope is asked for and no account rule applies there, so az.default denies, and under enforce it blocks",
+			": no scope is asked for and no account rule applies there, so every proven caller passes, unless az.default enforces",
 			"ask for scopes: add "+settings(found, "scopes: [[SCOPE]]")+
 				"; add an account rule that applies; or, where every proven caller may, add "+settings(found, "controls: {az.default: off}"))
 	}

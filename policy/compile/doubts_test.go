@@ -49,3 +49,21 @@ func TestBodiesFromWhichNoAccountIsReadAreNamed(t *testing.T) {
 	assert.Contains(t, warningOf(mustOf(t, bodies, head+accounts+"operations: {\"POST /accounts/{accountId}/form\": {max_request_bytes: 1KiB}}\n"), "not JSON"),
 		`add to operations: {"POST /accounts/{accountId}/form": {account: none}}`, "by the key that the configuration has")
 }
+
+func TestOperationsThatNothingAuthorisesAreNamed(t *testing.T) {
+	t.Parallel()
+	const none = "operations: {listSites: {scopes: []}, listPorts: {scopes: []}, createPort: {scopes: [], public: true}}\n"
+	warning := warningOf(must(t, head+none), "nothing authorises")
+	assert.Contains(t, warning, "nothing authorises the callers of listPorts, listSites: no scope is asked for and no account rule applies there")
+	assert.Contains(t, warning, `add to operations: {"listPorts": {scopes: [[SCOPE]]}, "listSites": {scopes: [[SCOPE]]}}`)
+	assert.Contains(t, warning, `add to operations: {"listPorts": {controls: {az.default: off}}, "listSites": {controls: {az.default: off}}}`)
+	assert.Contains(t, warningOf(must(t, head+accounts+none), "nothing authorises"), "the callers of listSites: ", "an account rule authorises")
+	for name, text := range map[string]string{
+		"scopes are asked for":      head,
+		"every caller may":          head + "controls: {az.default: off}\n" + none,
+		"nothing of az.* is judged": head + "controls: {az: off}\n" + none,
+		"the account rules apply":   head + accounts + "operations: {listPorts: {scopes: []}}\n",
+	} {
+		assert.Empty(t, warningOf(must(t, text), "nothing authorises"), name)
+	}
+}

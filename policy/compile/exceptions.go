@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/sidewarden/sidewarden/policy"
 )
@@ -30,6 +31,10 @@ func (c *compiler) exceptions(all []*planned) []policy.Exception {
 		if !covers(e, all) {
 			c.warn(field, "covers nothing: no rule of "+cfg.Control+" serves "+served(e), "remove it, or correct control and operation")
 		}
+		if left := c.dependents(e, all); len(left) > 0 {
+			c.warn(field, "covers "+cfg.Control+" alone: "+join(left)+", which can not decide without it, block nevertheless",
+				"except them too if that is meant, or let the caller meet "+cfg.Control)
+		}
 		c.doubtDeadline(field+".expires", cfg.Expires, "what it covered is a finding again")
 		exceptions = append(exceptions, e)
 	}
@@ -44,6 +49,24 @@ func covers(e policy.Exception, all []*planned) bool {
 		}
 	}
 	return false
+}
+
+// dependents are the controls that enforce where the exception applies and that
+// cannot decide when its control did not permit.
+func (c *compiler) dependents(e policy.Exception, all []*planned) []policy.Control {
+	var found []policy.Control
+	for _, p := range all {
+		if e.Operation != "" && e.Operation != p.operation.ID {
+			continue
+		}
+		for _, rule := range p.operation.Rules {
+			if rule.Mode == policy.Enforce && slices.Contains(needsOf(rule, c.asserted()), e.Control) {
+				found = append(found, rule.Control)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b policy.Control) int { return policy.Order(a) - policy.Order(b) })
+	return slices.Compact(found)
 }
 
 func served(e policy.Exception) string {

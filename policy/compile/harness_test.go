@@ -59,6 +59,9 @@ const accounts = `account:
 const partners = accounts + `  delegation: [{issuer: "https://i.example", client: p, accounts: [acct-2, acct-3]}]
 `
 
+// byName asks for az.default, which is not judged in shadow in passing.
+const byName = "controls: {az.default: shadow}\n"
+
 // read parses a configuration beside the contract and the key set.
 func read(t *testing.T, text string) *config.Config {
 	t.Helper()

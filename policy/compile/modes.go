@@ -16,7 +16,12 @@ func (c *compiler) modeOf(operation string, control policy.Control) policy.Mode 
 	case config.Enforce:
 		return policy.Enforce
 	case config.Shadow:
-		return policy.Shadow
+		if control != policy.AzDefault || c.named(operation, control) {
+			return policy.Shadow
+		}
+		// It denies every request of an operation: beside it no other control could be
+		// measured there, and of the backend its own denials say nothing. In shadow it
+		// is for who asks for it.
 	case config.Off:
 	}
 	return policy.Off
@@ -30,6 +35,14 @@ func (c *compiler) judgesAnywhere(control policy.Control) bool {
 		}
 	}
 	return c.modeOf("", control) != policy.Off
+}
+
+// named reports whether a control has a mode by its own name, for an operation or
+// at the top level.
+func (c *compiler) named(operation string, control policy.Control) bool {
+	_, here := c.cfg.Operations[operation].Controls[string(control)]
+	_, top := c.cfg.Controls[string(control)]
+	return here || top
 }
 
 // onError returns Permit for a control that is listed under insecure_fail_open, by
