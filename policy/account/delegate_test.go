@@ -2,6 +2,7 @@ package account_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -151,15 +152,7 @@ func TestDelegationsAreAlternatives(t *testing.T) {
 				continue
 			}
 			partner = true
-			has := func(list []string, s string) bool {
-				for _, e := range list {
-					if e == s {
-						return true
-					}
-				}
-				return false
-			}
-			open = open || has(d.Accounts, wanted) && (len(d.Operations) == 0 || has(d.Operations, operation)) && (d.Until.IsZero() || noon().Before(d.Until))
+			open = open || slices.Contains(d.Accounts, wanted) && (len(d.Operations) == 0 || slices.Contains(d.Operations, operation)) && (d.Until.IsZero() || noon().Before(d.Until))
 		}
 		check := account.NewDelegate(account.Options{Path: []string{"accountId"}, Partners: account.NewDelegations(all)})
 		v := check.Check(t.Context(), request(identity(&caller, policy.Permitted()), at(noon()), path(wanted),
