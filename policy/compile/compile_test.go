@@ -50,7 +50,7 @@ func TestRulesOfOperations(t *testing.T) {
 		{"partners where no account counts", head + partners + "operations: {listPorts: {account: none}}", "listPorts", "in.route in.method " + tok + " az.scope " + in},
 		{"partners that nobody judges", head + partners + "controls: {az.delegate: off}", "listPorts", "in.route in.method " + tok + " az.scope az.account " + in},
 		{"partners alone authorise nobody else", head + partners + "controls: {az.account: off, az.default: shadow}\noperations: {listPorts: {scopes: []}}", "listPorts", "in.route in.method " + tok + " az.default az.delegate " + in},
-		{"unmatched with partners", head + partners + byName, "unmatched", "in.route in.method " + tok + " az.default az.scope az.account az.delegate " + in},
+		{"unmatched with partners", head + partners + byName, "unmatched", "in.route in.method " + tok + " az.scope az.account az.delegate " + in},
 		{"by method and path", head + accounts + `operations: {"GET /sites": {account: none}}`, "listSites", "in.route in.method " + tok + " az.scope " + in},
 		{"a family off", head + "controls: {tok: off, az: off}", "listPorts", "in.route in.method " + in},
 		{"a control off for one operation", head + "operations: {listPorts: {controls: {in: off}}}", "listPorts", tok + " az.scope" + out},
@@ -151,7 +151,7 @@ func TestRouteAloneNeedsNothing(t *testing.T) {
 // in which its control enforces.
 func TestEnforceLinesWork(t *testing.T) {
 	t.Parallel()
-	rest := partners + "limits: [{name: l, key: [client], rate: 1/s}]\noperations: {listSites: {account: none, replay: single_use}}\n"
+	rest := partners + "limits: [{name: l, key: [client], rate: 1/s}]\noperations: {listSites: {account: none, scopes: [], replay: single_use}}\n"
 	lines := compile.EnforceLines(must(t, head+rest+byName).Policy)
 	require.Len(t, lines, 19)
 	for _, line := range lines {

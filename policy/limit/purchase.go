@@ -94,7 +94,7 @@ func (p *purchase) findAccounts(ctx context.Context, boundary Boundary) {
 		objects = objects || !v.Passes()
 	}
 	for i := range p.head.Findings {
-		if f := &p.head.Findings[i]; f.Rule.Control == policy.AzAccount || f.Rule.Control == azDelegate {
+		if f := &p.head.Findings[i]; f.Rule.Control == policy.AzAccount || f.Rule.Control == policy.AzDelegate {
 			judge(f.Verdict)
 		}
 	}
@@ -109,9 +109,6 @@ func (p *purchase) findAccounts(ctx context.Context, boundary Boundary) {
 		p.accounts = append(p.accounts, own[0])
 	}
 }
-
-// azDelegate judges the accounts of a partner, whether or not this version has it.
-const azDelegate policy.Control = "az.delegate"
 
 // charge keeps each account once.
 func (p *purchase) charge(named []string) {

@@ -25,11 +25,11 @@ func (v *view) inputs(c policy.Control) []Input {
 			return []Input{{"token", "none that could be read"}}
 		}
 		return v.token(c, v.r.Auth.Token)
-	case policy.AzScope, "az.default":
+	case policy.AzScope, policy.AzDefault:
 		return []Input{{"asked for", v.asked()}, {"token's scopes", v.heldScopes()}}
 	case policy.AzAccount:
 		return v.accounts()
-	case "az.delegate":
+	case policy.AzDelegate:
 		return append(v.accounts(), v.delegations())
 	case "path.gateway":
 		return []Input{{"peer", v.r.Peer.Addr.String()}, {"proof", v.set("gateway.proof")}}
