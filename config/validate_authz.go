@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,12 @@ import (
 // issuer checks that a part of the file names an issuer that can be proven.
 func (v *validator) issuer(path, issuer string) {
 	var known []string
+	if v.c.Credential.Kind == KindIdentityHeaders {
+		known = append(known, cmp.Or(v.c.Credential.Headers.Issuer, "gateway"))
+		if issuer == known[0] {
+			return
+		}
+	}
 	for i, is := range v.c.Token.Issuers {
 		if is.Issuer == issuer {
 			return
