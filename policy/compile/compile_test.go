@@ -153,7 +153,7 @@ func TestEnforceLinesWork(t *testing.T) {
 	t.Parallel()
 	rest := partners + "limits: [{name: l, key: [client], rate: 1/s}]\noperations: {listSites: {account: none, scopes: [], replay: single_use}}\n"
 	lines := compile.EnforceLines(must(t, head+rest+byName).Policy)
-	require.Len(t, lines, 19)
+	require.Len(t, lines, 21)
 	for _, line := range lines {
 		p := must(t, head+rest+line+"\n").Policy
 		last := line[strings.LastIndex(line, " ")+1:]
