@@ -1,7 +1,9 @@
 package evidence
 
 import (
+	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/sidewarden/sidewarden/audit"
 	"github.com/sidewarden/sidewarden/policy"
@@ -20,7 +22,10 @@ func trialOf(rec *audit.Record) trial {
 		class:     rec.Be.Class,
 		instance:  rec.Be.Instance,
 		permits:   rec.Permits,
+		thing:     tupleOf(rec),
+		filled:    rec.HTTP.InspectedBytes > 0 && !rec.HTTP.PartiallyInspected,
 	}
+	t.deletes, t.deleted = deletionOf(rec)
 	judged := len(rec.Permits) > 0 || len(rec.NotApplicable) > 0
 	// A line that was cut may have lost its findings, and not its disposition.
 	t.clean = judged && !objected(rec.Findings) && len(rec.Redaction.Errors) == 0 &&
@@ -56,4 +61,58 @@ func objected(findings []audit.Finding) bool {
 		entry, known := policy.Lookup(f.Control)
 		return !known || entry.Phase != policy.ResponsePhase.String()
 	})
+}
+
+// tupleOf names the thing that a request is about. A record that leaves out a
+// part of the name gives none: a query parameter that is no account, a body, a
+// path that was redacted or cut. HEAD shows no contents.
+func tupleOf(rec *audit.Record) tuple {
+	h := &rec.HTTP
+	if h.ReqBytes == nil || *h.ReqBytes != 0 || h.Method == http.MethodHead || rec.Truncated || !tells(rec) {
+		return tuple{}
+	}
+	for _, key := range h.QueryKeys {
+		if !carries(rec.Account.Carrier, key) {
+			return tuple{}
+		}
+	}
+	return tuple{path: h.Path, carrier: rec.Account.Carrier, accounts: rec.Account.Requested}
+}
+
+// tells reports whether the path of a record is the whole path, with a pseudonym
+// for every parameter.
+func tells(rec *audit.Record) bool {
+	const cut = 1024 // bytes; a path of so many may have been longer
+	path := rec.HTTP.Path
+	return strings.HasPrefix(path, "/") && len(path) < cut && strings.IndexByte(path, '{') < 0 && len(rec.Redaction.Errors) == 0
+}
+
+// carries reports whether the accounts of a record came from a query parameter
+// among others.
+func carries(carrier, key string) bool {
+	for carrier != "" {
+		var one string
+		one, carrier, _ = strings.Cut(carrier, ",")
+		if name, ok := strings.CutPrefix(one, "query."); ok && name == key {
+			return true
+		}
+	}
+	return false
+}
+
+// deletionOf returns what a request may have deleted. Only an answer that says
+// that nothing was done is known to leave all as it was.
+func deletionOf(rec *audit.Record) (may bool, path string) {
+	if rec.HTTP.Method != http.MethodDelete {
+		return false, ""
+	}
+	switch rec.Be.Class { //nolint:exhaustive // all others may have done it
+	case policy.ClassNone, "", policy.Class401, policy.Class403, policy.Class404, policy.Class405, policy.Class406, policy.Class415,
+		policy.ClassSize, policy.ClassInput, policy.ClassState, policy.ClassAfter, policy.Class429, policy.Class501:
+		return false, ""
+	}
+	if !tells(rec) || rec.Op.ID == policy.UnmatchedID {
+		return true, "" // an unmatched path has other pseudonyms
+	}
+	return true, rec.HTTP.Path
 }

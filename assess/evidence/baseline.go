@@ -60,6 +60,8 @@ type pending struct {
 	in     *position
 	class  policy.ResponseClass
 	signal policy.Signal
+	// principal is the keyed hash of who was refused.
+	principal uint64
 }
 
 // of returns the baseline as it bears on refusals of one class. A nil baseline
@@ -94,7 +96,7 @@ func (b *baseline) serve(at time.Time, principal uint64, class policy.ResponseCl
 		switch gap := time.Duration(at.UnixNano() - p.at); {
 		case gap.Abs() <= baselineReach:
 			if p.in.take(p.class, p.signal, false) {
-				p.in.add(p.class, p.signal, true)
+				p.in.effective(p.class, p.signal, true, p.principal)
 			}
 		case gap < 0: // the trial is ahead; a later request may come near
 			kept = append(kept, p)
@@ -126,13 +128,15 @@ func (b *baseline) meet(principal uint64) {
 // refuse counts one refusal at p. It reports whether an earlier one lost its
 // chance to find a clean request for it. A nil baseline never supports a
 // refusal.
-func (b *baseline) refuse(at time.Time, p *position, class policy.ResponseClass, signal policy.Signal) (displaced bool) {
+func (b *baseline) refuse(
+	at time.Time, p *position, class policy.ResponseClass, signal policy.Signal, principal uint64,
+) (displaced bool) {
 	if b == nil {
 		p.add(class, signal, false)
 		return false
 	}
-	if !b.lastServed.IsZero() && at.Sub(b.lastServed).Abs() <= baselineReach {
-		p.add(class, signal, true)
+	if b.near(at) {
+		p.effective(class, signal, true, principal)
 		return false
 	}
 	p.add(class, signal, false)
@@ -141,6 +145,12 @@ func (b *baseline) refuse(at time.Time, p *position, class policy.ResponseClass,
 		b.pending = b.pending[:maxPending-1]
 		displaced = true
 	}
-	b.pending = append(b.pending, pending{at: at.UnixNano(), in: p, class: class, signal: signal})
+	b.pending = append(b.pending, pending{at: at.UnixNano(), in: p, class: class, signal: signal, principal: principal})
 	return displaced
+}
+
+// near reports whether a clean request was served within baselineReach, as far as
+// known now. Nothing is near to a nil baseline.
+func (b *baseline) near(at time.Time) bool {
+	return b != nil && !b.lastServed.IsZero() && at.Sub(b.lastServed).Abs() <= baselineReach
 }

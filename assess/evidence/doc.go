@@ -18,11 +18,35 @@
 // backend, an answer that lets the violation through is a leak without further
 // proof, while a refusal counts only against a baseline: the same operation
 // and instance must be known to serve requests that the policy has nothing
-// against. A refusal as if nothing were there (404, or an empty list) would
-// need a proof that the thing exists; this version has none, so it stays
-// ambiguous. A limit is violated by a window, not by a request: only what
+// against. A limit is violated by a window, not by a request: only what
 // persists past a window of 60 seconds counts as a leak. Requests that match no
 // operation are never clean, so refusing them stays ambiguous.
+//
+// # Answers as if nothing were there
+//
+// A 404 or an empty list refuses only if the thing exists. Proof of that is a
+// clean request for the very same thing, by the same operation, that was served
+// before the violation and another one after it - with contents, where the answer
+// was an empty list - and no DELETE between them that may have deleted the thing
+// or what it lies in. With the proof the answer is a refusal like others, held
+// against the baseline, and the cell carries MASKED; without, it stays ambiguous.
+// What a thing is follows from the record alone: its path and the accounts that
+// it names, as pseudonyms. Requests with a body, or with query parameters that
+// are no accounts, are about more than that, so their answers stay ambiguous, as
+// do those about things that were never served, and those that are 404 because
+// one thing does not belong to another. Headers that name no account are not seen.
+//
+// # What explains inconsistency
+//
+// Of the trials that count at the backend, each cell keeps an even choice of 256.
+// Where some leaked and others did not, reading the cell asks which of instance,
+// reason and caller tells them apart (measurement plan, 4.7): the one with the
+// largest mutual information whose p-value is below 1 % names the modifier, by 999
+// shuffles that are the same for the same trials. Two that cannot be told apart
+// name none. INTERMITTENT says that none does, and needs 8 leaks and 8 refusals.
+// Every trial counts, also the repeated ones of one caller. BY_OPERATION compares
+// operations of one resource: those whose templates are alike up to the first
+// parameter that is not an account.
 //
 // As long as no credential proved itself, the client's token may be consumed in
 // front of us: tok.* is untestable then, as it is when the configuration says so.
@@ -42,8 +66,10 @@
 // Everything is in memory and bounded. At most MaxStrata strata and baselines
 // exist; beyond, violations fall into one stratum "other" for each cell, where
 // leaks still count and refusals never do. The 33rd instance is "other" too.
+// Of each operation the 512 things that were served last are known, and 64 masked
+// answers wait for a proof; 256 deletions are known of all of them together.
 // With the defaults and 200 operations of all controls, a store that is full in
-// every respect takes less than 24 MiB; a test fills one. [Store.Stats] counts
+// every respect takes less than 40 MiB; a test fills one. [Store.Stats] counts
 // what did not fit. Callers are known by their client, and kept only as keyed
 // hashes; all callers without a proven client are one.
 //

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"sync"
@@ -25,7 +26,8 @@ type epoch struct {
 	operations []*operation // sorted for reading
 	byID       map[string]*operation
 	strata     atomic.Int64 // strata and baselines in use
-	proven     atomic.Bool  // some credential proved itself
+	deletions  deletions
+	proven     atomic.Bool // some credential proved itself
 
 	mu        sync.Mutex                          // for writing instances and policies
 	instances atomic.Pointer[map[string]struct{}] // replaced, never changed
@@ -35,10 +37,13 @@ type epoch struct {
 // operation holds the cells of one operation.
 type operation struct {
 	id string
+	// resource is what the operation works on, as far as the template tells.
+	resource string
 
 	mu        sync.Mutex
 	cells     []*cell // in order of evaluation
 	baselines map[string]*baseline
+	existence existence
 	bypassed  bool // a request came without the proof of the gateway
 
 	// passed counts requests that just the controls of shared permit, for settle to
@@ -61,6 +66,9 @@ type cell struct {
 	// overflow has the violations that found no stratum: its instance is "other",
 	// which has no baseline.
 	overflow *stratum
+
+	sample sample // of trials at the backend
+	found  finding
 }
 
 type stratumKey struct {
@@ -74,7 +82,7 @@ type stratum struct {
 	gateway, backend position
 }
 
-func newEpoch(o Options) *epoch {
+func newEpoch(o Options, seed maphash.Seed) *epoch {
 	if o.MaxStrata <= 0 {
 		o.MaxStrata = DefaultMaxStrata
 	}
@@ -82,6 +90,7 @@ func newEpoch(o Options) *epoch {
 		o.MaxInstances = DefaultMaxInstances
 	}
 	e := &epoch{options: o, byID: make(map[string]*operation, len(o.Operations))}
+	e.deletions.seed = seed
 	e.instances.Store(&map[string]struct{}{})
 	if o.Policy != "" {
 		e.policies.Store(&[]string{o.Policy})
@@ -89,13 +98,15 @@ func newEpoch(o Options) *epoch {
 	for _, plan := range o.Operations {
 		op, ok := e.byID[plan.ID]
 		if !ok {
-			op = &operation{id: plan.ID, baselines: map[string]*baseline{}}
+			op = &operation{
+				id: plan.ID, resource: resourceOf(plan.Template, o.AccountParameters), baselines: map[string]*baseline{},
+			}
 			e.byID[plan.ID] = op
 			e.operations = append(e.operations, op)
 		}
 		for _, control := range plan.Controls {
 			if op.cell(control, 0) == nil {
-				op.cells = append(op.cells, newCell(control))
+				op.cells = append(op.cells, newCell(plan.ID, control))
 			}
 		}
 		slices.SortFunc(op.cells, func(a, b *cell) int { return compareControls(a.control, b.control) })
@@ -126,8 +137,9 @@ func (e *epoch) accept(digest string) {
 	e.policies.Store(&next)
 }
 
-func newCell(control policy.Control) *cell {
+func newCell(operation string, control policy.Control) *cell {
 	c := &cell{control: control, token: strings.HasPrefix(string(control), "tok.")}
+	c.sample.random.Seed(fixedHash(operation), fixedHash(string(control)))
 	if entry, ok := policy.Lookup(control); ok {
 		c.limit = entry.Family == policy.Rate || entry.Family == policy.Abuse
 	}
@@ -280,12 +292,17 @@ func (c *cell) stratum(e *epoch, reason policy.Reason, instance string) (*stratu
 		if c.strata == nil {
 			c.strata = map[stratumKey]*stratum{}
 		}
-		st := &stratum{stratumKey: key}
-		c.strata[key] = st
-		return st, true
+		c.strata[key] = c.newStratum(key)
+		return c.strata[key], true
 	}
 	if c.overflow == nil {
-		c.overflow = &stratum{stratumKey: stratumKey{reason: other, instance: other}}
+		c.overflow = c.newStratum(stratumKey{reason: other, instance: other})
 	}
 	return c.overflow, false
+}
+
+func (c *cell) newStratum(key stratumKey) *stratum {
+	st := &stratum{stratumKey: key}
+	c.sample.join(st)
+	return st
 }

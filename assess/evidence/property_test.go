@@ -28,6 +28,8 @@ func drawVisit(t *rapid.T) visit {
 		soft:     rapid.SampledFrom([]policy.Family{"", policy.AuthN, policy.AuthZObj}).Draw(t, "soft"),
 		instance: rapid.SampledFrom([]string{"ports-1", "ports-2"}).Draw(t, "instance"),
 		at:       time.Duration(rapid.IntRange(0, 3600).Draw(t, "second")) * time.Second,
+		method:   rapid.SampledFrom([]string{"GET", "GET", "GET", "DELETE"}).Draw(t, "method"),
+		path:     rapid.SampledFrom([]string{"", "/accounts/a1", "/accounts/a1/ports/p1"}).Draw(t, "path"),
 	}
 }
 
@@ -182,6 +184,10 @@ func FuzzCells(f *testing.F) {
 			rec := &audit.Record{
 				Time: at, Op: audit.Op{ID: op}, Be: audit.Backend{Class: class, Instance: string(b[5:6])},
 				ClientID: fmt.Sprint(b[6] % 4), Permits: []policy.Control{control},
+				HTTP: audit.HTTP{
+					Method: []string{"GET", "HEAD", "DELETE", "GET"}[b[6]>>2%4], Path: []string{"/", "/a/b", "a", "/{b}"}[b[0]>>4%4],
+					ReqBytes: new(int64), InspectedBytes: int64(b[2] >> 7),
+				},
 			}
 			if b[4]&0x40 == 0 {
 				rec.Observations = []audit.Observation{{
@@ -189,7 +195,8 @@ func FuzzCells(f *testing.F) {
 				}}
 				rec.Findings = []audit.Finding{{Control: control, Effect: []string{"deny", "indeterminate", ""}[int(b[6])%3]}}
 				forwarded := class != policy.ClassNone && class != ""
-				if forwarded && isolated && position == policy.AtBackend && (signal == policy.Enforced || signal == policy.Soft) {
+				refusal := signal == policy.Enforced || signal == policy.Soft || signal == policy.Masked
+				if forwarded && isolated && position == policy.AtBackend && refusal {
 					refused[op+string(control)] = true
 				}
 			}

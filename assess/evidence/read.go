@@ -29,14 +29,23 @@ func (s *Store) Cells() []Cell { return s.epoch.Load().cells() }
 
 func (e *epoch) cells() []Cell {
 	all := []Cell{}
+	resources := []string{} // of the cells
 	for _, op := range e.operations {
 		op.mu.Lock()
 		op.settle()
+		var open []question
 		for _, c := range op.cells {
-			all = append(all, e.read(op, c))
+			all, resources = append(all, e.read(op, c)), append(resources, op.resource)
+			if shown := &all[len(all)-1]; shown.inconsistent() {
+				open = append(open, question{cell: c, shown: len(all) - 1, trials: c.sample.effective(op.baselines), known: c.found})
+			}
 		}
 		op.mu.Unlock()
+		for _, q := range open {
+			all[q.shown].mark(q.answer(op))
+		}
 	}
+	compareOperationsOf(all, resources)
 	return all
 }
 
@@ -44,11 +53,11 @@ func (e *epoch) cells() []Cell {
 type sum struct {
 	n, k, ambiguous, unattributable uint64
 	// errors are the leaks that ended in a server error; soft are the counted
-	// refusals inside success answers; masked are refusals that look like nothing
-	// is there.
-	errors, soft, masked uint64
-	principals           map[uint64]struct{}
-	answers              map[policy.ResponseClass]uint64
+	// refusals inside success answers, concealed those that look like nothing is
+	// there; masked are answers that look like that and may be no refusals.
+	errors, soft, concealed, masked uint64
+	principals                      map[uint64]struct{}
+	answers                         map[policy.ResponseClass]uint64
 }
 
 // add adds what p counted; refusals are trials where b supports them. A nil b
@@ -79,15 +88,8 @@ func (s *sum) tally(t tally, b *baseline) {
 		if isServerError(t.class) {
 			s.errors += t.count
 		}
-	case policy.Enforced, policy.Soft:
-		if !supports(b.of(t.class), t.timely) {
-			s.ambiguous += t.count
-			return
-		}
-		s.n += t.count
-		if t.signal == policy.Soft {
-			s.soft += t.count
-		}
+	case policy.Enforced, policy.Soft, concealed:
+		s.refusal(t, supports(b.of(t.class), t.timely))
 	case policy.Masked:
 		s.masked += t.count
 		s.ambiguous += t.count
@@ -95,6 +97,24 @@ func (s *sum) tally(t tally, b *baseline) {
 		s.unattributable += t.count
 	case policy.Ambiguous:
 		s.ambiguous += t.count
+	}
+}
+
+// refusal counts refusals, which are trials only if a baseline supports them.
+func (s *sum) refusal(t tally, supported bool) {
+	if !supported {
+		s.ambiguous += t.count
+		if t.signal == concealed {
+			s.masked += t.count
+		}
+		return
+	}
+	s.n += t.count
+	switch t.signal { //nolint:exhaustive // these have a modifier
+	case policy.Soft:
+		s.soft += t.count
+	case concealed:
+		s.concealed += t.count
 	}
 }
 
@@ -114,6 +134,7 @@ func (s *sum) merge(o sum) {
 	s.unattributable += o.unattributable
 	s.errors += o.errors
 	s.soft += o.soft
+	s.concealed += o.concealed
 	s.masked += o.masked
 	if s.principals == nil {
 		s.principals = map[uint64]struct{}{}
@@ -232,7 +253,7 @@ func (c *Cell) classify(untestable, bypassed bool, backend *sum) {
 		if slices.Contains(given, m) ||
 			(m == ModBypassable && bypassed && class != ClassUnobserved) ||
 			(m == ModSoft && refusals > 0 && backend.soft == refusals) ||
-			(m == ModMasked && refusals == 0 && backend.masked > 0) ||
+			(m == ModMasked && backend.concealed == refusals && backend.concealed+backend.masked > 0) ||
 			(m == ModErrorMasked && backend.k > 0 && backend.errors == backend.k) ||
 			(m == ModLowN && low) {
 			c.Modifiers = append(c.Modifiers, m)

@@ -15,7 +15,7 @@ import (
 const legend = `legend: left gateway, right backend
   E refuses   N does not   ~ only sometimes   o lets through, attempts unknown
   a answers can mean both   ? unknown   - does not exist   !n violations that got through
-  * too few trials for the claim   ·s refuses inside success answers   ·m may refuse by "not found"
+  * too few trials for the claim   ·s refuses inside success answers   ·m by "not found" or empty lists
   ·x only a server error stops it   ·i the policy cannot decide   ·u cannot be tested from here
 `
 

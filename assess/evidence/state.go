@@ -59,8 +59,9 @@ const (
 	ModLowN Modifier = "LOW_N"
 	// ModSoft says that the backend refuses only inside success answers.
 	ModSoft Modifier = "SOFT"
-	// ModMasked says that the backend's refusals look like "not found" or empty
-	// lists; whether something was there is not proven.
+	// ModMasked says that the backend's refusals all look like "not found" or empty
+	// lists. Where that makes the backend AMB, it is not proven that anything was
+	// there.
 	ModMasked Modifier = "MASKED"
 	// ModErrorMasked says that all leaks ended in a server error: a crash is not a control.
 	ModErrorMasked         Modifier = "ERROR_MASKED"
@@ -72,12 +73,24 @@ const (
 	ModBypassable Modifier = "BYPASSABLE"
 	// ModDepthUnknown says that nothing is known of the backend behind the gateway.
 	ModDepthUnknown Modifier = "DEPTH_UNKNOWN"
+	// ModByInstance, ModByReason and ModBySubject say what decides whether a
+	// violation gets through at the backend: which instance answers, what the
+	// violation is, or whose it is.
+	ModByInstance Modifier = "BY_INSTANCE"
+	ModByReason   Modifier = "BY_REASON"
+	ModBySubject  Modifier = "BY_SUBJECT"
+	// ModIntermittent says that none of them does.
+	ModIntermittent Modifier = "INTERMITTENT"
+	// ModByOperation says that the backend enforces the control for another
+	// operation of the same resource and not for this one, or the other way round.
+	ModByOperation Modifier = "BY_OPERATION"
 )
 
 // Modifiers returns every modifier, in the order in which a cell lists them.
 func Modifiers() []Modifier {
 	return []Modifier{
 		ModBypassable, ModInconsistentGateway, ModInconsistentBackend, ModAmbiguousBackend, ModDepthUnknown,
+		ModByInstance, ModByReason, ModBySubject, ModIntermittent, ModByOperation,
 		ModSoft, ModMasked, ModErrorMasked, ModLowN,
 	}
 }

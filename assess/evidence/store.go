@@ -30,6 +30,9 @@ type Options struct {
 	// CredentialKind is credential.kind of the config. Unless it is "client_token"
 	// or empty, nothing can be said of the client's token: tok.* is untestable.
 	CredentialKind string
+	// AccountParameters are the path parameters that name the account, which the
+	// resource of an operation may lie under.
+	AccountParameters []string
 	// MaxStrata bounds strata and baselines together, MaxInstances the backend
 	// instances that are told apart. Zero means the default.
 	MaxStrata, MaxInstances int
@@ -40,7 +43,9 @@ type Options struct {
 // Operation is one operation of the contract, or "unmatched", with the controls
 // that are not off.
 type Operation struct {
-	ID       string
+	ID string
+	// Template is the path template; operations of one resource are compared.
+	Template string
 	Controls []policy.Control
 }
 
@@ -66,7 +71,7 @@ func OperationsOf(p *policy.Policy) []Operation {
 }
 
 func planOf(op *policy.Operation) Operation {
-	plan := Operation{ID: op.ID}
+	plan := Operation{ID: op.ID, Template: op.Template}
 	for _, r := range op.Rules {
 		if !slices.Contains(plan.Controls, r.Control) {
 			plan.Controls = append(plan.Controls, r.Control)
@@ -89,10 +94,13 @@ type Stats struct {
 	// PendingOverflow counts refusals that lost their chance to be backed by a
 	// later clean request, RunOverflow runs over a limit that were forgotten.
 	PendingOverflow, RunOverflow uint64
+	// ExistenceOverflow counts masked answers that lost their chance of a proof, and
+	// deletions that were forgotten, which costs masked answers theirs.
+	ExistenceOverflow uint64
 }
 
 type counters struct {
-	unknown, stale, strata, instances, principals, pending, runs atomic.Uint64
+	unknown, stale, strata, instances, principals, pending, runs, existence atomic.Uint64
 }
 
 // Store holds the cells. It is safe for concurrent use.
@@ -115,7 +123,7 @@ func New(o Options) *Store {
 // Restart begins a new epoch: all cells are empty again. Trials of an earlier
 // policy say nothing about those of a later one, so they are not carried over.
 // Stats go on.
-func (s *Store) Restart(o Options) { s.epoch.Store(newEpoch(o)) }
+func (s *Store) Restart(o Options) { s.epoch.Store(newEpoch(o, s.seed)) }
 
 // Accept lets records of another policy count into the epoch, one that differs
 // from those before in its modes alone: trials of one say as much as of the other.
@@ -144,6 +152,7 @@ func (s *Store) Stats() Stats {
 		PrincipalOverflow: s.stats.principals.Load(),
 		PendingOverflow:   s.stats.pending.Load(),
 		RunOverflow:       s.stats.runs.Load(),
+		ExistenceOverflow: s.stats.existence.Load(),
 	}
 }
 
@@ -168,14 +177,15 @@ func (s *Store) count(t *trial) {
 			s.stats.instances.Add(1)
 		}
 	}
+	if t.deletes && e.deletions.add(t.deleted, t.at) {
+		s.stats.existence.Add(1)
+	}
 	principal := maphash.String(s.seed, t.client)
 	op.mu.Lock()
 	defer op.mu.Unlock()
 	op.request(t)
 	if t.clean {
-		if b := op.baseline(e, instance); b != nil && t.answered() {
-			b.serve(t.at, principal, t.class)
-		}
+		s.serve(e, op, t, instance, principal)
 	}
 	for i := range t.observations {
 		o := &t.observations[i]
@@ -184,6 +194,16 @@ func (s *Store) count(t *trial) {
 			op.confound(o.Control)
 		}
 		s.observe(e, op, t, o, instance, principal)
+	}
+}
+
+// serve counts a clean request. The caller holds op.mu.
+func (s *Store) serve(e *epoch, op *operation, t *trial, instance string, principal uint64) {
+	if b := op.baseline(e, instance); b != nil && t.answered() {
+		b.serve(t.at, principal, t.class)
+	}
+	if t.class == policy.ClassOK && t.thing.named() {
+		op.existence.serve(e, t, t.thing.key(s.seed), &s.stats)
 	}
 }
 
@@ -206,7 +226,14 @@ func (s *Store) observe(e *epoch, op *operation, t *trial, o *policy.Observation
 		s.stats.strata.Add(1)
 	}
 	if atBackend {
-		s.weigh(c, &st.backend, op.baseline(e, st.instance), t, t.class, o.Signal, principal)
+		b := op.baseline(e, st.instance)
+		s.weigh(c, &st.backend, b, t, t.class, o.Signal, principal)
+		if o.Signal == policy.Masked && t.thing.named() && op.existence.wait(masked{
+			key: t.thing.key(s.seed), at: t.at.UnixNano(), class: t.class, timely: b.near(t.at),
+			in: &st.backend, from: b, principal: principal,
+		}) {
+			s.stats.existence.Add(1)
+		}
 		return
 	}
 	// The class is the backend's answer: it says nothing about the gateway.
@@ -230,13 +257,17 @@ func (s *Store) weigh(
 		}
 	}
 	if refusal {
-		if b.refuse(t.at, p, class, signal) {
+		if b.refuse(t.at, p, class, signal, principal) {
 			s.stats.pending.Add(1)
 		}
 		return
 	}
-	p.add(class, signal, false)
-	if leak && !p.leaker(principal) {
+	if !leak {
+		p.add(class, signal, false)
+		return
+	}
+	p.effective(class, signal, false, principal)
+	if !p.leaker(principal) {
 		s.stats.principals.Add(1)
 	}
 }

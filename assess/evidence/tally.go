@@ -43,22 +43,33 @@ type position struct {
 	tallies    []tally
 	principals []uint64 // keyed hashes of those whose violation leaked
 	runs       []run
+
+	// sample gets the trials that count, under the number that the stratum has
+	// there; nil at the gateway, where attempts are not known.
+	sample *sample
+	number uint16
 }
 
 // add counts one trial. Beyond maxTallies kinds the class is forgotten, which
-// keeps leaks and makes refusals ambiguous.
-func (p *position) add(class policy.ResponseClass, signal policy.Signal, timely bool) {
+// keeps leaks and makes refusals ambiguous. It returns which tally has the trial.
+func (p *position) add(class policy.ResponseClass, signal policy.Signal, timely bool) int {
 	for i := range p.tallies {
 		if t := &p.tallies[i]; t.class == class && t.signal == signal && t.timely == timely {
 			t.count++
-			return
+			return i
 		}
 	}
 	if len(p.tallies) >= maxTallies && class != "" {
-		p.add("", signal, false)
-		return
+		return p.add("", signal, false)
 	}
 	p.tallies = append(p.tallies, tally{class: class, signal: signal, timely: timely, count: 1})
+	return len(p.tallies) - 1
+}
+
+// effective adds one trial that counts: a leak, or a refusal with a clean request
+// near it. The cell samples those.
+func (p *position) effective(class policy.ResponseClass, signal policy.Signal, timely bool, principal uint64) {
+	p.sample.note(p.number, p.add(class, signal, timely), principal)
 }
 
 // take removes one trial that add counted before.

@@ -18,6 +18,14 @@ type trial struct {
 	proven   bool
 	class    policy.ResponseClass
 	instance string
+	// thing is what the request names; filled reports that the contents of the
+	// answer were looked at in full.
+	thing  tuple
+	filled bool
+	// deletes reports that the request may have deleted the thing at the path
+	// deleted, which may be anything if it is empty.
+	deletes bool
+	deleted string
 	// clean reports that the request was judged, that no finding about it denies and
 	// that none is undecided. Findings about the answer do not count.
 	clean bool

@@ -86,8 +86,8 @@ func Sentence(c Cell) string {
 		return fmt.Sprintf("the gateway does not check %s: %s passed it; what the backend does is not known",
 			p.what, trials(c, g.K, p))
 	case ClassInconsistent:
-		return fmt.Sprintf("%s is checked only sometimes: of %s, %d got through%s",
-			p.what, trials(c, b.N, p), b.K, instances(c, "at"))
+		return fmt.Sprintf("%s is checked only sometimes: of %s, %d got through%s%s",
+			p.what, trials(c, b.N, p), b.K, instances(c, "at"), decides(c))
 	case ClassAmbiguous:
 		return unclear(c, p)
 	case ClassIndeterminatePolicy:
@@ -236,10 +236,28 @@ func was(n uint64) string {
 
 // caution says that refusals so far are no proof.
 func caution(c Cell) string {
-	if c.Has(ModSoft) {
+	switch {
+	case c.Has(ModSoft):
 		return ", inside success answers" + lowWords(c)
+	case c.Has(ModMasked):
+		return ", as if nothing were there" + lowWords(c)
 	}
 	return lowWords(c)
+}
+
+// decides says what tells the violations that get through from the others.
+func decides(c Cell) string {
+	switch {
+	case c.Has(ModByInstance):
+		return "; it depends on which instance answers"
+	case c.Has(ModByReason):
+		return "; it depends on what the violation is"
+	case c.Has(ModBySubject):
+		return "; it depends on who asks"
+	case c.Has(ModIntermittent):
+		return "; neither instance, violation nor caller tells which"
+	}
+	return ""
 }
 
 func lowWords(c Cell) string {

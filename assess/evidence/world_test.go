@@ -47,6 +47,13 @@ type visit struct {
 	soft     policy.Family
 	instance string // ports-1 by default
 	at       time.Duration
+
+	// What the record says of the message; without a path nothing is named.
+	method, path string // GET by default
+	query        []string
+	requested    []string
+	carrier      string
+	change       func(rec *audit.Record)
 }
 
 // record is what audit would keep of the visit: the observations are those of
@@ -55,6 +62,10 @@ func (v visit) record() *audit.Record {
 	v.op, v.class = orDefault(v.op, "createOrder"), orDefault(v.class, policy.ClassOK)
 	v.instance = orDefault(v.instance, "ports-1")
 	rec := &audit.Record{Time: t0.Add(v.at), Op: audit.Op{ID: v.op}, Be: audit.Backend{Class: v.class, Instance: v.instance}}
+	rec.HTTP = audit.HTTP{
+		Method: orDefault(v.method, "GET"), Path: v.path, QueryKeys: v.query, ReqBytes: new(int64), InspectedBytes: 40,
+	}
+	rec.Account = audit.Account{Requested: v.requested, Carrier: v.carrier}
 	unproven := slices.ContainsFunc(v.denied, func(c policy.Control) bool { return c == policy.TokPresent || c == policy.TokSig })
 	if v.client != "" && !unproven {
 		rec.ClientID = v.client
@@ -80,6 +91,9 @@ func (v visit) record() *audit.Record {
 	}
 	for _, o := range policy.Classify(d, policy.Outcome{Class: v.class, SoftFamily: v.soft, Instance: v.instance}) {
 		rec.Observations = append(rec.Observations, audit.Observation(o))
+	}
+	if v.change != nil {
+		v.change(rec)
 	}
 	return rec
 }

@@ -206,7 +206,7 @@ func TestWorkedExamples(t *testing.T) {
 			leak := foreign
 			leak.instance = "ports-2"
 			send(s, 6, leak, "a")
-		}, policy.AzAccount, "INCONSISTENT"},
+		}, policy.AzAccount, "INCONSISTENT BY_INSTANCE"},
 		{"undocumented path served", func(s *evidence.Store) {
 			send(s, 4, visit{op: policy.UnmatchedID, denied: of(policy.InRoute), reason: policy.RouteUnknown}, "a", "b")
 		}, policy.InRoute, "NONE"},

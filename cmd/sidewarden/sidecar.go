@@ -218,12 +218,24 @@ func vocabulary(l *loaded) audit.Contract {
 
 func evidenceOptions(l *loaded) evidence.Options {
 	return evidence.Options{
-		Policy:         l.output.Policy.Digest,
-		Operations:     evidence.OperationsOf(l.output.Policy),
-		Gateway:        evidence.Gateway{Present: l.config.Gateway.Present, Proof: everywhere(l.output, policy.PathGateway)},
-		CredentialKind: l.config.Credential.Kind,
-		Since:          time.Now(),
+		Policy:            l.output.Policy.Digest,
+		Operations:        evidence.OperationsOf(l.output.Policy),
+		Gateway:           evidence.Gateway{Present: l.config.Gateway.Present, Proof: everywhere(l.output, policy.PathGateway)},
+		AccountParameters: accountParameters(l),
+		CredentialKind:    l.config.Credential.Kind,
+		Since:             time.Now(),
 	}
+}
+
+// accountParameters are the path parameters that name the account.
+func accountParameters(l *loaded) []string {
+	var names []string
+	for _, r := range l.config.Account.Rules {
+		if r.In == "path" {
+			names = append(names, r.Name)
+		}
+	}
+	return names
 }
 
 // listen opens both listeners, so that a taken address is told before anything
