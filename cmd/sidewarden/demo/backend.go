@@ -14,7 +14,8 @@ import (
 // maxBody bounds the bodies that the servers of the world read.
 const maxBody = 64 << 10
 
-// maxOrders bounds the orders that the backend remembers for an account.
+// maxOrders bounds the orders, and the routing policies, that the backend
+// remembers for an account.
 const maxOrders = 20
 
 // port is a network port of an account.
@@ -30,13 +31,24 @@ type order struct {
 	Product  string `json:"product"`
 	Site     string `json:"site"`
 	Quantity int    `json:"quantity"`
+	// MonthlyCost is for the backend to set. Nothing keeps a client from it (row 12).
+	MonthlyCost json.Number `json:"monthlyCost,omitempty"`
+}
+
+// bgpPolicy is what is announced for an account over a port.
+type bgpPolicy struct {
+	ID       string   `json:"id"`
+	Port     string   `json:"port"`
+	Prefixes []string `json:"prefixes"`
+	account  string
 }
 
 // estate is what one account has.
 type estate struct {
-	ports  []port
-	orders []order
-	report string
+	ports    []port
+	orders   []order
+	policies []bgpPolicy
+	report   string
 }
 
 // database is shared by the instances.
@@ -64,7 +76,9 @@ func (in *instance) handler() http.Handler {
 	mux.HandleFunc("PATCH /v1/accounts/{accountId}/ports/{portId}/bandwidth", in.authenticated(in.setBandwidth))
 	mux.HandleFunc("GET /v1/accounts/{accountId}/orders", in.authenticated(in.listOrders))
 	mux.HandleFunc("POST /v1/accounts/{accountId}/orders", in.authenticated(in.createOrder))
+	mux.HandleFunc("GET /v1/accounts/{accountId}/bgp-policies", in.authenticated(in.listBgpPolicies))
 	mux.HandleFunc("POST /v1/accounts/{accountId}/bgp-policies", in.authenticated(in.createBgpPolicy))
+	mux.HandleFunc("GET /v1/accounts/{accountId}/usage", in.authenticated(in.getUsage))
 	mux.HandleFunc("GET /v1/reports/{reportId}", in.authenticated(in.getReport))
 	mux.HandleFunc("POST /v1/admin/accounts/{accountId}/suspension", in.authenticated(in.suspendAccount))
 	// Row 21: the first version was never switched off, and a developer's page
@@ -80,8 +94,9 @@ func (in *instance) handler() http.Handler {
 }
 
 // authenticated reads the token. It trusts the gateway for signature, issuer and
-// audience, looks at exp itself, and does not know of nbf (row 4). Where the gateway
-// strips tokens it believes the headers, whoever set them.
+// audience, looks at exp itself, does not know of nbf (row 4), and does not mind
+// how long a token lives (row 22). Where the gateway strips tokens it believes the
+// headers, whoever set them.
 func (in *instance) authenticated(next func(http.ResponseWriter, *http.Request, claims)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if c, ok := asserted(r.Header); ok && in.asserted {
@@ -117,7 +132,12 @@ func (in *instance) listPorts(w http.ResponseWriter, r *http.Request, _ claims) 
 	answer(w, http.StatusOK, map[string]any{"success": true, "ports": e.ports})
 }
 
-func (in *instance) getPort(w http.ResponseWriter, r *http.Request, _ claims) {
+// getPort finds nothing in a foreign account (row 7).
+func (in *instance) getPort(w http.ResponseWriter, r *http.Request, c claims) {
+	if !slices.Contains(c.Accounts, r.PathValue("accountId")) {
+		missing(w)
+		return
+	}
 	in.db.mu.Lock()
 	defer in.db.mu.Unlock()
 	if p := in.db.port(r); p != nil {
@@ -128,7 +148,8 @@ func (in *instance) getPort(w http.ResponseWriter, r *http.Request, _ claims) {
 }
 
 // setBandwidth looks up the port by the account in the path, and never compares
-// that account with the token (row 6).
+// that account with the token (row 6). What else is in the body it does not read
+// (row 13).
 func (in *instance) setBandwidth(w http.ResponseWriter, r *http.Request, _ claims) {
 	var wanted struct{ Megabits int }
 	if !in.read(w, r, &wanted) {
@@ -177,7 +198,27 @@ func (in *instance) createOrder(w http.ResponseWriter, r *http.Request, _ claims
 	if e.orders = append(e.orders, o); len(e.orders) > maxOrders {
 		e.orders = slices.Delete(e.orders, 0, len(e.orders)-maxOrders)
 	}
+	o.MonthlyCost = ""
 	answer(w, http.StatusCreated, o)
+}
+
+// listBgpPolicies shows the rows that are the caller's, which are none of a
+// foreign account (row 11).
+func (in *instance) listBgpPolicies(w http.ResponseWriter, r *http.Request, c claims) {
+	in.db.mu.Lock()
+	defer in.db.mu.Unlock()
+	e, ok := in.db.estates[r.PathValue("accountId")]
+	if !ok {
+		missing(w)
+		return
+	}
+	rows := make([]bgpPolicy, 0, len(e.policies))
+	for _, p := range e.policies {
+		if slices.Contains(c.Accounts, p.account) {
+			rows = append(rows, p)
+		}
+	}
+	answer(w, http.StatusOK, map[string]any{"success": true, "policies": rows})
 }
 
 // createBgpPolicy reads JSON, whatever the content type says (row 15).
@@ -192,7 +233,34 @@ func (in *instance) createBgpPolicy(w http.ResponseWriter, r *http.Request, _ cl
 	}
 	in.db.mu.Lock()
 	defer in.db.mu.Unlock()
-	answer(w, http.StatusCreated, map[string]any{"id": in.db.next("bgp"), "prefixes": len(wanted.Prefixes)})
+	account := r.PathValue("accountId")
+	e, ok := in.db.estates[account]
+	if !ok {
+		missing(w)
+		return
+	}
+	p := bgpPolicy{ID: in.db.next("bgp"), Port: wanted.Port, Prefixes: wanted.Prefixes, account: account}
+	if e.policies = append(e.policies, p); len(e.policies) > maxOrders {
+		e.policies = slices.Delete(e.policies, 0, len(e.policies)-maxOrders)
+	}
+	answer(w, http.StatusCreated, map[string]any{"id": p.ID, "prefixes": len(p.Prefixes)})
+}
+
+// getUsage compares the account with the token since version 3.2 (row 9).
+func (in *instance) getUsage(w http.ResponseWriter, r *http.Request, c claims) {
+	account := r.PathValue("accountId")
+	if in.version != "3.1" && !slices.Contains(c.Accounts, account) {
+		answer(w, http.StatusForbidden, map[string]any{"success": false, "ErrorCode": "forbidden"})
+		return
+	}
+	in.db.mu.Lock()
+	defer in.db.mu.Unlock()
+	e, ok := in.db.estates[account]
+	if !ok {
+		missing(w)
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"account": account, "megabits": e.megabits(), "ports": len(e.ports)})
 }
 
 func (in *instance) getReport(w http.ResponseWriter, r *http.Request, _ claims) {
@@ -204,11 +272,16 @@ func (in *instance) getReport(w http.ResponseWriter, r *http.Request, _ claims) 
 		missing(w)
 		return
 	}
-	used := 0
+	answer(w, http.StatusOK, map[string]any{"id": e.report, "megabits": e.megabits(), "rows": len(e.ports)})
+}
+
+// megabits is the bandwidth of all ports.
+func (e *estate) megabits() int {
+	total := 0
 	for _, p := range e.ports {
-		used += p.Megabits
+		total += p.Megabits
 	}
-	answer(w, http.StatusOK, map[string]any{"id": e.report, "megabits": used, "rows": len(e.ports)})
+	return total
 }
 
 // suspendAccount checks nothing at all. Nobody calls it, so nobody knows (row 25).

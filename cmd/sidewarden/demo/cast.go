@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"time"
 )
 
 // scopes are what every client of the world was given, which is all but the
@@ -15,7 +16,8 @@ const scopes = "ports:read ports:write orders:read orders:write reports:read"
 type party struct {
 	name, client, principal, secret string
 	accounts                        []string
-	key                             int // index of the issuer's signer
+	key                             int           // index of the issuer's signer
+	life                            time.Duration // of its tokens
 }
 
 // cast is who and what the world is about; the seed draws it.
@@ -24,11 +26,18 @@ type cast struct {
 	// the second customer, which its token says.
 	customers [2]*party
 	partner   *party
-	estates   map[string]*estate
-	sites     []string
+	// monitor looks whether the API answers. Its tokens live too long (row 22).
+	monitor *party
+	estates map[string]*estate
+	sites   []string
 }
 
+// parties are those whose requests are what the policy wants, unless the script
+// makes them.
 func (c *cast) parties() []*party { return []*party{c.customers[0], c.customers[1], c.partner} }
+
+// clients are all whom the issuer knows.
+func (c *cast) clients() []*party { return append(c.parties(), c.monitor) }
 
 // What the seed decides of the cast does not depend on what it decides of the
 // script.
@@ -56,6 +65,8 @@ func newCast(r *rand.Rand) *cast {
 	}
 	c.partner = c.party(r, partners[0], 1)
 	c.partner.accounts = append(c.partner.accounts, c.customers[1].accounts...)
+	c.monitor = c.party(r, "watchtower-monitoring", 0)
+	c.monitor.life = 24 * time.Hour
 	return c
 }
 
@@ -72,10 +83,15 @@ func (c *cast) party(r *rand.Rand, name string, key int) *party {
 	for i := range 3 {
 		e.orders = append(e.orders, order{ID: fmt.Sprintf("order-old-%d", i), Product: "port-10g", Site: c.site(r), Quantity: 1 + r.IntN(4)})
 	}
+	for i := range 2 {
+		e.policies = append(e.policies, bgpPolicy{
+			ID: fmt.Sprintf("bgp-old-%d", i), Port: e.ports[i].ID, Prefixes: []string{fmt.Sprintf("198.51.100.%d/32", r.IntN(256))}, account: account,
+		})
+	}
 	c.estates[account] = e
 	return &party{
 		name: name, client: name + "-app", principal: "svc-" + name, secret: crand.Text(),
-		accounts: []string{account}, key: key,
+		accounts: []string{account}, key: key, life: tokenLife,
 	}
 }
 
@@ -103,7 +119,9 @@ func (c *cast) other(p *party) *party {
 func (c *cast) backendEstates() map[string]*estate {
 	all := make(map[string]*estate, len(c.estates))
 	for account, e := range c.estates {
-		all[account] = &estate{ports: slices.Clone(e.ports), orders: slices.Clone(e.orders), report: e.report}
+		all[account] = &estate{
+			ports: slices.Clone(e.ports), orders: slices.Clone(e.orders), policies: slices.Clone(e.policies), report: e.report,
+		}
 	}
 	return all
 }

@@ -82,6 +82,10 @@ func TestStepsAreWhatTheContractWants(t *testing.T) {
 		}
 		judged++
 		verdict := op.Judge().Judge(r, "application/json", body, st.Body != "")
+		if st.Row == 12 || st.Row == 13 {
+			assert.Equal(t, policy.Deny, verdict.Effect, "the contract does not know the property")
+			continue
+		}
 		assert.Equal(t, policy.Permitted(), verdict, "%s %s", st.Method, st.Path)
 		assert.Equal(t, st.Row == 15, st.Body != "" && !slices.Contains(op.RequestMediaTypes, st.ContentType))
 	}

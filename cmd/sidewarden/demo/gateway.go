@@ -11,7 +11,7 @@ import (
 
 // gateway stands in front of the sidecar. It verifies signature, issuer and
 // audience, and is weak where the key says so: it takes expired tokens for
-// reports, never looks at nbf, and leaves accounts, bodies and routes to others.
+// reports, never looks at nbf or at how long a token lives, and leaves accounts, bodies and routes to others.
 type gateway struct {
 	issuer *issuer
 	next   *httputil.ReverseProxy

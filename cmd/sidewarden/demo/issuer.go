@@ -21,7 +21,8 @@ import (
 
 const (
 	audience = "https://api.naas.example"
-	// tokenLife is well under token.max_lifetime of the configuration.
+	// tokenLife is well under token.max_lifetime of the configuration. One client
+	// has a longer one.
 	tokenLife = 30 * time.Minute
 	rsaBits   = 2048
 )
@@ -131,7 +132,7 @@ func newIssuer(parties []*party) (*issuer, error) {
 func (is *issuer) claimsOf(p *party, at time.Time) claims {
 	return claims{
 		Issuer: is.url, Subject: p.principal, Client: p.client, Audience: audience,
-		IssuedAt: at.Unix(), Expires: at.Add(tokenLife).Unix(), ID: rand.Text(),
+		IssuedAt: at.Unix(), Expires: at.Add(p.life).Unix(), ID: rand.Text(),
 		Scope: scopes, Accounts: p.accounts,
 	}
 }
@@ -187,7 +188,7 @@ func (is *issuer) grant(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	answer(w, http.StatusOK, map[string]any{
-		"access_token": signed, "token_type": "Bearer", "expires_in": int(tokenLife.Seconds()), "scope": scopes,
+		"access_token": signed, "token_type": "Bearer", "expires_in": int(is.parties[i].life.Seconds()), "scope": scopes,
 	})
 }
 

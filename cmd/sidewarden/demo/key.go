@@ -1,6 +1,9 @@
 package demo
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/sidewarden/sidewarden/assess/evidence"
 	"github.com/sidewarden/sidewarden/policy"
 )
@@ -21,9 +24,16 @@ type Answer struct {
 	Truth string
 }
 
-// Key returns the answer key. What it does not name must stay undecided: the
-// world gives no evidence of anything else.
+// Key returns the answer key by row. What it does not name must stay undecided:
+// the world gives no evidence of anything else.
 func Key() []Answer {
+	all := slices.Concat(tokenAnswers(), accountAnswers(), messageAnswers())
+	slices.SortFunc(all, func(a, b Answer) int { return cmp.Compare(a.Row, b.Row) })
+	return all
+}
+
+// tokenAnswers are about how long tokens are good for.
+func tokenAnswers() []Answer {
 	const open, not, enf = evidence.StateOPEN, evidence.StateNOT, evidence.StateENF
 	return []Answer{
 		{
@@ -35,8 +45,55 @@ func Key() []Answer {
 			Truth: "Nobody looks at nbf: a token works before its time.",
 		},
 		{
-			Row: 6, Operation: "setBandwidth", Control: policy.AzAccount, Class: evidence.ClassNone, Gateway: open, Backend: not,
+			Row: 22, Operation: "listSites", Control: policy.TokTTL, Class: evidence.ClassNone, Gateway: open, Backend: not,
+			Truth: "The tokens of the monitoring live for 24 hours, and nobody minds. One hour was agreed.",
+		},
+	}
+}
+
+// accountAnswers are about whose data it is.
+func accountAnswers() []Answer {
+	const open, not, enf = evidence.StateOPEN, evidence.StateNOT, evidence.StateENF
+	return []Answer{
+		{
+			Row: 6, Operation: "setBandwidth", Control: policy.AzAccount, Class: evidence.ClassNone,
+			Modifiers: []evidence.Modifier{evidence.ModByOperation}, Gateway: open, Backend: not,
 			Truth: "Nobody compares the account in the path with the token: a customer changes the bandwidth of another one's port.",
+		},
+		{
+			Row: 7, Operation: "getPort", Control: policy.AzAccount, Class: evidence.ClassBackendOnly,
+			Modifiers: []evidence.Modifier{evidence.ModByOperation, evidence.ModMasked}, Gateway: open, Backend: enf,
+			Truth: "Asked for a port of a foreign account, the backend says 404, as if the port did not exist. Its owner gets it.",
+		},
+		{
+			Row: 9, Operation: "getUsage", Control: policy.AzAccount, Class: evidence.ClassInconsistent,
+			Modifiers: []evidence.Modifier{evidence.ModByInstance}, Gateway: open, Backend: evidence.StatePART,
+			Truth: "ports-2 (v3.2) refuses a foreign account with 403. ports-1 (v3.1) was never upgraded and does not look.",
+		},
+		{
+			Row: 11, Operation: "listBgpPolicies", Control: policy.AzAccount, Class: evidence.ClassBackendOnly,
+			Modifiers: []evidence.Modifier{evidence.ModMasked}, Gateway: open, Backend: enf,
+			Truth: "The backend filters the list by the token without a word: of a foreign account it shows no rows.",
+		},
+		{
+			Row: 19, Operation: "listOrders", Control: policy.AzAccount, Class: evidence.ClassBackendOnly,
+			Modifiers: []evidence.Modifier{evidence.ModSoft}, Gateway: open, Backend: enf,
+			Truth: "The backend refuses a foreign account inside a 200: success is false, ErrorCode is forbidden.",
+		},
+	}
+}
+
+// messageAnswers are about what is sent, and where to.
+func messageAnswers() []Answer {
+	const open, not = evidence.StateOPEN, evidence.StateNOT
+	return []Answer{
+		{
+			Row: 12, Operation: "createOrder", Control: policy.InSchema, Class: evidence.ClassNone, Gateway: open, Backend: not,
+			Truth: "The property monthlyCost, which the contract does not know, is taken and stored with the order.",
+		},
+		{
+			Row: 13, Operation: "setBandwidth", Control: policy.InSchema, Class: evidence.ClassNone, Gateway: open, Backend: not,
+			Truth: "A property that the contract does not know is ignored. From outside that looks as if it were taken.",
 		},
 		{
 			Row: 14, Operation: "createOrder", Control: policy.InWellformed, Class: evidence.ClassNone,
@@ -46,11 +103,6 @@ func Key() []Answer {
 		{
 			Row: 15, Operation: "createBgpPolicy", Control: policy.InCtype, Class: evidence.ClassNone, Gateway: open, Backend: not,
 			Truth: "A body of type text/plain is taken as if it were JSON.",
-		},
-		{
-			Row: 19, Operation: "listOrders", Control: policy.AzAccount, Class: evidence.ClassBackendOnly,
-			Modifiers: []evidence.Modifier{evidence.ModSoft}, Gateway: open, Backend: enf,
-			Truth: "The backend refuses a foreign account inside a 200: success is false, ErrorCode is forbidden.",
 		},
 		{
 			Row: 21, Operation: policy.UnmatchedID, Control: policy.InRoute, Class: evidence.ClassNone, Gateway: open, Backend: not,

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/sidewarden/sidewarden/policy"
 )
@@ -46,11 +47,13 @@ type step struct {
 	// watches; blocked is what an enforcing sidecar answers in its place, 0 for
 	// nothing.
 	want, blocked int
+	// other is what another instance answers, 0 for the same.
+	other int
 }
 
 // minRounds is how many rounds are played however short the time is: after them
-// every row of the key is decided. A round is some 70 requests.
-const minRounds = 6
+// every row of the key is decided. A round is some 120 requests.
+const minRounds = 8
 
 // script writes the traffic, round by round. The same seed gives the same steps.
 type script struct {
@@ -65,20 +68,23 @@ type script struct {
 func (s *script) round() []step {
 	var steps []step
 	for _, p := range s.cast.parties() {
-		for range 3 {
-			steps = append(steps, s.getReport(p), s.listOrders(p))
+		// Where the backend refuses, it takes a baseline of clean requests to know it.
+		for range 4 {
+			steps = append(steps, s.getReport(p), s.listOrders(p), s.getPort(p), s.getUsage(p), s.listBgpPolicies(p))
 		}
-		steps = append(steps, s.listPorts(p), s.listPorts(p), s.getPort(p), s.setBandwidth(p),
+		steps = append(steps, s.listPorts(p), s.listPorts(p), s.setBandwidth(p),
 			s.createOrder(p), s.createOrder(p), s.createBgpPolicy(p), s.listSites(p))
 	}
+	violations := []step{violation(22, s.listSites(s.cast.monitor))}
 	for _, p := range s.cast.customers {
-		for _, st := range s.violations(p) {
-			if s.gateway.blind(controlOf(st.row)) {
-				st.kind, st.blocked = unseen, 0
-			}
-			steps = append(steps, st)
-		}
+		violations = append(violations, s.violations(p)...)
 		steps = append(steps, s.stopped(p)...)
+	}
+	for _, st := range violations {
+		if s.gateway.blind(controlOf(st.row)) {
+			st.kind, st.blocked = unseen, 0
+		}
+		steps = append(steps, st)
 	}
 	s.rand.Shuffle(len(steps), func(i, j int) { steps[i], steps[j] = steps[j], steps[i] })
 	return steps
@@ -115,6 +121,14 @@ func (s *script) getPort(p *party) step {
 
 func (s *script) listOrders(p *party) step {
 	return get("listOrders", p, "/v1/accounts/%s/orders", s.account(p))
+}
+
+func (s *script) getUsage(p *party) step {
+	return get("getUsage", p, "/v1/accounts/%s/usage", s.account(p))
+}
+
+func (s *script) listBgpPolicies(p *party) step {
+	return get("listBgpPolicies", p, "/v1/accounts/%s/bgp-policies", s.account(p))
 }
 
 func (s *script) getReport(p *party) step {
@@ -155,16 +169,31 @@ func (s *script) violations(p *party) []step {
 	broken.body, broken.want = broken.body[:len(broken.body)-1-s.rand.IntN(8)], http.StatusInternalServerError
 	plain := s.createBgpPolicy(p)
 	plain.contentType = "text/plain"
-	return []step{
+	hidden := get("getPort", p, "/v1/accounts/%s/ports/%s", foreign, s.portOf(foreign))
+	hidden.want = http.StatusNotFound
+	priced, noted := s.createOrder(p), s.setBandwidth(p)
+	priced.body = strings.TrimSuffix(priced.body, "}") + fmt.Sprintf(`, "monthlyCost": %d}`, s.rand.IntN(10))
+	noted.body = strings.TrimSuffix(noted.body, "}") + `, "approvedBy": "script"}`
+	steps := []step{
 		violation(3, late),
 		violation(4, soon),
 		violation(6, s.bandwidthOf(p, foreign)),
+		violation(7, hidden),
+		violation(11, get("listBgpPolicies", p, "/v1/accounts/%s/bgp-policies", foreign)),
+		violation(12, priced),
+		violation(13, noted),
 		violation(14, broken),
 		violation(15, plain),
 		violation(19, get("listOrders", p, "/v1/accounts/%s/orders", foreign)),
 		violation(21, get("GET /internal/debug", p, "/internal/debug")),
 		violation(21, get("GET /v0 ports", p, "/v0/accounts/%s/ports", own)),
 	}
+	for range 3 { // the instances share them
+		usage := get("getUsage", p, "/v1/accounts/%s/usage", foreign)
+		usage.other = http.StatusForbidden
+		steps = append(steps, violation(9, usage))
+	}
+	return steps
 }
 
 // violation makes a step one that violates a row of the key.

@@ -138,7 +138,7 @@ func (w *World) startBackend(ctx context.Context) (*url.URL, error) {
 }
 
 func (w *World) startIssuer(ctx context.Context) error {
-	is, err := newIssuer(w.cast.parties())
+	is, err := newIssuer(w.cast.clients())
 	if err != nil {
 		return err
 	}
