@@ -28,7 +28,7 @@ func rules() []string {
 		spec-and-specs base-path listen-tls unknown-control operation-key
 		issuer-missing issuer-duplicate issuer-key-set issuer-discovery issuer-url issuer-audiences
 		issuer-algorithms issuer-claims issuer-max-stale replay-mode account-rule delegation deadline exception
-		limit-name limit-key limit-rate limit-quota
+		limit-name limit-key limit-rate limit-quota limit-operations
 		gateway-proof gateway-proof-absent gateway-proof-empty gateway-proof-secret gateway-proof-literal
 		gateway-proof-twice gateway-proof-peers gateway-token identity-headers identity-headers-effect
 		identity-headers-replay header-twice nobody spec-name path-prefix health operation-actions

@@ -126,12 +126,13 @@ type Payload struct {
 
 // Limit is one rate limit.
 type Limit struct {
-	Name    string   `yaml:"name" required:"true" doc:"Name in metrics and records: lower-case letters, digits and dashes, at most 63."`
-	Key     []string `yaml:"key" required:"true" enum:"client|account|peer|operation" doc:"What is counted apart. Several members count their combinations. A limit whose key has account is one of control rate.customer, any other one of rate.app."`
-	Rate    Rate     `yaml:"rate" doc:"Sustained rate, for example 100/s, 5/m or 1000/h."`
-	Burst   int      `yaml:"burst" min:"1" doc:"Most requests at once, of a limit with a rate. Default: the rate per second, rounded up, at least 1."`
-	Quota   Quota    `yaml:"quota" doc:"Total in a calendar period in UTC, for example 1000000/day; also /hour and /month. Control rate.quota judges it. A limit has a rate, a quota or both."`
-	MaxKeys int      `yaml:"max_keys" default:"100000" min:"1" doc:"Most keys that have a bucket of their own. Beyond it new keys share one, so that nobody gets a fresh bucket by flooding; of a quota, until its period ends."`
+	Name       string   `yaml:"name" required:"true" doc:"Name in metrics and records: lower-case letters, digits and dashes, at most 63."`
+	Key        []string `yaml:"key" required:"true" enum:"client|account|peer|operation" doc:"What is counted apart. Several members count their combinations. A limit whose key has account is one of control rate.customer, any other one of rate.app."`
+	Operations []string `yaml:"operations" doc:"Operations that the limit counts, as the keys of operations name them; unmatched stands for requests that match none. Default: all."`
+	Rate       Rate     `yaml:"rate" doc:"Sustained rate, for example 100/s, 5/m or 1000/h."`
+	Burst      int      `yaml:"burst" min:"1" doc:"Most requests at once, of a limit with a rate. Default: the rate per second, rounded up, at least 1."`
+	Quota      Quota    `yaml:"quota" doc:"Total in a calendar period in UTC, for example 1000000/day; also /hour and /month. Control rate.quota judges it. A limit has a rate, a quota or both."`
+	MaxKeys    int      `yaml:"max_keys" default:"100000" min:"1" doc:"Most keys that have a bucket of their own. Beyond it new keys share one, so that nobody gets a fresh bucket by flooding; of a quota, until its period ends."`
 }
 
 // Operation are the settings of one operation.

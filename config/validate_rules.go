@@ -111,6 +111,14 @@ func (v *validator) limits() {
 				v.add(fmt.Sprintf("%s.key[%d]", path, j), quote(k)+" is given twice", "remove one")
 			}
 		}
+		for j, o := range l.Operations {
+			if slices.Contains(l.Operations[:j], o) {
+				v.add(fmt.Sprintf("%s.operations[%d]", path, j), quote(o)+" is given twice", "remove one")
+			}
+		}
+		if v.given(path+".operations") && len(l.Operations) == 0 {
+			v.add(path+".operations", "is empty, so the limit counts nothing", "name an operation, or leave it out to count all")
+		}
 		if !v.given(path+".rate") && !v.given(path+".quota") {
 			v.add(path+".rate", "the limit has neither a rate nor a quota", "add for example rate: 100/s or quota: 1000000/day")
 		}

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/sidewarden/sidewarden/config"
@@ -21,8 +22,11 @@ type Limit struct {
 	Config  config.Limit
 	Control policy.Control
 	Mode    policy.Mode
-	Limiter *ratelimit.Limiter
-	Quota   *ratelimit.Quota
+	// Operations are the ids of the operations whose requests it counts; nil means
+	// all, and requests that match none.
+	Operations []string
+	Limiter    *ratelimit.Limiter
+	Quota      *ratelimit.Quota
 }
 
 // Limits returns the limits that are in force, by control, mode and then the order
@@ -71,6 +75,7 @@ func (c *compiler) judges(control policy.Control) bool {
 func (c *compiler) spending(all []*planned) *spending {
 	s := &spending{limits: map[policy.Control]map[policy.Mode][]int{}, replay: map[policy.Mode]int{}}
 	o := limit.Options{Boundaries: map[string]limit.Boundary{}}
+	c.strangersOfLimits(all)
 	for _, control := range limitControls() {
 		s.limits[control] = map[policy.Mode][]int{}
 		for _, mode := range []policy.Mode{policy.Enforce, policy.Shadow} {
@@ -112,7 +117,14 @@ func (c *compiler) limitsOf(all []*planned, control policy.Control, mode policy.
 		if !slices.Contains(controlsOf(cfg), control) {
 			continue
 		}
-		l := limit.Limit{Name: cfg.Name, Key: keysOf(cfg), Group: int(mode), Operations: operations}
+		counted := operations
+		if cfg.Operations != nil {
+			counted = c.operationsIn(all, control, mode, func(p *planned) bool { return p.named(cfg.Operations) })
+		}
+		if counted != nil && len(counted) == 0 {
+			continue // all of them have another mode
+		}
+		l := limit.Limit{Name: cfg.Name, Key: keysOf(cfg), Group: int(mode), Operations: counted}
 		if control == policy.RateQuota {
 			l.Quota = c.quota(cfg, mode)
 		} else {
@@ -121,8 +133,29 @@ func (c *compiler) limitsOf(all []*planned, control policy.Control, mode policy.
 		s.limits[control][mode] = append(s.limits[control][mode], len(o.Limits))
 		o.Limits = append(o.Limits, l)
 		c.parts.limits = append(c.parts.limits, Limit{
-			Config: cfg, Control: control, Mode: mode, Limiter: l.Limiter, Quota: l.Quota,
+			Config: cfg, Control: control, Mode: mode, Operations: counted, Limiter: l.Limiter, Quota: l.Quota,
 		})
+	}
+}
+
+// named reports whether a list of operations names this one, by id or by method and
+// path.
+func (p *planned) named(operations []string) bool {
+	return slices.Contains(operations, p.operation.ID) || slices.Contains(operations, p.contract.Method+" "+p.contract.Template)
+}
+
+// strangersOfLimits reports operations of limits that the contract does not have.
+func (c *compiler) strangersOfLimits(all []*planned) {
+	var ids []string
+	for _, p := range all {
+		ids = append(ids, p.operation.ID)
+	}
+	for i, l := range c.cfg.Limits {
+		for j, name := range l.Operations {
+			if !slices.ContainsFunc(all, func(p *planned) bool { return p.named([]string{name}) }) {
+				c.problem(fmt.Sprintf("limits[%d].operations[%d]", i, j), "the contract has no such operation", config.DidYouMean(name, ids))
+			}
+		}
 	}
 }
 

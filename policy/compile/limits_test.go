@@ -1,6 +1,7 @@
 package compile_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,41 @@ func TestWhichControlJudgesALimit(t *testing.T) {
 			assert.Equal(t, c.want, strings.Join(limits, " "))
 		})
 	}
+}
+
+// TestALimitOfSomeOperations counts those alone, whatever names them, and each in
+// the mode that the operation has.
+func TestALimitOfSomeOperations(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, operations, want string }{
+		{"all", "", "<nil>"},
+		{"one by its id", "operations: [listPorts],", "[listPorts]"},
+		{"one by method and path", `operations: ["GET /accounts/{accountId}/ports"],`, "[listPorts]"},
+		{"requests that match none", "operations: [unmatched],", "[unmatched]"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			limits := must(t, head+accounts+"limits: [{name: l, key: [client], "+c.operations+" rate: 1/s}]\n").Parts.Limits()
+			require.Len(t, limits, 1)
+			if limits[0].Operations == nil {
+				assert.Equal(t, c.want, "<nil>")
+				return
+			}
+			assert.Equal(t, c.want, fmt.Sprint(limits[0].Operations))
+		})
+	}
+	out := must(t, head+accounts+`limits: [{name: l, key: [client], operations: [listPorts], rate: 1/h, burst: 1}]
+controls: {tok: "off", rate.app: enforce}
+`)
+	require.Len(t, out.Parts.Limits(), 1, "there is none in shadow")
+	for _, want := range []policy.Effect{policy.Permit, policy.Deny} {
+		v, _ := judge(t, out.Policy, port("acct-1"), "", policy.RateApp)
+		assert.Equal(t, want, v.Effect)
+		v, blocks := judge(t, out.Policy, &policy.Request{Method: "POST", Path: "/accounts/acct-1/ports"}, `{"name":"n"}`, policy.RateApp)
+		assert.Equal(t, policy.NotApplicable, v.Effect, "another operation is not counted")
+		assert.Empty(t, blocks)
+	}
+	_, err := build(t, head+accounts+"limits: [{name: l, key: [client], operations: [listPort], rate: 1/s}]\n")
+	require.ErrorContains(t, err, `limits[0].operations[0]: the contract has no such operation; did you mean "listPorts"?`)
 }
 
 // port is a request of listPorts for an account.
