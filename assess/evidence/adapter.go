@@ -24,6 +24,7 @@ func trialOf(rec *audit.Record) trial {
 		permits:   rec.Permits,
 		thing:     tupleOf(rec),
 		filled:    rec.HTTP.InspectedBytes > 0 && !rec.HTTP.PartiallyInspected,
+		caller:    callerOf(rec),
 	}
 	t.deletes, t.deleted = deletionOf(rec)
 	judged := len(rec.Permits) > 0 || len(rec.NotApplicable) > 0
@@ -37,7 +38,7 @@ func trialOf(rec *audit.Record) trial {
 		f := &rec.Findings[i]
 		switch {
 		case f.Effect == policy.Deny.String():
-			t.objections = append(t.objections, objection{control: f.Control})
+			t.objections = append(t.objections, objection{control: f.Control, limit: f.Detail})
 		case f.Cause == "":
 			t.objections = append(t.objections, objection{control: f.Control, undecided: true})
 		}
@@ -115,4 +116,27 @@ func deletionOf(rec *audit.Record) (may bool, path string) {
 		return true, "" // an unmatched path has other pseudonyms
 	}
 	return true, rec.HTTP.Path
+}
+
+// callerOf returns who is charged for a request, as far as its record tells. Limits
+// are taken before the body is read: accounts that were found there are those that
+// were charged only if the token has no other.
+func callerOf(rec *audit.Record) caller {
+	if rec.ClientID == "" {
+		return caller{}
+	}
+	for i := range rec.Findings {
+		if strings.HasPrefix(string(rec.Findings[i].Control), "tok.") {
+			return caller{}
+		}
+	}
+	c := caller{client: rec.ClientID}
+	if slices.Contains(rec.Permits, policy.AzAccount) || slices.Contains(rec.Permits, policy.AzDelegate) {
+		c.accounts = rec.Account.Requested
+		c.sure = !rec.Truncated && (len(rec.Account.Token) == 1 || !strings.Contains(rec.Account.Carrier, "body"))
+	}
+	if rec.Tok != nil {
+		c.issuer = rec.Tok.Iss
+	}
+	return c
 }

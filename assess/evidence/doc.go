@@ -18,9 +18,8 @@
 // backend, an answer that lets the violation through is a leak without further
 // proof, while a refusal counts only against a baseline: the same operation
 // and instance must be known to serve requests that the policy has nothing
-// against. A limit is violated by a window, not by a request: only what
-// persists past a window of 60 seconds counts as a leak. Requests that match no
-// operation are never clean, so refusing them stays ambiguous.
+// against. Requests that match no operation are never clean, so refusing them stays
+// ambiguous.
 //
 // # Answers as if nothing were there
 //
@@ -57,6 +56,37 @@
 // of the backend, which serves who comes around; the gateway has no part in that
 // control.
 //
+// # Limits
+//
+// A limit is violated by a window, not by a request. The first denial of a key
+// begins one, as long as the limit needs to give back its burst, at least a second;
+// of a quota as long as its period. One trial is one window of one key, in each
+// operation that a denial was seen of, at each position. It leaked once the volume
+// of the key in the window - all that the backend served, whatever the policy said;
+// at the gateway all that arrived - is more than the limit allows in any span as
+// long, and a fifth more, at least 2: a burst, and once more what the rate gives. A
+// backend that has the same bucket, whenever it began to fill, or a burst for each
+// fixed window as long as these, stays below that and never reads as leaking. A window that did
+// not leak was refused if any request over the limit was, and is ambiguous if none
+// was, because so much may be allowed. Refusals need the baseline, and a clean
+// request served in the last 15 minutes; what the backend refuses of a key in its
+// window, or as long after it, is no refusal of a clean request.
+//
+// A window that leaked although some of it was refused shows a limiter which is not
+// that of the policy. It is a leak, and yet not the absence of a control: such trials
+// make the state PART, also where all of them leaked, and with an open gateway the
+// class INCONSISTENT. If in all of them several instances answered, each of which kept
+// to the limit by itself, and in some each refused, the instances count apart:
+// BY_INSTANCE.
+//
+// What a record names coarsely is no key: peers are cut to their network, callers
+// without a proven client are all one, and of several accounts it is not told which
+// one was exhausted. Such windows never leak, and neither do those of limits that
+// Options do not have. Records may come in any order within a window; volume of
+// records that were consumed before its first denial is not counted.
+//
+// # Small numbers
+//
 // Small numbers are said to be small. Grades and bounds are not computed yet,
 // so an enforcing position always carries LOW_N, and no text of this package
 // claims more than "refused so far".
@@ -70,7 +100,8 @@
 // answers wait for a proof; 256 deletions are known of all of them together.
 // With the defaults and 200 operations of all controls, a store that is full in
 // every respect takes less than 40 MiB; a test fills one. [Store.Stats] counts
-// what did not fit. Callers are known by their client, and kept only as keyed
+// what did not fit. Each limit follows 256 windows, and each cell 64 trials of them;
+// what other keys do while all are open is not counted. Callers are known by their client, and kept only as keyed
 // hashes; all callers without a proven client are one.
 //
 // # What it leaves to others

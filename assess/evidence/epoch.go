@@ -28,6 +28,7 @@ type epoch struct {
 	strata     atomic.Int64 // strata and baselines in use
 	deletions  deletions
 	proven     atomic.Bool // some credential proved itself
+	unknown    *meter      // of limits that Options do not have
 
 	mu        sync.Mutex                          // for writing instances and policies
 	instances atomic.Pointer[map[string]struct{}] // replaced, never changed
@@ -44,7 +45,8 @@ type operation struct {
 	cells     []*cell // in order of evaluation
 	baselines map[string]*baseline
 	existence existence
-	bypassed  bool // a request came without the proof of the gateway
+	bypassed  bool     // a request came without the proof of the gateway
+	meters    []*meter // of the limits that count its requests
 
 	// passed counts requests that just the controls of shared permit, for settle to
 	// count at the cells. Records share the list of those that pass; one that comes
@@ -66,6 +68,7 @@ type cell struct {
 	// overflow has the violations that found no stratum: its instance is "other",
 	// which has no baseline.
 	overflow *stratum
+	trials   []limitTrial // windows over a limit, the last ones
 
 	sample sample // of trials at the backend
 	found  finding
@@ -112,7 +115,16 @@ func newEpoch(o Options, seed maphash.Seed) *epoch {
 		slices.SortFunc(op.cells, func(a, b *cell) int { return compareControls(a.control, b.control) })
 	}
 	slices.SortFunc(e.operations, func(a, b *operation) int { return compareOperations(a.id, b.id) })
-	e.options.Operations = nil // the cells have them
+	e.unknown = newMeter(Limit{})
+	for _, l := range o.Limits {
+		m := newMeter(l)
+		for _, op := range e.operations {
+			if m.covers(op.id) {
+				op.meters = append(op.meters, m)
+			}
+		}
+	}
+	e.options.Operations, e.options.Limits = nil, nil // the cells have them
 	return e
 }
 

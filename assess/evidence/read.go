@@ -36,7 +36,7 @@ func (e *epoch) cells() []Cell {
 		var open []question
 		for _, c := range op.cells {
 			all, resources = append(all, e.read(op, c)), append(resources, op.resource)
-			if shown := &all[len(all)-1]; shown.inconsistent() {
+			if shown := &all[len(all)-1]; shown.inconsistent() && !c.limit { // a window is no trial of one instance
 				open = append(open, question{cell: c, shown: len(all) - 1, trials: c.sample.effective(op.baselines), known: c.found})
 			}
 		}
@@ -56,8 +56,12 @@ type sum struct {
 	// refusals inside success answers, concealed those that look like nothing is
 	// there; masked are answers that look like that and may be no refusals.
 	errors, soft, concealed, masked uint64
-	principals                      map[uint64]struct{}
-	answers                         map[policy.ResponseClass]uint64
+	// partly are the windows over a limit that leaked although some of their
+	// requests were refused; in apart of all that leaked each of several instances kept
+	// to the limit by itself, and in split it refused as well.
+	partly, apart, split uint64
+	principals           map[uint64]struct{}
+	answers              map[policy.ResponseClass]uint64
 }
 
 // add adds what p counted; refusals are trials where b supports them. A nil b
@@ -88,6 +92,7 @@ func (s *sum) tally(t tally, b *baseline) {
 		if isServerError(t.class) {
 			s.errors += t.count
 		}
+		s.inPart(t, b)
 	case policy.Enforced, policy.Soft, concealed:
 		s.refusal(t, supports(b.of(t.class), t.timely))
 	case policy.Masked:
@@ -97,6 +102,20 @@ func (s *sum) tally(t tally, b *baseline) {
 		s.unattributable += t.count
 	case policy.Ambiguous:
 		s.ambiguous += t.count
+	}
+}
+
+// inPart counts windows over a limit that leaked and yet show a limiter.
+func (s *sum) inPart(t tally, b *baseline) {
+	if t.apart {
+		s.apart += t.count
+	}
+	if t.refused == "" || !supports(b.of(t.refused), t.timely) {
+		return
+	}
+	s.partly += t.count
+	if t.split {
+		s.split += t.count
 	}
 }
 
@@ -136,6 +155,9 @@ func (s *sum) merge(o sum) {
 	s.soft += o.soft
 	s.concealed += o.concealed
 	s.masked += o.masked
+	s.partly += o.partly
+	s.apart += o.apart
+	s.split += o.split
 	if s.principals == nil {
 		s.principals = map[uint64]struct{}{}
 	}
@@ -154,7 +176,7 @@ func (s *sum) atBackend(known bool) Counts {
 	case !known:
 	case s.n > 0 && s.k == 0:
 		c.State = StateENF
-	case s.n > 0 && s.k == s.n:
+	case s.n > 0 && s.k == s.n && s.partly == 0:
 		c.State = StateNOT
 	case s.n > 0:
 		c.State = StatePART
@@ -255,6 +277,7 @@ func (c *Cell) classify(untestable, bypassed bool, backend *sum) {
 			(m == ModSoft && refusals > 0 && backend.soft == refusals) ||
 			(m == ModMasked && backend.concealed == refusals && backend.concealed+backend.masked > 0) ||
 			(m == ModErrorMasked && backend.k > 0 && backend.errors == backend.k) ||
+			(m == ModByInstance && backend.split > 0 && backend.apart == backend.k) ||
 			(m == ModLowN && low) {
 			c.Modifiers = append(c.Modifiers, m)
 		}

@@ -179,8 +179,8 @@ func TestSentences(t *testing.T) {
 			"the gateway does not check az.object (owner of the resource is one of the token's accounts): 2 requests that violate it passed it; what the backend does is not known",
 		},
 		{
-			"a limit counts minutes", with(evidence.ClassInconsistent, evidence.Cell{Control: policy.RateApp, Backend: evidence.Counts{N: 4, K: 1}}),
-			"the limit per application is checked only sometimes: of 4 minutes over the limit per application, 1 got through",
+			"a limit counts windows", with(evidence.ClassInconsistent, evidence.Cell{Control: policy.RateApp, Backend: evidence.Counts{N: 4, K: 1}}),
+			"the limit per application is checked only in part: in 1 of 4 windows over the limit per application more got through than it allows",
 		},
 		{
 			"only the gateway", with(evidence.ClassGatewayOnly, evidence.Cell{Backend: evidence.Counts{N: 2, K: 2}, Strata: []evidence.Stratum{leak(2, "a")}}),

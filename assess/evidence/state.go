@@ -8,7 +8,7 @@ type State string
 const (
 	StateENF  State = "ENF"  // every counted trial was refused
 	StateNOT  State = "NOT"  // every counted trial leaked
-	StatePART State = "PART" // some leaked, some were refused
+	StatePART State = "PART" // some leaked, some were refused; of limits also within one window
 	StateOPEN State = "OPEN" // some arrived; how many were refused is unknown
 	StateAMB  State = "AMB"  // only answers that can mean both
 	StateUNK  State = "UNK"  // nothing is known
@@ -75,7 +75,8 @@ const (
 	ModDepthUnknown Modifier = "DEPTH_UNKNOWN"
 	// ModByInstance, ModByReason and ModBySubject say what decides whether a
 	// violation gets through at the backend: which instance answers, what the
-	// violation is, or whose it is.
+	// violation is, or whose it is. Of a limit BY_INSTANCE says that each instance
+	// counts by itself.
 	ModByInstance Modifier = "BY_INSTANCE"
 	ModByReason   Modifier = "BY_REASON"
 	ModBySubject  Modifier = "BY_SUBJECT"

@@ -33,6 +33,9 @@ type Options struct {
 	// AccountParameters are the path parameters that name the account, which the
 	// resource of an operation may lie under.
 	AccountParameters []string
+	// Limits are the rates and quotas of the policy. Of one that is not here no
+	// violation counts: how long its window is and what it allows is not known.
+	Limits []Limit
 	// MaxStrata bounds strata and baselines together, MaxInstances the backend
 	// instances that are told apart. Zero means the default.
 	MaxStrata, MaxInstances int
@@ -92,7 +95,8 @@ type Stats struct {
 	// leaks of callers beyond the bound of their stratum.
 	StrataOverflow, InstanceOverflow, PrincipalOverflow uint64
 	// PendingOverflow counts refusals that lost their chance to be backed by a
-	// later clean request, RunOverflow runs over a limit that were forgotten.
+	// later clean request, RunOverflow requests over a
+	// limit of which too many windows were open for one more.
 	PendingOverflow, RunOverflow uint64
 	// ExistenceOverflow counts masked answers that lost their chance of a proof, and
 	// deletions that were forgotten, which costs masked answers theirs.
@@ -181,6 +185,7 @@ func (s *Store) count(t *trial) {
 		s.stats.existence.Add(1)
 	}
 	principal := maphash.String(s.seed, t.client)
+	s.measure(op, e, t, instance)
 	op.mu.Lock()
 	defer op.mu.Unlock()
 	op.request(t)
@@ -225,6 +230,14 @@ func (s *Store) observe(e *epoch, op *operation, t *trial, o *policy.Observation
 	if !fits {
 		s.stats.strata.Add(1)
 	}
+	if c.limit && isOutcome(o.Signal) {
+		p, b := &st.gateway, (*baseline)(nil)
+		if atBackend {
+			p, b = &st.backend, op.baseline(e, st.instance)
+		}
+		s.weighLimit(c, p, b, t, o, principal)
+		return
+	}
 	if atBackend {
 		b := op.baseline(e, st.instance)
 		s.weigh(c, &st.backend, b, t, t.class, o.Signal, principal)
@@ -247,15 +260,6 @@ func (s *Store) weigh(
 ) {
 	leak := signal == policy.Leaked || signal == policy.Weak
 	refusal := signal == policy.Enforced || signal == policy.Soft
-	if c.limit && (leak || refusal) {
-		trial, forgot := p.limited(t.at, principal, class, signal)
-		if forgot {
-			s.stats.runs.Add(1)
-		}
-		if !trial {
-			return
-		}
-	}
 	if refusal {
 		if b.refuse(t.at, p, class, signal, principal) {
 			s.stats.pending.Add(1)

@@ -168,13 +168,20 @@ func TestPrincipalsAreBounded(t *testing.T) {
 	assert.EqualValues(t, 2*24, s.Stats().PrincipalOverflow)
 }
 
-func TestRunsAreBounded(t *testing.T) {
+func TestWindowsAreBounded(t *testing.T) {
 	s := evidence.New(options())
-	for i := range 40 {
-		s.Consume(visit{denied: of(policy.RateApp), reason: policy.RateExceeded, client: fmt.Sprintf("client-%d", i)}.record())
+	flood := func(at time.Duration) {
+		for i := range 1000 {
+			s.Consume(visit{denied: of(policy.RateApp), reason: policy.RateExceeded, client: fmt.Sprintf("client-%d", i), at: at}.record())
+		}
 	}
-	assert.Equal(t, "AMB 0/0/40/0", numbers(cellOf(t, s, "createOrder", policy.RateApp).Backend))
-	assert.EqualValues(t, 2*24, s.Stats().RunOverflow)
+	flood(0)
+	assert.Equal(t, "AMB 0/0/32/0", numbers(cellOf(t, s, "createOrder", policy.RateApp).Backend), "at two positions each")
+	assert.EqualValues(t, 2*(256-32)+1000-256, s.Stats().RunOverflow)
+	flood(0)
+	assert.Equal(t, "AMB 0/0/32/0", numbers(cellOf(t, s, "createOrder", policy.RateApp).Backend), "no window counts twice")
+	flood(time.Minute)
+	assert.Equal(t, "AMB 0/0/64/0", numbers(cellOf(t, s, "createOrder", policy.RateApp).Backend), "who ended makes room")
 }
 
 // A policy that differs in its modes alone goes on with the epoch.

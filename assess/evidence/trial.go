@@ -35,11 +35,30 @@ type trial struct {
 	permits      []policy.Control
 	objections   []objection
 	observations []policy.Observation
+	// caller is for whom limits count the request, standings how those stand that
+	// deny it.
+	caller    caller
+	standings []standing
+	// crowded reports that a limit denies it whose windows are full.
+	crowded bool
+}
+
+// caller is who is charged for a request.
+type caller struct {
+	// client is the pseudonym of the proven issuer and client; empty when a tok.*
+	// verdict objects, as then the peer is charged.
+	client string
+	// issuer asserts the accounts, which are those that the request may charge; sure
+	// reports that the limits saw the same ones.
+	issuer   string
+	accounts []string
+	sure     bool
 }
 
 // objection is one control that did not pass.
 type objection struct {
 	control   policy.Control
+	limit     string // the limit's name, if the control judges limits
 	undecided bool
 }
 

@@ -86,6 +86,9 @@ func Sentence(c Cell) string {
 		return fmt.Sprintf("the gateway does not check %s: %s passed it; what the backend does is not known",
 			p.what, trials(c, g.K, p))
 	case ClassInconsistent:
+		if isLimit(c.Control) {
+			return limitedInPart(c, p)
+		}
 		return fmt.Sprintf("%s is checked only sometimes: of %s, %d got through%s%s",
 			p.what, trials(c, b.N, p), b.K, instances(c, "at"), decides(c))
 	case ClassAmbiguous:
@@ -110,6 +113,16 @@ func Sentence(c Cell) string {
 	case ClassUnobserved:
 	}
 	return fmt.Sprintf("not known: no request put %s to the test", p.what)
+}
+
+// limitedInPart says how a backend that refuses some of what is over a limit fails it.
+func limitedInPart(c Cell, p phrase) string {
+	text := fmt.Sprintf("%s is checked only in part: in %d of %s more got through than it allows",
+		p.what, c.Backend.K, trials(c, c.Backend.N, p))
+	if c.Has(ModByInstance) {
+		text += "; each instance counts by itself"
+	}
+	return text
 }
 
 // leaked says how many violations got through, and where.
@@ -211,7 +224,7 @@ func instances(c Cell, preposition string) string {
 func trials(c Cell, n uint64, p phrase) string {
 	unit := "request"
 	if isLimit(c.Control) {
-		unit = "minute"
+		unit = "window"
 	}
 	words := plural(n, unit) + " " + p.violation
 	if n == 1 {

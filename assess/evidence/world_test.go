@@ -31,8 +31,17 @@ func options() evidence.Options {
 			{ID: "getOrder", Controls: plan()},
 			{ID: policy.UnmatchedID, Controls: []policy.Control{policy.InRoute, policy.InMethod}},
 		},
+		Limits:  []evidence.Limit{perApplication()},
 		Gateway: evidence.Gateway{Present: true},
 		Since:   t0,
+	}
+}
+
+// perApplication has windows of a minute, in which more than 14 requests are over
+// the limit.
+func perApplication() evidence.Limit {
+	return evidence.Limit{
+		Name: "per-application", Control: policy.RateApp, Key: []string{"client", "operation"}, Rate: 0.1, Burst: 6,
 	}
 }
 
@@ -42,6 +51,7 @@ type visit struct {
 	client   string
 	denied   []policy.Control
 	reason   policy.Reason // of each denial
+	limit    string        // that a rate denies by; per-application by default
 	vague    []policy.Control
 	class    policy.ResponseClass // R-OK by default
 	soft     policy.Family
@@ -87,6 +97,7 @@ func (v visit) record() *audit.Record {
 		}
 		rec.Findings = append(rec.Findings, audit.Finding{
 			Control: c, Effect: f.Verdict.Effect.String(), Reason: f.Verdict.Reason, Mode: "shadow", Cause: f.Verdict.Cause,
+			Detail: f.Verdict.Detail,
 		})
 	}
 	for _, o := range policy.Classify(d, policy.Outcome{Class: v.class, SoftFamily: v.soft, Instance: v.instance}) {
@@ -100,6 +111,8 @@ func (v visit) record() *audit.Record {
 
 func (v visit) verdict(c policy.Control) policy.Verdict {
 	switch {
+	case slices.Contains(v.denied, c) && c == policy.RateApp:
+		return policy.Denied(v.reason, orDefault(v.limit, "per-application"))
 	case slices.Contains(v.denied, c):
 		return policy.Denied(v.reason, "")
 	case slices.Contains(v.vague, c):

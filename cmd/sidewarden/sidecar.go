@@ -220,6 +220,7 @@ func evidenceOptions(l *loaded) evidence.Options {
 	return evidence.Options{
 		Policy:            l.output.Policy.Digest,
 		Operations:        evidence.OperationsOf(l.output.Policy),
+		Limits:            limitsOf(l.output.Parts),
 		Gateway:           evidence.Gateway{Present: l.config.Gateway.Present, Proof: everywhere(l.output, policy.PathGateway)},
 		AccountParameters: accountParameters(l),
 		CredentialKind:    l.config.Credential.Kind,

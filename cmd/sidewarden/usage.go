@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sidewarden/sidewarden/assess/evidence"
 	"github.com/sidewarden/sidewarden/audit"
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy/compile"
@@ -69,6 +70,23 @@ func (s *sidecar) limitsDocument() (any, error) {
 		doc.Limits = append(doc.Limits, usageOf(in, now, l.config, s.names))
 	}
 	return doc, nil
+}
+
+// limitsOf lists the limits in force, as their violations are measured.
+func limitsOf(parts *compile.Parts) []evidence.Limit {
+	const day = 24 * time.Hour
+	periods := map[string]time.Duration{config.WindowHour: time.Hour, config.WindowDay: day, config.WindowMonth: 31 * day}
+	var all []evidence.Limit
+	for _, in := range parts.Limits() {
+		l := evidence.Limit{Name: in.Config.Name, Control: in.Control, Key: in.Config.Key, Operations: in.Operations}
+		if in.Quota != nil {
+			l.Quota, l.Period = in.Config.Quota.Count, periods[in.Config.Quota.Window]
+		} else {
+			l.Rate, l.Burst = in.Config.Rate.PerSecond(), in.Config.Burst
+		}
+		all = append(all, l)
+	}
+	return all
 }
 
 func usageOf(in compile.Limit, now time.Time, cfg *config.Config, names *audit.Pseudonymizer) limitUsage {
