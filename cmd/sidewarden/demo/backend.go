@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/sidewarden/sidewarden/ratelimit"
 )
 
 // maxBody bounds the bodies that the servers of the world read.
@@ -64,6 +66,8 @@ type database struct {
 type instance struct {
 	name, version string
 	db            *database
+	// meters is shared by the instances, events is not (rows 17 and 18).
+	meters, events *ratelimit.Limiter
 	// asserted makes it trust the gateway's headers: no token arrives.
 	asserted bool
 }
@@ -79,6 +83,8 @@ func (in *instance) handler() http.Handler {
 	mux.HandleFunc("GET /v1/accounts/{accountId}/bgp-policies", in.authenticated(in.listBgpPolicies))
 	mux.HandleFunc("POST /v1/accounts/{accountId}/bgp-policies", in.authenticated(in.createBgpPolicy))
 	mux.HandleFunc("GET /v1/accounts/{accountId}/usage", in.authenticated(in.getUsage))
+	mux.HandleFunc("GET /v1/accounts/{accountId}/meters", in.authenticated(limited(in.meters, in.listMeters)))
+	mux.HandleFunc("GET /v1/accounts/{accountId}/events", in.authenticated(limited(in.events, in.listEvents)))
 	mux.HandleFunc("GET /v1/reports/{reportId}", in.authenticated(in.getReport))
 	mux.HandleFunc("POST /v1/admin/accounts/{accountId}/suspension", in.authenticated(in.suspendAccount))
 	// Row 21: the first version was never switched off, and a developer's page

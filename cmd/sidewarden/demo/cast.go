@@ -28,6 +28,8 @@ type cast struct {
 	partner   *party
 	// monitor looks whether the API answers. Its tokens live too long (row 22).
 	monitor *party
+	// seconds are the second applications of the customers.
+	seconds [2]*party
 	estates map[string]*estate
 	sites   []string
 }
@@ -37,7 +39,7 @@ type cast struct {
 func (c *cast) parties() []*party { return []*party{c.customers[0], c.customers[1], c.partner} }
 
 // clients are all whom the issuer knows.
-func (c *cast) clients() []*party { return append(c.parties(), c.monitor) }
+func (c *cast) clients() []*party { return append(c.parties(), c.monitor, c.seconds[0], c.seconds[1]) }
 
 // What the seed decides of the cast does not depend on what it decides of the
 // script.
@@ -62,6 +64,9 @@ func newCast(r *rand.Rand) *cast {
 	c := &cast{estates: map[string]*estate{}, sites: sites[:4]}
 	for i := range c.customers {
 		c.customers[i] = c.party(r, names[i], 0)
+		second := *c.customers[i]
+		second.client, second.secret = names[i]+"-mobile", crand.Text()
+		c.seconds[i] = &second
 	}
 	c.partner = c.party(r, partners[0], 1)
 	c.partner.accounts = append(c.partner.accounts, c.customers[1].accounts...)

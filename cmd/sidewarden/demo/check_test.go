@@ -54,48 +54,48 @@ func TestEveryDifferenceFromTheKeyFails(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(t *testing.T, cells []evidence.Cell) []evidence.Cell
-		right  int // of 14 rows
+		right  int // of 16 rows
 		says   string
 	}{
 		{"a false gap", func(t *testing.T, c []evidence.Cell) []evidence.Cell {
 			at(t, c, "listPorts", policy.TokAud).Class = evidence.ClassNone
 			return c
-		}, 14, "listPorts tok.aud is NONE"},
+		}, 16, "listPorts tok.aud is NONE"},
 		{"a false enforced", func(t *testing.T, c []evidence.Cell) []evidence.Cell {
 			at(t, c, "listSites", policy.InRoute).Class = evidence.ClassBackendEnforced
 			return c
-		}, 14, "listSites in.route is BACKEND_ENFORCED"},
+		}, 16, "listSites in.route is BACKEND_ENFORCED"},
 		{"a cell that is only ambiguous", func(t *testing.T, c []evidence.Cell) []evidence.Cell {
 			at(t, c, "listPorts", policy.TokAud).Class = evidence.ClassAmbiguous
 			return c
-		}, 14, "listPorts tok.aud is AMBIGUOUS"},
+		}, 16, "listPorts tok.aud is AMBIGUOUS"},
 		{"a gap that was called enforced", func(t *testing.T, c []evidence.Cell) []evidence.Cell {
 			at(t, c, "setBandwidth", policy.AzAccount).Class = evidence.ClassBackendOnly
 			return c
-		}, 13, "row 6: setBandwidth az.account is BACKEND_ONLY"},
+		}, 15, "row 6: setBandwidth az.account is BACKEND_ONLY"},
 		{"a cell that is missing", func(_ *testing.T, c []evidence.Cell) []evidence.Cell {
 			return slices.DeleteFunc(c, func(c evidence.Cell) bool { return c.Control == policy.InCtype })
-		}, 13, "row 15: createBgpPolicy in.ctype is no such cell"},
+		}, 15, "row 15: createBgpPolicy in.ctype is no such cell"},
 		{"a row that was not decided", func(t *testing.T, c []evidence.Cell) []evidence.Cell {
 			at(t, c, "getReport", policy.TokTime).Class = evidence.ClassUnobserved
 			return c
-		}, 13, "row 3: getReport tok.time is UNOBSERVED"},
+		}, 15, "row 3: getReport tok.time is UNOBSERVED"},
 		{"a modifier that is missing", func(t *testing.T, c []evidence.Cell) []evidence.Cell {
 			at(t, c, "listOrders", policy.AzAccount).Modifiers = nil
 			return c
-		}, 13, "row 19: listOrders az.account is BACKEND_ONLY (gateway OPEN, backend ENF), the key says BACKEND_ONLY SOFT"},
+		}, 15, "row 19: listOrders az.account is BACKEND_ONLY (gateway OPEN, backend ENF), the key says BACKEND_ONLY SOFT"},
 		{"a modifier too many", func(t *testing.T, c []evidence.Cell) []evidence.Cell {
 			at(t, c, "listPorts", policy.TokTime).Modifiers = []evidence.Modifier{evidence.ModErrorMasked}
 			return c
-		}, 13, "row 4: listPorts tok.time is NONE ERROR_MASKED"},
+		}, 15, "row 4: listPorts tok.time is NONE ERROR_MASKED"},
 		{"another state behind the same class", func(t *testing.T, c []evidence.Cell) []evidence.Cell {
 			at(t, c, "unmatched", policy.InRoute).Gateway.State = evidence.StateNOT
 			return c
-		}, 13, "row 21: unmatched in.route is NONE (gateway NOT"},
+		}, 15, "row 21: unmatched in.route is NONE (gateway NOT"},
 		{"one control of the operation that nobody calls", func(t *testing.T, c []evidence.Cell) []evidence.Cell {
 			at(t, c, "suspendAccount", policy.AzScope).Class = evidence.ClassNotApplicable
 			return c
-		}, 13, "row 25: suspendAccount (all) is az.scope NOT_APPLICABLE"},
+		}, 15, "row 25: suspendAccount (all) is az.scope NOT_APPLICABLE"},
 		{"no cell at all", func(*testing.T, []evidence.Cell) []evidence.Cell { return nil }, 0, "no such cell"},
 	}
 	for _, tt := range tests {
@@ -115,14 +115,14 @@ func TestTheScoreIsPrintedWithEveryRowAndMismatch(t *testing.T) {
 	require.NoError(t, demo.Compare(cells).Write(&b))
 	assert.Contains(t, b.String(), "WRONG\n")
 	assert.Contains(t, b.String(), "mismatch: row 6")
-	assert.Contains(t, b.String(), "score: 13 of 14 rows right, 1 mismatches\n")
-	assert.Equal(t, 1+14+1+1, strings.Count(b.String(), "\n"))
+	assert.Contains(t, b.String(), "score: 15 of 16 rows right, 1 mismatches\n")
+	assert.Equal(t, 1+16+1+1, strings.Count(b.String(), "\n"))
 }
 
 func TestProtectionIsOwedForEveryViolationAndNoCleanRequest(t *testing.T) {
 	all := func() demo.Stats {
 		s := demo.Stats{Clean: 90, Served: 90, Violations: map[int]int{}, Protected: map[int]int{}}
-		for _, row := range []int{3, 4, 6, 7, 9, 11, 12, 13, 14, 15, 19, 21, 22} {
+		for _, row := range []int{3, 4, 6, 7, 9, 11, 12, 13, 14, 15, 17, 18, 19, 21, 22} {
 			s.Violations[row], s.Protected[row] = 4, 4
 		}
 		return s

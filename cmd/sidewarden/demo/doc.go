@@ -29,6 +29,11 @@
 // trace in the cells. Clean requests are clean by the contract, and there are
 // enough of them, by several clients, for a refusal to mean something.
 //
+// Limits are violated by many requests at once, each of which may be right: what
+// goes over them, and what keeps to them, is sent beside the script, in bursts of
+// both customers. Which requests of a burst are over a limit depends on when they
+// arrive; how many are at least is arithmetic, and an enforcing sidecar owes those.
+//
 // Everything listens on loopback only. [World.Close] ends all of it and waits.
 //
 // # What it leaves to others

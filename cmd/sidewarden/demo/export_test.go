@@ -62,3 +62,31 @@ func Script(seed uint64, rounds int) []Step {
 	}
 	return all
 }
+
+// Bound is a limit as a test sees it.
+type Bound = bound
+
+// PerSecond is the sustained rate.
+func (b bound) PerSecond() float64 { return b.perSecond }
+
+// Burst is the most at once.
+func (b bound) Burst() int { return b.burst }
+
+// Due is how many requests are over the limit at least.
+func (b bound) Due(sent int, took time.Duration) int { return b.due(sent, took) }
+
+// MetersOfApp, MetersOfCustomer and EventsOfApp are the limits of the world.
+func MetersOfApp() Bound { return metersOfApp() }
+
+// MetersOfCustomer is the policy's.
+func MetersOfCustomer() Bound { return metersOfCustomer() }
+
+// EventsOfApp is the policy's and that of each instance.
+func EventsOfApp() Bound { return eventsOfApp() }
+
+// Share and Gust are how much one application asks of meters, and for how long of
+// events.
+const (
+	Share = share
+	Gust  = gust
+)

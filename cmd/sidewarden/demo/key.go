@@ -27,7 +27,7 @@ type Answer struct {
 // Key returns the answer key by row. What it does not name must stay undecided:
 // the world gives no evidence of anything else.
 func Key() []Answer {
-	all := slices.Concat(tokenAnswers(), accountAnswers(), messageAnswers())
+	all := slices.Concat(tokenAnswers(), accountAnswers(), messageAnswers(), limitAnswers())
 	slices.SortFunc(all, func(a, b Answer) int { return cmp.Compare(a.Row, b.Row) })
 	return all
 }
@@ -111,6 +111,22 @@ func messageAnswers() []Answer {
 		{
 			Row: 25, Operation: "suspendAccount", Class: evidence.ClassUnobserved, Gateway: evidence.StateUNK, Backend: evidence.StateUNK,
 			Truth: "Nobody calls the administration, so nothing is known of it, and that must be said.",
+		},
+	}
+}
+
+// limitAnswers are the rows about limits, which have traffic of their own.
+func limitAnswers() []Answer {
+	const open, not = evidence.StateOPEN, evidence.StateNOT
+	return []Answer{
+		{
+			Row: metersRow, Operation: "listMeters", Control: policy.RateCustomer, Class: evidence.ClassNone, Gateway: open, Backend: not,
+			Truth: "The backend limits each application, and nobody the customer: with two applications it gets twice as much.",
+		},
+		{
+			Row: eventsRow, Operation: "listEvents", Control: policy.RateApp, Class: evidence.ClassInconsistent,
+			Modifiers: []evidence.Modifier{evidence.ModByInstance}, Gateway: open, Backend: evidence.StatePART,
+			Truth: "Each instance of the backend counts an application's requests by itself: two of them let twice as many through.",
 		},
 	}
 }

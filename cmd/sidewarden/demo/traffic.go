@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -46,7 +49,7 @@ type Stats struct {
 // Traffic waits until the sidecar is ready and knows the issuer's keys, then
 // plays the script through the gateway for Options.Duration, and at least until
 // everything that the key names was seen. Requests follow each other, so that
-// their order is the seed's. A request that was begun is finished; after ctx
+// their order is the seed's, but for those that go over limits. A request that was begun is finished; after ctx
 // ends, Traffic returns what was counted and the cause of ctx.
 func (w *World) Traffic(ctx context.Context) (Stats, error) {
 	s := Stats{Violations: map[int]int{}, Protected: map[int]int{}}
@@ -56,7 +59,12 @@ func (w *World) Traffic(ctx context.Context) (Stats, error) {
 	fmt.Fprintf(w.out, "traffic: %s, %s, their partner %s and a script, through %s, seed %d\n",
 		w.cast.customers[0].name, w.cast.customers[1].name, w.cast.partner.name, w.GatewayURL, w.options.Seed)
 	start := time.Now()
-	err := w.play(ctx, &s, start)
+	aside := Stats{Violations: map[int]int{}, Protected: map[int]int{}}
+	both, playing := errgroup.WithContext(ctx)
+	both.Go(func() error { return w.play(playing, &s, start) })
+	both.Go(func() error { return w.storm(playing, &aside, start) })
+	err := both.Wait()
+	s.add(aside)
 	s.Elapsed = time.Since(start)
 	w.last = s
 	return s, err
@@ -97,9 +105,19 @@ func (w *World) send(ctx context.Context, s *Stats, tokens *purse, st step) erro
 	if err != nil {
 		return err
 	}
+	status, ours, err := w.exchange(ctx, st, token)
+	if err == nil {
+		s.count(st, status, ours, w.options.Enforce)
+	}
+	return err
+}
+
+// exchange sends one step and returns the status of the answer, and whether the
+// sidecar itself gave it.
+func (w *World) exchange(ctx context.Context, st step, token string) (status int, ours bool, err error) {
 	req, err := http.NewRequestWithContext(ctx, st.method, w.GatewayURL+st.path, strings.NewReader(st.body))
 	if err != nil {
-		return fmt.Errorf("%s: %w", st.label, err)
+		return 0, false, fmt.Errorf("%s: %w", st.label, err)
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
@@ -110,14 +128,13 @@ func (w *World) send(ctx context.Context, s *Stats, tokens *purse, st step) erro
 	req.Header.Set("User-Agent", st.who.client)
 	resp, err := w.client.Do(req)
 	if err != nil {
-		return fmt.Errorf("%s: the gateway gives no answer: %w", st.label, err)
+		return 0, false, fmt.Errorf("%s: the gateway gives no answer: %w", st.label, err)
 	}
 	defer resp.Body.Close()
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return fmt.Errorf("%s: the answer breaks off: %w", st.label, err)
+		return 0, false, fmt.Errorf("%s: the answer breaks off: %w", st.label, err)
 	}
-	s.count(st, resp.StatusCode, resp.Header.Get(decisionHeader) != "", w.options.Enforce)
-	return nil
+	return resp.StatusCode, resp.Header.Get(decisionHeader) != "", nil
 }
 
 // count notes the answer to a step.
@@ -145,13 +162,18 @@ func (s *Stats) count(st step, status int, ours, enforce bool) {
 	if (status == want || !enforce && status == st.other) && ours == (enforce && st.kind == violate) {
 		return
 	}
+	s.surprise(st, status, ours, strconv.Itoa(want))
+}
+
+// surprise notes an answer that this world does not give.
+func (s *Stats) surprise(st step, status int, ours bool, want string) {
 	s.Unexpected++
 	if len(s.Surprises) < maxSurprises {
 		who := "the backend or the gateway"
 		if ours {
 			who = "the sidecar"
 		}
-		s.Surprises = append(s.Surprises, fmt.Sprintf("%s (%s): %d by %s, expected %d", st.label, st.kind, status, who, want))
+		s.Surprises = append(s.Surprises, fmt.Sprintf("%s (%s): %d by %s, expected %s", st.label, st.kind, status, who, want))
 	}
 }
 

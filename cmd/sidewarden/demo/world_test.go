@@ -101,7 +101,7 @@ func TestTrafficBehindASidecarThatWatchesMeetsTheWorldAsItIs(t *testing.T) {
 	assert.Zero(t, stats.Unexpected)
 	assert.Equal(t, stats.Clean, stats.Served)
 	assert.Positive(t, stats.Stopped)
-	assert.Len(t, stats.Violations, 13)
+	assert.Len(t, stats.Violations, 15)
 	assert.Contains(t, out.String(), "seed 11\n")
 	assert.Empty(t, stats.Protected, "nothing was refused by a sidecar")
 	for _, name := range []string{"ports-1", "ports-2"} {

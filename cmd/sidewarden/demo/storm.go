@@ -1,0 +1,219 @@
+package demo
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// The rows of the key that are about limits. What violates a limit is not a request
+// but many at once, so they have traffic of their own, beside the script's.
+const (
+	metersRow = 17
+	eventsRow = 18
+)
+
+const (
+	// calmPace is the time between two requests of a client that keeps to the limit.
+	calmPace = 200 * time.Millisecond
+	// lull lets the instances serve somebody before they are to refuse anybody.
+	lull = 300 * time.Millisecond
+	// gust is how long one client goes over the limit of events: longer than its
+	// window, at a rate that two instances together do not allow either.
+	gust     = 1200 * time.Millisecond
+	gustPace = 15 * time.Millisecond
+	// share is what each of two applications asks of meters: less than an application
+	// may, and together more than a customer.
+	share = 15
+	// minStorms are needed for three windows of each limit by both customers.
+	minStorms = 4
+	// crowd is the number of requests that a storm has under way at the same time.
+	crowd = 8
+)
+
+// over is a burst of requests that goes over one limit of the policy.
+type over struct {
+	row     int
+	limit   bound  // the policy's
+	senders []step // in turn
+	pace    time.Duration
+	sent    int
+	// refused reports that the backend refuses some of it.
+	refused bool
+}
+
+// storm goes over the limits until the time is over, and often enough for the key,
+// while others keep to them.
+func (w *World) storm(ctx context.Context, s *Stats, start time.Time) error {
+	tokens := purse{issuer: w.issuer, client: w.client, tokens: map[*party]granted{}}
+	shown := map[*party]string{}
+	for _, p := range w.cast.clients() {
+		token, err := tokens.token(ctx, step{who: p})
+		if err != nil {
+			return orCause(ctx, err)
+		}
+		shown[p] = token
+	}
+	calm, quiet := context.WithCancel(ctx)
+	defer quiet()
+	aside := Stats{Violations: map[int]int{}, Protected: map[int]int{}}
+	var group errgroup.Group
+	group.Go(func() error { return w.calm(calm, &aside, shown) })
+	group.Go(func() error {
+		defer quiet()
+		return w.gusts(ctx, s, shown, start)
+	})
+	err := group.Wait()
+	s.add(aside)
+	return err
+}
+
+// calm sends what keeps to the limit of events, until ctx ends.
+func (w *World) calm(ctx context.Context, s *Stats, shown map[*party]string) error {
+	ticker := time.NewTicker(calmPace)
+	defer ticker.Stop()
+	for {
+		for _, p := range []*party{w.cast.partner, w.cast.seconds[0], w.cast.seconds[1]} {
+			st := events(p)
+			status, ours, err := w.exchange(context.WithoutCancel(ctx), st, shown[p])
+			switch {
+			case err != nil && ctx.Err() != nil:
+				return nil
+			case err != nil:
+				return err
+			}
+			s.count(st, status, ours, w.options.Enforce)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// gusts sends what goes over the limits, by the customers in turn: while one does,
+// the buckets of the other fill.
+func (w *World) gusts(ctx context.Context, s *Stats, shown map[*party]string, start time.Time) error {
+	if err := pause(ctx, lull); err != nil {
+		return err
+	}
+	for i := 0; i < minStorms || time.Since(start) < w.options.Duration; i++ {
+		p, second := w.cast.customers[i%2], w.cast.seconds[i%2]
+		bursts := []over{
+			{
+				row: metersRow, limit: metersOfCustomer(), senders: []step{meters(p), meters(second)},
+				pace: gustPace, sent: 2 * share,
+			},
+			{
+				row: eventsRow, limit: eventsOfApp(), senders: []step{events(p)},
+				pace: gustPace, sent: int(gust / gustPace), refused: true,
+			},
+		}
+		counts := make([]Stats, len(bursts))
+		var group errgroup.Group
+		for j, o := range bursts {
+			counts[j] = Stats{Violations: map[int]int{}, Protected: map[int]int{}}
+			group.Go(func() error { return w.exceed(ctx, &counts[j], o, shown) })
+		}
+		err := group.Wait()
+		for _, c := range counts {
+			s.add(c)
+		}
+		if err != nil {
+			return orCause(ctx, err)
+		}
+	}
+	return nil
+}
+
+// exceed sends one burst. Which of its requests are over the limit depends on when
+// they arrive; how many are at least follows from the limit and the time that all of
+// them took.
+func (w *World) exceed(ctx context.Context, s *Stats, o over, shown map[*party]string) error {
+	ticker := time.NewTicker(o.pace)
+	defer ticker.Stop()
+	var mu sync.Mutex // guards s and refused
+	refused := 0
+	var group errgroup.Group
+	group.SetLimit(crowd)
+	start := time.Now()
+	sent := 0
+	for ; sent < o.sent && ctx.Err() == nil; sent++ {
+		st := o.senders[sent%len(o.senders)]
+		group.Go(func() error {
+			status, ours, err := w.exchange(context.WithoutCancel(ctx), st, shown[st.who])
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			s.Sent++
+			switch {
+			case status == http.StatusOK && !ours:
+			case status == http.StatusTooManyRequests && ours && w.options.Enforce:
+				refused++
+			case status == http.StatusTooManyRequests && !ours && o.refused:
+			default:
+				s.surprise(st, status, ours, "200, or 429 for what is over a limit")
+			}
+			return nil
+		})
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+		}
+	}
+	err := group.Wait()
+	due := o.limit.due(sent, time.Since(start))
+	s.Violations[o.row] += due
+	if w.options.Enforce {
+		s.Protected[o.row] += min(due, refused)
+	}
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return err
+}
+
+func meters(p *party) step { return get("listMeters", p, "/v1/accounts/%s/meters", p.accounts[0]) }
+
+func events(p *party) step { return get("listEvents", p, "/v1/accounts/%s/events", p.accounts[0]) }
+
+// pause waits, or returns why ctx ended.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// orCause returns why ctx ended, if it did: what fails then fails for that.
+func orCause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// add adds what was counted beside.
+func (s *Stats) add(o Stats) {
+	s.Sent += o.Sent
+	s.Clean += o.Clean
+	s.Stopped += o.Stopped
+	s.Served += o.Served
+	s.Unexpected += o.Unexpected
+	for row, n := range o.Violations {
+		s.Violations[row] += n
+	}
+	for row, n := range o.Protected {
+		s.Protected[row] += n
+	}
+	s.Surprises = append(s.Surprises, o.Surprises...)
+	s.Surprises = s.Surprises[:min(len(s.Surprises), maxSurprises)]
+}
