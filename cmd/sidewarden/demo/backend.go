@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/sidewarden/sidewarden/ratelimit"
 )
 
 // maxBody bounds the bodies that the servers of the world read.
@@ -67,7 +65,7 @@ type instance struct {
 	name, version string
 	db            *database
 	// meters is shared by the instances, events is not (rows 17 and 18).
-	meters, events *ratelimit.Limiter
+	meters, events *limiter
 	// asserted makes it trust the gateway's headers: no token arrives.
 	asserted bool
 }

@@ -3,9 +3,8 @@ package demo
 import (
 	"math"
 	"net/http"
+	"sync"
 	"time"
-
-	"github.com/sidewarden/sidewarden/ratelimit"
 )
 
 // bound is what a limit allows.
@@ -27,18 +26,45 @@ func (b bound) due(sent int, took time.Duration) int {
 	return max(0, sent-allowed)
 }
 
-func newBackendLimiter(name string, l bound) (*ratelimit.Limiter, error) {
-	const clients = 100
-	return ratelimit.New(ratelimit.Limit{Name: name, Rate: l.perSecond, Burst: l.burst, MaxKeys: clients})
+// limiter is what the backend limits applications with: a bucket for each.
+type limiter struct {
+	bound   bound
+	mu      sync.Mutex
+	buckets map[string]bucket
+}
+
+type bucket struct {
+	left float64
+	at   time.Time
+}
+
+func newLimiter(b bound) *limiter { return &limiter{bound: b, buckets: map[string]bucket{}} }
+
+// allows takes one request of a client.
+func (l *limiter) allows(client string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	full := float64(l.bound.burst)
+	b, known := l.buckets[client]
+	if !known {
+		b = bucket{left: full, at: now}
+	}
+	b.left = min(full, b.left+l.bound.perSecond*now.Sub(b.at).Seconds())
+	b.at = now
+	ok := b.left >= 1
+	if ok {
+		b.left--
+	}
+	l.buckets[client] = b
+	return ok
 }
 
 // limited refuses what is over the limit of an application. Nobody counts what a
 // customer with several of them gets (row 17), and the limiter of one instance
 // does not know what another one let through (row 18).
-func limited(l *ratelimit.Limiter, next func(http.ResponseWriter, *http.Request, claims)) func(http.ResponseWriter, *http.Request, claims) {
+func limited(l *limiter, next func(http.ResponseWriter, *http.Request, claims)) func(http.ResponseWriter, *http.Request, claims) {
 	return func(w http.ResponseWriter, r *http.Request, c claims) {
-		ask := ratelimit.Ask{Limiter: l, Key: []byte(c.Client), N: 1}
-		if !ratelimit.Take(time.Now(), []ratelimit.Ask{ask}, nil)[0].Allowed {
+		if !l.allows(c.Client, time.Now()) {
 			answer(w, http.StatusTooManyRequests, map[string]any{"success": false, "ErrorCode": "slow-down"})
 			return
 		}

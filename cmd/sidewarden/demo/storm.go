@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // The rows of the key that are about limits. What violates a limit is not a request
@@ -60,13 +58,13 @@ func (w *World) storm(ctx context.Context, s *Stats, start time.Time) error {
 	calm, quiet := context.WithCancel(ctx)
 	defer quiet()
 	aside := Stats{Violations: map[int]int{}, Protected: map[int]int{}}
-	var group errgroup.Group
-	group.Go(func() error { return w.calm(calm, &aside, shown) })
-	group.Go(func() error {
+	var all group
+	all.Go(func() error { return w.calm(calm, &aside, shown) })
+	all.Go(func() error {
 		defer quiet()
 		return w.gusts(ctx, s, shown, start)
 	})
-	err := group.Wait()
+	err := all.Wait()
 	s.add(aside)
 	return err
 }
@@ -114,12 +112,12 @@ func (w *World) gusts(ctx context.Context, s *Stats, shown map[*party]string, st
 			},
 		}
 		counts := make([]Stats, len(bursts))
-		var group errgroup.Group
+		var all group
 		for j, o := range bursts {
 			counts[j] = Stats{Violations: map[int]int{}, Protected: map[int]int{}}
-			group.Go(func() error { return w.exceed(ctx, &counts[j], o, shown) })
+			all.Go(func() error { return w.exceed(ctx, &counts[j], o, shown) })
 		}
-		err := group.Wait()
+		err := all.Wait()
 		for _, c := range counts {
 			s.add(c)
 		}
@@ -138,13 +136,12 @@ func (w *World) exceed(ctx context.Context, s *Stats, o over, shown map[*party]s
 	defer ticker.Stop()
 	var mu sync.Mutex // guards s and refused
 	refused := 0
-	var group errgroup.Group
-	group.SetLimit(crowd)
+	all := group{slots: make(chan struct{}, crowd)}
 	start := time.Now()
 	sent := 0
 	for ; sent < o.sent && ctx.Err() == nil; sent++ {
 		st := o.senders[sent%len(o.senders)]
-		group.Go(func() error {
+		all.Go(func() error {
 			status, ours, err := w.exchange(context.WithoutCancel(ctx), st, shown[st.who])
 			if err != nil {
 				return err
@@ -167,7 +164,7 @@ func (w *World) exceed(ctx context.Context, s *Stats, o over, shown map[*party]s
 		case <-ticker.C:
 		}
 	}
-	err := group.Wait()
+	err := all.Wait()
 	due := o.limit.due(sent, time.Since(start))
 	s.Violations[o.row] += due
 	if w.options.Enforce {
@@ -199,6 +196,38 @@ func orCause(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// group runs functions side by side. The first error is that of all.
+type group struct {
+	slots  chan struct{} // bounds how many run; nil for no bound
+	failed func(error)   // is told the first error; may be nil
+	all    sync.WaitGroup
+	once   sync.Once
+	err    error
+}
+
+func (g *group) Go(f func() error) {
+	if g.slots != nil {
+		g.slots <- struct{}{}
+	}
+	g.all.Go(func() {
+		if err := f(); err != nil {
+			g.once.Do(func() {
+				if g.err = err; g.failed != nil {
+					g.failed(err)
+				}
+			})
+		}
+		if g.slots != nil {
+			<-g.slots
+		}
+	})
+}
+
+func (g *group) Wait() error {
+	g.all.Wait()
+	return g.err
 }
 
 // add adds what was counted beside.

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -60,7 +58,9 @@ func (w *World) Traffic(ctx context.Context) (Stats, error) {
 		w.cast.customers[0].name, w.cast.customers[1].name, w.cast.partner.name, w.GatewayURL, w.options.Seed)
 	start := time.Now()
 	aside := Stats{Violations: map[int]int{}, Protected: map[int]int{}}
-	both, playing := errgroup.WithContext(ctx)
+	playing, abandon := context.WithCancelCause(ctx)
+	defer abandon(nil)
+	both := group{failed: abandon}
 	both.Go(func() error { return w.play(playing, &s, start) })
 	both.Go(func() error { return w.storm(playing, &aside, start) })
 	err := both.Wait()

@@ -124,18 +124,12 @@ func (w *World) startBackend(ctx context.Context) (*url.URL, error) {
 	db := &database{estates: w.cast.backendEstates(), sites: w.cast.sites}
 	var nodes []*url.URL
 	asserted := w.options.Gateway == StripsToken
-	metered, err := newBackendLimiter("meters", metersOfApp())
-	if err != nil {
-		return nil, err
-	}
+	metered := newLimiter(metersOfApp())
 	for _, in := range []*instance{
 		{name: "ports-1", version: "3.1", db: db, asserted: asserted},
 		{name: "ports-2", version: "3.2", db: db, asserted: asserted},
 	} {
-		if in.events, err = newBackendLimiter(in.name, eventsOfApp()); err != nil {
-			return nil, err
-		}
-		in.meters = metered
+		in.meters, in.events = metered, newLimiter(eventsOfApp())
 		at, err := w.servers.start(ctx, in.handler())
 		if err != nil {
 			return nil, err
