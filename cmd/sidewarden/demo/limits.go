@@ -19,6 +19,11 @@ func metersOfApp() bound      { return bound{perSecond: 20, burst: 20} }
 func metersOfCustomer() bound { return bound{perSecond: 5, burst: 5} }
 func eventsOfApp() bound      { return bound{perSecond: 10, burst: 4} }
 
+// times is what n independent limiters allow together.
+func (b bound) times(n int) bound {
+	return bound{perSecond: b.perSecond * float64(n), burst: b.burst * n}
+}
+
 // due returns how many requests are over the limit at least, of those that one
 // key sent within a time: no bucket holds more than the burst at its beginning.
 func (b bound) due(sent int, took time.Duration) int {

@@ -119,13 +119,16 @@ func (w *World) build(ctx context.Context) error {
 	}, proof)
 }
 
+// instances is how many the backend has.
+const instances = 2
+
 // startBackend starts the instances and returns where their balancer is.
 func (w *World) startBackend(ctx context.Context) (*url.URL, error) {
 	db := &database{estates: w.cast.backendEstates(), sites: w.cast.sites}
 	var nodes []*url.URL
 	asserted := w.options.Gateway == StripsToken
 	metered := newLimiter(metersOfApp())
-	for _, in := range []*instance{
+	for _, in := range [instances]*instance{
 		{name: "ports-1", version: "3.1", db: db, asserted: asserted},
 		{name: "ports-2", version: "3.2", db: db, asserted: asserted},
 	} {
