@@ -169,6 +169,9 @@ func (b *builder) tells(value string) bool {
 			return true
 		}
 	}
+	if b.holdsUntold(&t) {
+		return true
+	}
 	if tok := b.r.Auth.Token; tok != nil && (t.holds(tok.ID) || t.holdsName(&tok.Claimed)) {
 		return true
 	}
@@ -189,6 +192,21 @@ func (b *builder) tells(value string) bool {
 	}
 	for _, values := range b.r.Body.Selected {
 		if slices.ContainsFunc(values, t.holds) {
+			return true
+		}
+	}
+	return false
+}
+
+// holdsUntold looks for what stands in the headers of the gateway. An identity that
+// was read from them is looked for as such; what nobody could read, or came in
+// another spelling, is no less somebody's name.
+func (b *builder) holdsUntold(t *text) bool {
+	if len(b.words.untold) == 0 {
+		return false
+	}
+	for name, values := range b.r.Header {
+		if _, untold := b.words.untold[spelling(name)]; untold && slices.ContainsFunc(values, t.holdsElement) {
 			return true
 		}
 	}

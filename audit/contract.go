@@ -19,8 +19,12 @@ type Contract struct {
 	// MediaTypes are those that the contract declares for request bodies, without
 	// parameters. Common ones need not be listed.
 	MediaTypes []string
-	// Issuers are the configured issuers of tokens.
+	// Issuers are the configured issuers of identities.
 	Issuers []string
+	// Untold names the headers in which the gateway proves itself and names the
+	// caller. What stands in one, in any spelling, is not repeated, whether or not it
+	// could be read as an identity.
+	Untold []string
 	// Selectors say where a request names an account, in the order of the account
 	// rules; the n-th selector of the body belongs to Body.Selected[n].
 	Selectors []Selector
@@ -44,6 +48,7 @@ type words struct {
 	operations map[operationKey]*operation
 	plans      map[*policy.Operation]*operation // the same, of this policy
 	callers    *callers
+	untold     map[string]struct{}    // by spelling
 	digest     atomic.Pointer[string] // of the last request's policy, if it is fit
 }
 
@@ -76,6 +81,10 @@ func (c Contract) words() *words {
 		operations: make(map[operationKey]*operation, len(c.Operations)),
 		plans:      make(map[*policy.Operation]*operation, len(c.Operations)),
 		callers:    &callers{},
+		untold:     make(map[string]struct{}, len(c.Untold)),
+	}
+	for _, name := range c.Untold {
+		w.untold[spelling(http.CanonicalHeaderKey(name))] = struct{}{}
 	}
 	for p := range fit(c.Parameters) {
 		w.parameters[p] = []string{p}
@@ -101,6 +110,15 @@ func (c Contract) words() *words {
 		}
 	}
 	return w
+}
+
+// spelling is the canonical name of a header with dashes for underscores, which many
+// backends take for the same. The name that a request has is canonical.
+func spelling(name string) string {
+	if !strings.Contains(name, "_") {
+		return name
+	}
+	return http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
 }
 
 func fit(list []string) map[string]struct{} {

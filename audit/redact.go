@@ -106,6 +106,20 @@ func (t *text) holdsName(id *policy.Identity) bool {
 	return t.holds(id.Client) || t.holds(id.Principal) || t.holds(id.Actor) || slices.ContainsFunc(id.Accounts, t.holds)
 }
 
+// holdsElement looks for a value of a header, and for each element of it if it is a
+// list.
+func (t *text) holdsElement(value string) bool {
+	if t.holds(value) {
+		return true
+	}
+	for element := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }) {
+		if t.holds(element) {
+			return true
+		}
+	}
+	return false
+}
+
 // holdsValue looks for the values of one name, or of all if it is empty.
 func (t *text) holdsValue(pairs []policy.Pair, name string) bool {
 	for i := range pairs {

@@ -106,6 +106,33 @@ func TestClientWordsOutsideClosedSetsDoNotAppear(t *testing.T) {
 	assert.Equal(t, "OTHER", rec.HTTP.Method)
 }
 
+func TestWhatStandsInHeadersOfTheGatewayIsNotRepeated(t *testing.T) {
+	names := contract()
+	names.Untold = []string{"X-Client-Id", "x_accounts"}
+	for _, c := range []struct {
+		rule, header, value, id string
+		told                    bool
+	}{
+		{"one that nobody could read", "X-Client-Id", "(app-plant", "(app-plant", false},
+		{"an element of a list", "X-Accounts", "acct-1,, plant-2", "id-plant-2", false},
+		{"in another spelling", "X_client_id", "app-plant", "app-plant", false},
+		{"percent-encoded", "X-Client-Id", "app plant", "app%20plant", false},
+		{"another header is no secret", "X-Other", "app-plant", "app-plant", true},
+		{"another value is no secret", "X-Client-Id", "app-other", "app-plant", true},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			r := request("acct-1")
+			r.Auth = policy.Authentication{Proof: policy.UndecidedBy(policy.TokPresent)}
+			r.Header = http.Header{c.header: {"other-value", c.value}, "X-Request-Id": {c.id}}
+			var got last
+			rc := recorder(t, &got)
+			rc.Use(names)
+			rc.Observe(r, policy.Decision{}, policy.Outcome{})
+			assert.Equal(t, c.told, got.rec.RequestID != "[redacted]", got.rec.RequestID)
+		})
+	}
+}
+
 // FuzzRedact plants an account, a token and free text wherever a client can put
 // bytes. Whatever they are, the record is one valid line of JSON of bounded length
 // without a control character, and neither plant survives in it.

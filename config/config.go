@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Config is the whole configuration of one sidecar process: one API product in
 // front of one backend. It is inert data; package compile gives it meaning.
@@ -131,6 +134,9 @@ type CredentialHeaders struct {
 	Scopes    string `yaml:"scopes" doc:"Header with the scopes of the caller, with commas or spaces between them."`
 	Issuer    string `yaml:"issuer" doc:"Not a header: the fixed name of who asserts, which is the issuer of these callers. Default: gateway."`
 }
+
+// Asserter returns the issuer of callers that the gateway asserts.
+func (h CredentialHeaders) Asserter() string { return cmp.Or(h.Issuer, "gateway") }
 
 // Spec is one OpenAPI contract.
 type Spec struct {

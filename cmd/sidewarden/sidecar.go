@@ -203,9 +203,11 @@ func vocabulary(l *loaded) audit.Contract {
 			c.MediaTypes = append(c.MediaTypes, op.RequestMediaTypes...)
 		}
 	}
-	for _, i := range l.config.Token.Issuers {
-		c.Issuers = append(c.Issuers, i.Issuer)
+	c.Issuers = issuersOf(l.config)
+	if h := l.config.Credential.Headers; l.config.Credential.Kind == config.KindIdentityHeaders {
+		c.Untold = append(c.Untold, h.Client, h.Principal, h.Accounts)
 	}
+	c.Untold = slices.DeleteFunc(append(c.Untold, l.config.Gateway.Proof.Header), func(name string) bool { return name == "" })
 	for _, r := range l.config.Account.Rules {
 		name := r.Name
 		if r.In == "body" {
@@ -214,6 +216,19 @@ func vocabulary(l *loaded) audit.Contract {
 		c.Selectors = append(c.Selectors, audit.Selector{In: r.In, Name: name})
 	}
 	return c
+}
+
+// issuersOf returns who may say who the caller is: names that the configuration says
+// and that are nobody's secret.
+func issuersOf(cfg *config.Config) []string {
+	if cfg.Credential.Kind == config.KindIdentityHeaders {
+		return []string{cfg.Credential.Headers.Asserter()}
+	}
+	names := make([]string, len(cfg.Token.Issuers))
+	for i, is := range cfg.Token.Issuers {
+		names[i] = is.Issuer
+	}
+	return names
 }
 
 func evidenceOptions(l *loaded) evidence.Options {

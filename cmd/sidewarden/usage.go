@@ -124,8 +124,9 @@ func nameOf(key string, cfg *config.Config, names *audit.Pseudonymizer) keyUsage
 		}
 		return names.Of(t, value)
 	}
+	issuers := issuersOf(cfg)
 	issuer := func(name string) string {
-		if slices.ContainsFunc(cfg.Token.Issuers, func(i config.Issuer) bool { return i.Issuer == name }) {
+		if slices.Contains(issuers, name) {
 			return name
 		}
 		return of(audit.TypeIssuer, name)

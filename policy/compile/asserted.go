@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -10,10 +9,6 @@ import (
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/token"
 )
-
-// asserter is the issuer of identities from headers when the configuration names
-// none.
-const asserter = "gateway"
 
 // asserted reports whether the gateway asserts the caller in headers.
 func (c *compiler) asserted() bool { return c.cfg.Credential.Kind == config.KindIdentityHeaders }
@@ -49,7 +44,7 @@ func (c *compiler) gatewayProof() *token.Gateway {
 func (c *compiler) headers() policy.Authenticator {
 	cfg := c.cfg.Credential.Headers
 	h, err := token.NewHeaders(token.HeaderOptions{
-		Gateway: c.gateway, Issuer: cmp.Or(cfg.Issuer, asserter),
+		Gateway: c.gateway, Issuer: cfg.Asserter(),
 		Client: cfg.Client, Principal: cfg.Principal, Accounts: cfg.Accounts, Scopes: cfg.Scopes,
 	})
 	if err != nil {
