@@ -24,7 +24,7 @@ func rules() []string {
 		size duration rate mode integer boolean literal
 		pseudonym-key-literal pseudonym-key-short reference-missing reference-part reference-not-quoted
 		version product address admin-exposed admin-same-address backend-url backend-url-scheme
-		backend-url-userinfo backend-tls backend-tls-pair login-path header-name contract-missing
+		backend-url-userinfo backend-tls backend-tls-pair login-path header-name header-of-connection contract-missing
 		spec-and-specs base-path listen-tls unknown-control operation-key
 		issuer-missing issuer-duplicate issuer-key-set issuer-discovery issuer-url issuer-audiences
 		issuer-algorithms issuer-claims issuer-max-stale replay-mode account-rule delegation deadline exception

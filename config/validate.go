@@ -94,8 +94,21 @@ const (
 
 // header checks the name of a header; none is no problem.
 func (v *validator) header(path, name string) {
-	if name != "" && !isToken(name) {
+	switch {
+	case name != "" && !isToken(name):
 		v.add(path, v.named(path, name)+" is not a header name", "use letters, digits and dashes")
+	case slices.Contains(unreadHeaders(), strings.ToLower(name)):
+		v.add(path, v.named(path, name)+" belongs to one connection or frames the message: nothing is read from it", "use another header")
+	}
+}
+
+// unreadHeaders are fields that do not pass from end to end (RFC 9110 section
+// 7.6.1), or that are no fields any more once a message is read. A rule about one
+// would look as if it were in force.
+func unreadHeaders() []string {
+	return []string{
+		"connection", "content-length", "host", "keep-alive", "proxy-authenticate", "proxy-authorization",
+		"proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
 	}
 }
 
