@@ -74,6 +74,8 @@ type Quota struct {
 	tallies   map[string]*tally
 	ring      []*tally // the same tallies, in the order in which they came
 	overflow  tally
+	guests    int   // of the tallies
+	crowd     tally // overflow of guests
 
 	overflowed uint64
 }
@@ -81,8 +83,9 @@ type Quota struct {
 // tally is what one key has used in the period. It is used while the lock of its
 // quota is held.
 type tally struct {
-	key  string
-	used int64
+	key   string
+	used  int64
+	guest bool
 }
 
 // NewQuota returns a quota of which nothing is used. The error names every
@@ -119,18 +122,25 @@ func (q *Quota) advance(now time.Time) {
 	}
 	_, q.ends = q.allowance.Period.around(now)
 	q.tallies, q.ring, q.overflow = make(map[string]*tally), nil, tally{}
+	q.guests, q.crowd = 0, tally{}
 }
 
-// admit returns the tally of a key: its own, a new one, or the overflow tally.
-func (q *Quota) admit(key []byte) (t *tally, overflow, created bool) {
+// admit returns the tally of a key: its own, a new one, or an overflow tally.
+func (q *Quota) admit(key []byte, guest bool) (t *tally, overflow, created bool) {
 	if t = q.tallies[string(key)]; t != nil {
 		return t, false, false
 	}
-	if len(q.ring) >= q.allowance.MaxKeys {
+	switch full := len(q.ring) >= q.allowance.MaxKeys; {
+	case guest && (full || q.guests >= (q.allowance.MaxKeys+1)/2):
+		q.overflowed++
+		return &q.crowd, true, false
+	case full:
 		q.overflowed++
 		return &q.overflow, true, false
+	case guest:
+		q.guests++
 	}
-	t = &tally{key: string(key)}
+	t = &tally{key: string(key), guest: guest}
 	q.tallies[t.key] = t
 	q.ring = append(q.ring, t)
 	return t, false, true
@@ -140,6 +150,9 @@ func (q *Quota) admit(key []byte) (t *tally, overflow, created bool) {
 func (q *Quota) withdraw() {
 	last := len(q.ring) - 1
 	delete(q.tallies, q.ring[last].key)
+	if q.ring[last].guest {
+		q.guests--
+	}
 	q.ring[last] = nil
 	q.ring = q.ring[:last]
 }

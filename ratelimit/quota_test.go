@@ -156,6 +156,28 @@ func TestAFloodDoesNotRefillAQuota(t *testing.T) {
 	assert.True(t, useOne(q, t0.Add(24*time.Hour), "new", 2).Allowed, "the next day has room")
 }
 
+func TestAFloodOfGuestsLeavesRoomForOthers(t *testing.T) {
+	q := newQuota(t, 2, ratelimit.Month, 4)
+	guest := func(now time.Time, key string, n int) ratelimit.Result {
+		return ratelimit.Take(now, []ratelimit.Ask{{Quota: q, Key: []byte(key), N: n, Guest: true}}, nil)[0]
+	}
+	for range 10 {
+		require.False(t, guest(t0, "greedy", 3).Allowed, "who is refused takes no place")
+	}
+	for i := range 100 {
+		assert.Equal(t, i >= 2, guest(t0, fmt.Sprint(i), 1).Overflow, "guest %d", i)
+	}
+	assert.False(t, guest(t0, "0", 2).Allowed, "what a guest used stays used")
+	for _, known := range []string{"a", "b"} {
+		assert.Equal(t, ratelimit.Result{Allowed: true}, useOne(q, t0, known, 2))
+	}
+	shared := useOne(q, t0, "c", 1)
+	assert.True(t, shared.Allowed && shared.Overflow, "guests do not use up what the others share")
+	assert.True(t, guest(t0, "new", 1).Overflow)
+	next := t0.AddDate(0, 1, 0)
+	assert.Equal(t, ratelimit.Result{Allowed: true}, guest(next, "new", 1), "the next period has room for guests")
+}
+
 func TestOfParallelAsksExactlyTheQuotaPasses(t *testing.T) {
 	q, l := newQuota(t, 7, ratelimit.Month, 10), newLimiter(t, 1e-6, 1000, 10)
 	var allowed atomic.Int64

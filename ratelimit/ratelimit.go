@@ -29,7 +29,9 @@
 //
 // A quota holds at most Allowance.MaxKeys tallies, and forgets none before its
 // period ends: no flood turns a used-up quota into a fresh one. At the bound, new
-// keys share one overflow tally for the rest of the period. Tallies do not
+// keys share one overflow tally for the rest of the period. Guests, who proved
+// nothing, get at most half of the places and share an overflow tally of their
+// own, so that a flood of them takes no quota from anybody else. Tallies do not
 // outlive the process: after a restart a key has its whole quota again, so that
 // a period with n restarts allows at most n+1 quotas.
 //

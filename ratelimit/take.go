@@ -20,6 +20,9 @@ type Ask struct {
 	// Key is compared byte by byte. It is read during the step and not kept.
 	Key []byte
 	N   int
+	// Guest says that the key stands for a caller that proved nothing. Guests take at
+	// most half of the places of a quota, which last until its period ends.
+	Guest bool
 }
 
 // Result is the answer to an [Ask].
@@ -148,7 +151,7 @@ func place(now time.Time, asks []Ask, claims []claim) {
 			missing = missing || c.bucket == nil
 		case c.quota != nil:
 			c.quota.advance(now)
-			c.tally, c.overflow, c.created = c.quota.admit(boundKey(asks[i].Key))
+			c.tally, c.overflow, c.created = c.quota.admit(boundKey(asks[i].Key), asks[i].Guest)
 		}
 	}
 	if !missing {

@@ -211,6 +211,23 @@ func TestNobodySpendsAStrangersQuota(t *testing.T) {
 	assert.Contains(t, holders(t, q), limit.Holder{Namespace: issuer, Account: "victim"}, "it would have been seen")
 }
 
+// Whoever comes without a credential is counted by peer, from as many networks as he
+// has: that takes no customer's quota for the rest of the period.
+func TestAFloodOfStrangersLeavesCustomersTheirQuota(t *testing.T) {
+	for _, key := range [][]limit.Key{{limit.Client}, {limit.Account}, {limit.Client, limit.Operation}} {
+		q := quota(t, 2)
+		s := stage(t, limit.Options{Limits: []limit.Limit{{Name: "total", Key: key, Quota: q}}})
+		for i := range 2000 {
+			s.Spend(t.Context(), request(unproven, peer(fmt.Sprintf("2001:db8:%x::1", i))), policy.Decision{})
+		}
+		for i := range 2 * 2 {
+			verdicts := s.Spend(t.Context(), request(client(issuer, fmt.Sprint("app-", i%2))), policy.Decision{})
+			assert.Equal(t, []policy.Verdict{policy.Permitted()}, verdicts, "%v: request %d", key, i)
+		}
+		assert.Equal(t, 502, q.Usage(now, 0).Keys)
+	}
+}
+
 func holders(t *testing.T, q *ratelimit.Quota) []limit.Holder {
 	t.Helper()
 	var all []limit.Holder

@@ -134,6 +134,12 @@ func (p *purchase) charges(l *Limit) ([]string, bool) {
 	return p.accounts, !p.tooMany
 }
 
+// standsIn reports whether the peer stands in the key for a client or an account
+// that nobody proved.
+func (p *purchase) standsIn(l *Limit) bool {
+	return !p.proven && slices.ContainsFunc(l.Key, func(k Key) bool { return k == Client || k == Account })
+}
+
 // key appends the key of a limit and returns it. Without an account, the caller
 // stands for it.
 func (p *purchase) key(l *Limit, account string) []byte {

@@ -235,7 +235,7 @@ func (s *Stage) take(g *group, p *purchase, slots []policy.Verdict) {
 			continue
 		}
 		for _, account := range accounts {
-			asks = append(asks, ratelimit.Ask{Limiter: l.Limiter, Quota: l.Quota, Key: p.key(l, account), N: 1})
+			asks = append(asks, ratelimit.Ask{Limiter: l.Limiter, Quota: l.Quota, Key: p.key(l, account), N: 1, Guest: p.standsIn(l)})
 			askSlots = append(askSlots, slot)
 		}
 	}
