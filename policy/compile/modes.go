@@ -79,8 +79,8 @@ func needsOf(rule *policy.Rule, asserted bool) []policy.Control {
 	return needs
 }
 
-// lacks are the controls that one control needs, by the place where it is set to
-// enforce.
+// lacks are the controls that one control needs, by the place where a line for them
+// takes effect.
 type lacks struct {
 	place   string // "" for the top-level controls, else an operation
 	control policy.Control
@@ -102,14 +102,15 @@ func (c *compiler) checkNeeds(plans *plans) {
 			if rule.Mode != policy.Enforce {
 				continue
 			}
-			place := ""
-			if c.setFor(p.key, rule.Control) {
-				place = p.key
-			}
 			for _, need := range needsOf(rule, c.asserted()) {
-				if modes[need] != policy.Enforce {
-					found = add(found, place, rule.Control, need)
+				if modes[need] == policy.Enforce {
+					continue
 				}
+				place := "" // where a line helps: what is set for the operation goes before the rest
+				if c.setFor(p.key, rule.Control) || c.setFor(p.key, need) {
+					place = p.key
+				}
+				found = add(found, place, rule.Control, need)
 			}
 		}
 	}
