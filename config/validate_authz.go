@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,7 +10,7 @@ import (
 func (v *validator) issuer(path, issuer string) {
 	var known []string
 	if v.c.Credential.Kind == KindIdentityHeaders {
-		known = append(known, cmp.Or(v.c.Credential.Headers.Issuer, "gateway"))
+		known = append(known, v.c.Credential.Headers.Asserter())
 		if issuer == known[0] {
 			return
 		}

@@ -218,19 +218,6 @@ func vocabulary(l *loaded) audit.Contract {
 	return c
 }
 
-// issuersOf returns who may say who the caller is: names that the configuration says
-// and that are nobody's secret.
-func issuersOf(cfg *config.Config) []string {
-	if cfg.Credential.Kind == config.KindIdentityHeaders {
-		return []string{cfg.Credential.Headers.Asserter()}
-	}
-	names := make([]string, len(cfg.Token.Issuers))
-	for i, is := range cfg.Token.Issuers {
-		names[i] = is.Issuer
-	}
-	return names
-}
-
 func evidenceOptions(l *loaded) evidence.Options {
 	return evidence.Options{
 		Policy:            l.output.Policy.Digest,

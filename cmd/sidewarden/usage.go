@@ -137,3 +137,16 @@ func nameOf(key string, cfg *config.Config, names *audit.Pseudonymizer) keyUsage
 		Peer: of(audit.TypePeer, h.Peer), Operation: h.Operation,
 	}
 }
+
+// issuersOf returns who may say who the caller is: names that the configuration says
+// and that are nobody's secret.
+func issuersOf(cfg *config.Config) []string {
+	if cfg.Credential.Kind == config.KindIdentityHeaders {
+		return []string{cfg.Credential.Headers.Asserter()}
+	}
+	names := make([]string, len(cfg.Token.Issuers))
+	for i, is := range cfg.Token.Issuers {
+		names[i] = is.Issuer
+	}
+	return names
+}
