@@ -11,7 +11,7 @@ import (
 // Stages, limits and exceptions are those of p. It is for telling what would
 // happen, not for serving: nothing checks that an enforcing rule has what it needs.
 func InMode(p *policy.Policy, mode policy.Mode) *policy.Policy {
-	twins := make(map[*policy.Operation]*policy.Operation, len(p.Operations))
+	twins := make(map[string]*policy.Operation, len(p.Operations))
 	twin := func(op *policy.Operation) *policy.Operation {
 		next := *op
 		next.HoldIn, next.HoldOut = false, false
@@ -22,7 +22,7 @@ func InMode(p *policy.Policy, mode policy.Mode) *policy.Policy {
 			next.Rules[i] = &other
 			hold(&next, &other)
 		}
-		twins[op] = &next
+		twins[op.ID] = &next
 		return &next
 	}
 	next := *p
@@ -35,17 +35,28 @@ func InMode(p *policy.Policy, mode policy.Mode) *policy.Policy {
 	return &next
 }
 
-// twinMatcher finds the operations of another policy and returns their twins.
+// twinMatcher finds the operations of another policy and returns their twins, by
+// the ids, which the places of an operation share.
 type twinMatcher struct {
 	found policy.Matcher
-	twins map[*policy.Operation]*policy.Operation
+	twins map[string]*policy.Operation
 }
 
 // Match implements [policy.Matcher].
 func (m twinMatcher) Match(r *policy.Request) policy.Match {
 	match := m.found.Match(r)
-	if twin, ok := m.twins[match.Operation]; ok {
+	if match.Operation == nil {
+		return match
+	}
+	twin, ok := m.twins[match.Operation.ID]
+	switch {
+	case !ok: // a health check has no rule that could have a mode
+	case twin.Template == match.Operation.Template:
 		match.Operation = twin
+	default:
+		place := *twin
+		place.Template, place.Aliases = match.Operation.Template, nil
+		match.Operation = &place
 	}
 	return match
 }

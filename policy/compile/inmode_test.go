@@ -43,3 +43,18 @@ func bare(op *policy.Operation) policy.Operation {
 	all.Rules, all.In, all.Out = nil, nil, nil
 	return all
 }
+
+// An operation that is served under several paths has one mode under each of them.
+func TestInModeReachesEveryPlaceOfAnOperation(t *testing.T) {
+	t.Parallel()
+	p := mustOf(t, "servers: [{url: /v1}, {url: /v2}]\n"+contract, head+"mode: shadow\n").Policy
+	for _, path := range []string{"/v1/sites", "/v2/sites"} {
+		found := compile.InMode(p, policy.Enforce).Matcher.Match(&policy.Request{Method: "GET", Path: path}).Operation
+		require.NotNil(t, found, path)
+		assert.Equal(t, path, found.Template)
+		require.NotEmpty(t, found.Rules)
+		for _, rule := range found.Rules {
+			assert.Equal(t, policy.Enforce, rule.Mode, "%s: %s", path, rule.Control)
+		}
+	}
+}
