@@ -38,13 +38,46 @@ func (r *Request) HasBody() bool { return r.Body.Size != 0 }
 
 // Preflight returns the method that a CORS preflight asks for, and whether r is one
 // (Fetch Standard, 4.9): a browser sends it without credential and body, before the
-// request that it asks about.
+// request that it asks about. Nobody is asked who sends it, so nothing that a backend
+// may take for another request is one: see [Request.AsksMore].
 func (r *Request) Preflight() (method string, is bool) {
+	if r.Method != http.MethodOptions {
+		return "", false
+	}
 	asked := r.Header["Access-Control-Request-Method"]
-	if r.Method != http.MethodOptions || len(r.Header["Origin"]) == 0 || len(asked) == 0 {
+	if len(r.Header["Origin"]) == 0 || len(asked) == 0 || r.HasBody() || r.AsksMore() {
 		return "", false
 	}
 	return asked[0], true
+}
+
+// AsksMore reports whether the header asks for something else than the request line
+// does: an upgrade to a connection that nobody looks into, or one of the fields by
+// which frameworks serve another path or method. What passes an environment by the
+// rules of CGI (RFC 3875, section 4.1.18) has them with an underscore, too.
+func (r *Request) AsksMore() bool {
+	for name := range r.Header {
+		if slices.ContainsFunc([]string{
+			"Upgrade", "X-Original-Url", "X-Rewrite-Url", "X-Http-Method", "X-Http-Method-Override", "X-Method-Override",
+		}, func(asking string) bool { return sameVariable(name, asking) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameVariable reports whether two names of header fields are one variable of CGI.
+func sameVariable(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		x, y := a[i]|0x20, b[i]|0x20 // of a token, this changes letters, and "_"
+		if x != y && (a[i] != '_' || b[i] != '-') {
+			return false
+		}
+	}
+	return true
 }
 
 // Pair is one name and value of a query or path, percent-decoded.
@@ -70,7 +103,7 @@ type Match struct {
 // that the contract has, although it does not declare OPTIONS there: then no
 // operation is missing, because a browser decides what follows from the answer.
 func (m Match) Preflights(r *Request) bool {
-	if m.Operation != nil || len(m.Allow) == 0 || r.HasBody() {
+	if m.Operation != nil || len(m.Allow) == 0 {
 		return false
 	}
 	method, is := r.Preflight()

@@ -27,16 +27,8 @@ func (h healthChecks) Match(r *policy.Request) policy.Match {
 }
 
 // isBare reports whether a request is its method and path alone: no query, no body,
-// no upgrade to a connection that nobody looks into, and none of the header fields
-// by which frameworks serve another path or method than that of the request line.
-func isBare(r *policy.Request) bool {
-	if r.RawQuery != "" || r.HasBody() {
-		return false
-	}
-	return !slices.ContainsFunc([]string{
-		"Upgrade", "X-Original-Url", "X-Rewrite-Url", "X-Http-Method", "X-Http-Method-Override", "X-Method-Override",
-	}, func(name string) bool { return len(r.Header[name]) > 0 })
-}
+// and nothing in its header that asks for more.
+func isBare(r *policy.Request) bool { return r.RawQuery == "" && !r.HasBody() && !r.AsksMore() }
 
 // health puts the health checks before the operations. One that is also an
 // operation that asks who the caller is would open it, so that is refused.

@@ -40,6 +40,9 @@ func TestThreatARequestThatLooksLikeAHealthCheck(t *testing.T) {
 		{"another path in a header", policy.Request{Method: "GET", Path: "/health", Header: header("X-Original-Url")}, false},
 		{"another path in another header", policy.Request{Method: "GET", Path: "/health", Header: header("X-Rewrite-Url")}, false},
 		{"another method in a header", policy.Request{Method: "GET", Path: "/health", Header: header("X-Http-Method-Override")}, false},
+		{"another path in a header as CGI spells it", policy.Request{Method: "GET", Path: "/health", Header: header("X_original_url")}, false},
+		{"another method in a header as CGI spells it", policy.Request{Method: "GET", Path: "/health", Header: header("X_http-Method_override")}, false},
+		{"a header of another name", policy.Request{Method: "GET", Path: "/health", Header: header("X-Original-Urn")}, true},
 	} {
 		op := p.Matcher.Match(&c.r).Operation
 		assert.Equal(t, c.is, op != nil && op.ID == policy.HealthID && len(op.Rules) == 0, c.name)

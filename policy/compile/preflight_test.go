@@ -14,11 +14,18 @@ func TestPreflightNeedsNoCredential(t *testing.T) {
 	t.Parallel()
 	p := must(t, head+accounts).Policy
 	origin, method := "https://app.example", "POST"
+	with := func(name, value string) http.Header {
+		return http.Header{"Origin": {origin}, "Access-Control-Request-Method": {method}, name: {value}}
+	}
 	for _, c := range []struct {
 		name, method string
 		header       http.Header
 		asks         bool
 	}{
+		{"an upgrade to what nobody looks into", "OPTIONS", with("Upgrade", "h2c"), true},
+		{"another method in a header", "OPTIONS", with("X-Http-Method-Override", "DELETE"), true},
+		{"another method in a header as CGI spells it", "OPTIONS", with("X_http_method_override", "DELETE"), true},
+		{"another path in a header", "OPTIONS", with("X-Original-Url", "/accounts/acct-1/ports"), true},
 		{"a preflight", "OPTIONS", http.Header{"Origin": {origin}, "Access-Control-Request-Method": {method}}, false},
 		{"no origin", "OPTIONS", http.Header{"Access-Control-Request-Method": {method}}, true},
 		{"no requested method", "OPTIONS", http.Header{"Origin": {origin}}, true},
@@ -43,6 +50,8 @@ func TestAPreflightIsNoMethodOfItsOwn(t *testing.T) {
 	preflight := func(asked string) http.Header {
 		return http.Header{"Origin": {"https://app.example"}, "Access-Control-Request-Method": {asked}}
 	}
+	upgrading := preflight("GET")
+	upgrading["Upgrade"] = []string{"h2c"}
 	for _, c := range []struct {
 		name, path string
 		header     http.Header
@@ -54,6 +63,7 @@ func TestAPreflightIsNoMethodOfItsOwn(t *testing.T) {
 		{"of a method that the contract does not have there", "/sites", preflight("DELETE"), 0, policy.InMethod},
 		{"of a path that the contract does not have", "/admin", preflight("GET"), 0, policy.InRoute},
 		{"with a body", "/sites", preflight("GET"), 5, policy.InMethod},
+		{"with an upgrade", "/sites", upgrading, 0, policy.InMethod},
 		{"without what makes it one", "/sites", nil, 0, policy.InMethod},
 	} {
 		r := &policy.Request{Method: "OPTIONS", Path: c.path, Header: c.header, Body: policy.Body{Size: c.size}}
@@ -67,6 +77,25 @@ func TestAPreflightIsNoMethodOfItsOwn(t *testing.T) {
 		}
 		if assert.True(t, blocks, c.name) {
 			assert.Equal(t, c.blocks, f.Rule.Control, c.name)
+		}
+	}
+}
+
+// An operation that the contract declares for OPTIONS takes a body like any other. With
+// one, a request is no preflight, and its caller is asked for.
+func TestThreatAPreflightWithABody(t *testing.T) {
+	t.Parallel()
+	spec := strings.Replace(contract, "  /sites:\n", "  /sites:\n    options: {operationId: siteOptions, responses: {\"200\": {description: ok}}}\n", 1)
+	p := mustOf(t, spec, head+"mode: enforce\n").Policy
+	header := http.Header{"Origin": {"https://app.example"}, "Access-Control-Request-Method": {"GET"}}
+	for size, asks := range map[int64]bool{0: false, 5: true, -1: true} {
+		r := &policy.Request{Method: "OPTIONS", Path: "/sites", Header: header, Body: policy.Body{Size: size}}
+		r.Match = p.Matcher.Match(r)
+		r.Auth = p.Authenticator.Authenticate(t.Context(), r)
+		d := p.Evaluate(t.Context(), r, policy.HeadPhase)
+		f, found := d.Find(policy.TokPresent)
+		if assert.True(t, found) {
+			assert.Equal(t, asks, f.Verdict.Effect == policy.Deny, "%d bytes: %v", size, f.Verdict.Effect)
 		}
 	}
 }
