@@ -105,7 +105,8 @@ const (
 	StatusUndeclared Reason = "status-undeclared"
 	// ContentPartial: the answer is a part of what the contract describes (206).
 	ContentPartial Reason = "content-partial"
-	// StreamUnbounded: the answer is an event stream, which has no size before its end.
+	// StreamUnbounded: the answer is an event stream or an upgrade, which has no size
+	// before its end.
 	StreamUnbounded Reason = "stream-unbounded"
 )
 

@@ -210,6 +210,12 @@ type Response struct {
 	Aborted bool
 }
 
+// Upgraded reports whether the answer turns the connection into another protocol
+// (RFC 9110, section 15.2.2). A client can ask for that, and nobody reads what follows.
+func (r *Response) Upgraded() bool {
+	return r != nil && r.Status == http.StatusSwitchingProtocols
+}
+
 // Bodiless reports whether the answer to a request of the method has no body,
 // whatever its header says (RFC 9112, section 6.3), or is no answer of the backend
 // at all.

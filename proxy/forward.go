@@ -82,10 +82,6 @@ func (x *exchange) answered(resp *http.Response) error {
 		}
 	}
 	x.judgeBeside()
-	if resp.StatusCode == http.StatusSwitchingProtocols {
-		x.tunnel = resp.Body
-		return nil
-	}
 	if x.plan.HoldOut {
 		return x.holdAnswer(resp)
 	}
@@ -94,8 +90,13 @@ func (x *exchange) answered(resp *http.Response) error {
 }
 
 // copyAnswer arranges for a copy of the answer while it streams through: what can
-// tell its class, and what the inspector of answers can read.
+// tell its class, and what the inspector of answers can read. What passes a tunnel
+// is not copied.
 func (x *exchange) copyAnswer(resp *http.Response) {
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		x.tunnel = resp.Body
+		return
+	}
 	limit := int64(0)
 	if x.request.Method != http.MethodHead {
 		media, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")

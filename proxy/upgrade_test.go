@@ -187,3 +187,35 @@ func TestClientThatGoesAwayIsNotTheBackendsFault(t *testing.T) {
 		_ = c.Close()
 	}
 }
+
+// A client can ask for an upgrade, and behind it nobody judges an answer. Where a
+// rule about answers enforces, it is one that is withheld like any other.
+func TestThreatAnUpgradeAroundAnswersThatAreJudged(t *testing.T) {
+	t.Parallel()
+	upgraded := func(v policy.Verdict) *policy.Rule {
+		return &policy.Rule{Control: policy.OutSchema, Phase: policy.ResponsePhase, Mode: policy.Enforce, Check: says(v)}
+	}
+	closed := make(chan error, 1)
+	s := start(t, answers(upgraded(policy.Denied(policy.StatusUndeclared, ""))), script(t, func(c net.Conn, in *bufio.Reader) {
+		if _, err := http.ReadRequest(in); err != nil {
+			return
+		}
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\nSet-Cookie: secret=1\r\n\r\nhello\n")
+		_, err := in.ReadByte()
+		closed <- err
+	}))
+	a := raw(t, s.addr, "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+	assert.Equal(t, http.StatusBadGateway, a.StatusCode)
+	assert.Contains(t, a.body, policy.StatusUndeclared)
+	assert.NotContains(t, a.body, "hello")
+	assert.NotContains(t, a.Header, "Set-Cookie")
+	require.ErrorIs(t, <-closed, io.EOF, "the connection to the backend is not left open")
+	o := s.observer.one(t)
+	assert.Equal(t, policy.Blocked, o.outcome.Disposition)
+	assert.Equal(t, 101, o.outcome.BackendStatus)
+
+	s = start(t, answers(upgraded(policy.Permitted())), script(t, tunnelled))
+	c, _ := tunnel(t, s.addr, "GET /x", "\r\n")
+	require.NoError(t, c.Close())
+	assert.Equal(t, policy.Allowed, s.observer.one(t).outcome.Disposition)
+}

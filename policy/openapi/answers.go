@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,13 +72,17 @@ func (a *Answers) Document(status int, mediaType string, value any) (v policy.Ve
 	return policy.Permitted()
 }
 
-// of returns what the contract says of a status; nil if that is nothing.
+// of returns what the contract says of a status; nil if that is nothing. "default"
+// says nothing of an upgrade (101), which is no answer to the request.
 func (a *Answers) of(status int) *answer {
 	if exact, ok := a.exact[status]; ok {
 		return &exact
 	}
 	if class := status / 100; class > 0 && class < len(a.classes) && a.classes[class] != nil {
 		return a.classes[class]
+	}
+	if status < http.StatusOK {
+		return nil
 	}
 	return a.fallback
 }

@@ -71,6 +71,12 @@ func TestHeadOfAnswers(t *testing.T) {
 	fallback := answersOf(t, answering("3.0.3", `{"200": {description: d}, default: {description: d, content: {application/json: {}}}}`, user), openapi.Options{})
 	v, _ := fallback.Head(999, "text/html", true)
 	assert.Equal(t, policy.ContentTypeUndeclared, v.Reason, "default covers every status")
+	v, _ = fallback.Head(101, "", false)
+	assert.Equal(t, policy.StatusUndeclared, v.Reason, "default does not cover an upgrade")
+	for _, status := range []string{"101", "1XX"} {
+		v, _ = answersOf(t, answering("3.0.3", `{"`+status+`": {description: d}}`, user), openapi.Options{}).Head(101, "", false)
+		assert.Equal(t, policy.Permit, v.Effect, status)
+	}
 }
 
 func TestDocumentsOfAnswers(t *testing.T) {
@@ -133,7 +139,8 @@ func TestAnswerSchemaCheck(t *testing.T) {
 	}{
 		{"no answer", &policy.Request{Match: policy.Match{Operation: op}}, policy.Inapplicable()},
 		{"no answer came", with(0, policy.Verdict{}), policy.Inapplicable()},
-		{"an upgrade", with(101, policy.Verdict{}), policy.Inapplicable()},
+		{"an informational one", with(103, policy.Verdict{}), policy.Inapplicable()},
+		{"an upgrade that is not declared", with(101, policy.Denied(policy.StatusUndeclared, "")), policy.Denied(policy.StatusUndeclared, "")},
 		{"the inspector's verdict", with(200, denied), denied},
 		{"nothing was inspected", with(200, policy.Verdict{}), policy.Undecided(policy.NotInspected, nil)},
 		{"unmatched", unmatched, policy.UndecidedBy(policy.InRoute)},

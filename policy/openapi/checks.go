@@ -87,10 +87,9 @@ func (Schema) Check(_ context.Context, r *policy.Request) policy.Verdict {
 }
 
 // Check returns what the Inspector found. It does not apply while there is no answer
-// of the backend, nor to an informational one, such as an upgrade. What was not
-// inspected is undecided.
+// of the backend. What was not inspected is undecided.
 func (AnswerSchema) Check(_ context.Context, r *policy.Request) policy.Verdict {
-	if r.Response == nil || r.Response.Status < 200 {
+	if r.Response == nil || r.Response.Status < 200 && !r.Response.Upgraded() {
 		return policy.Inapplicable()
 	}
 	if v, missing := r.Match.Missing(); missing {

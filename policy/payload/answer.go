@@ -22,11 +22,14 @@ var _ policy.Check = AnswerSize{}
 
 // Check implements [policy.Check]. It denies with body-too-large; the detail is
 // the bound. It is undecided, not-inspected, while the length is not known, and
-// stream-unbounded of an event stream without a declared length: an answer that is
-// meant not to end has no size, however little of it came.
+// stream-unbounded of an event stream without a declared length and of an upgrade: an
+// answer that is meant not to end has no size, however little of it came.
 func (c AnswerSize) Check(_ context.Context, r *policy.Request) policy.Verdict {
 	resp := r.Response
-	if resp.Bodiless(r.Method) || resp.Body.Size == 0 {
+	switch {
+	case resp.Upgraded():
+		return policy.Undecided(policy.StreamUnbounded, nil)
+	case resp.Bodiless(r.Method) || resp.Body.Size == 0:
 		return policy.Inapplicable()
 	}
 	switch {
@@ -82,7 +85,7 @@ func NewAnswerInspector(o AnswerOptions) *AnswerInspector { return &AnswerInspec
 
 // Inspect implements [policy.Inspector] for the body of r.Response. Only Schema is
 // judged. It does not apply to an answer to HEAD and to 304, which describe another
-// answer. It is undecided with content-partial for 206 and with content-coding for
+// answer. Of an upgrade the status alone is judged, for what follows nobody reads. It is undecided with content-partial for 206 and with content-coding for
 // a body with a content coding: the bytes are not those that the contract
 // describes, and the client chose it.
 func (in *AnswerInspector) Inspect(r *policy.Request, b []byte, size int64, whole bool) policy.Body {
@@ -102,7 +105,7 @@ func (in *AnswerInspector) judge(r *policy.Request, body *policy.Body) (v policy
 	}()
 	resp := r.Response
 	switch {
-	case in.options.Schema == nil, resp == nil, resp.Status < http.StatusOK,
+	case in.options.Schema == nil, resp == nil, resp.Status < http.StatusOK && !resp.Upgraded(),
 		resp.Status == http.StatusNotModified, r.Method == http.MethodHead:
 		return policy.Inapplicable()
 	case resp.Status == http.StatusPartialContent:

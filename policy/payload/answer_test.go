@@ -85,7 +85,8 @@ func TestAnswerInspector(t *testing.T) {
 		{"parts", "GET", 206, []string{"Content-Type", "multipart/byteranges; boundary=x"}, "--x", undecided(policy.ContentPartial)},
 		{"not modified", "GET", 304, json, "", na},
 		{"to HEAD", "HEAD", 404, json, "", na},
-		{"an upgrade", "GET", 101, nil, "", na},
+		{"an informational one", "GET", 103, nil, "", na},
+		{"an upgrade that is not declared", "GET", 101, nil, "", policy.Denied(policy.StatusUndeclared, "")},
 		{"no answer", "GET", 0, nil, "", na},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -143,7 +144,8 @@ func TestAnswerSize(t *testing.T) {
 		{"to HEAD", sized(answered("HEAD", 200), 9, "", false), policy.Inapplicable()},
 		{"not modified", sized(answered("GET", 304), 9, "", false), policy.Inapplicable()},
 		{"no content", sized(answered("GET", 204), -1, "", false), policy.Inapplicable()},
-		{"an upgrade", sized(answered("GET", 101), -1, "", false), policy.Inapplicable()},
+		{"an upgrade", sized(answered("GET", 101), -1, "", false), policy.Undecided(policy.StreamUnbounded, nil)},
+		{"an upgrade has no length", sized(answered("GET", 101), 0, "", true), policy.Undecided(policy.StreamUnbounded, nil)},
 		{"no answer", sized(answered("GET", 0), -1, "", false), policy.Inapplicable()},
 		{"not forwarded", &policy.Request{Method: "GET"}, policy.Inapplicable()},
 	} {
