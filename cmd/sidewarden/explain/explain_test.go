@@ -83,6 +83,7 @@ func TestEveryRequestIsExplained(t *testing.T) {
 		{"a body beyond its limit", "POST /orders\nContent-Type: application/json\n\n" + long, "blocked", policy.InSize, 413},
 		{"a chunked body beyond its limit", "POST /orders\nContent-Type: application/json\nTransfer-Encoding: chunked\n\n" + long, "blocked", policy.InSize, 413},
 		{"a head beyond its bound", "GET /orders\nX: " + strings.Repeat("x", 1<<14) + "\n\n", "failed", "", 431},
+		{"a length that nobody can send", "POST /orders\nContent-Length: 99999999999999999999\n\nab", "failed", "", 400},
 		{"two hosts", "GET /orders\nHost: a\nHost: b\n\n", "failed", "", 400},
 		{"two lengths", "POST /orders\nContent-Length: 1\nContent-Length: 2\n\nab", "failed", "", 400},
 	} {
@@ -155,5 +156,14 @@ limits: [{name: one, key: [peer], rate: 1/h}]
 			continue // limits by account or with a quota are shown like the one above
 		}
 		assert.NotEmpty(t, v.inputs(entry.ID), "%s: add what it looks at to inputs", entry.ID)
+	}
+}
+
+// What stands behind a message is another request, and not the one that is explained.
+func TestOneRequestIsExplained(t *testing.T) {
+	t.Parallel()
+	for _, framed := range []string{"Content-Length: 2\nContent-Length: 2", "Content-Length:\n 2"} {
+		e := request(t, options(t, public), "POST /orders\nContent-Type: application/json\n"+framed+"\n\n{}GET /admin HTTP/1.1\r\nHost: h\r\n\r\n")
+		assert.Equal(t, "createOrder", e.Operation, framed)
 	}
 }

@@ -166,7 +166,7 @@ func (h *head) frame(method string, body []byte) (fields []string, sent []byte, 
 	case len(h.codings) > 0 || len(h.lengths) > 1:
 		return fields, body, nil
 	case len(h.lengths) == 1:
-		n, err := strconv.ParseUint(h.lengths[0], 10, 31)
+		n, err := strconv.ParseUint(h.lengths[0], 10, 63)
 		switch {
 		case err != nil:
 			return fields, body, nil //nolint:nilerr // the server that reads it says what is wrong

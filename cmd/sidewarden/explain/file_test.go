@@ -57,6 +57,7 @@ func TestReadMessageRefuses(t *testing.T) {
 		{"a user in the URL", "GET https://u:secret@h/a\n", "a user in front of it"},
 		{"no host in the URL", "GET https:///a\n", "the host of the URL is missing"},
 		{"a carriage return in a line", "GET /a\nX: a\rb\n\n", "line 2: holds a control character"},
+		{"a body that nobody waits for", "PUT /a\nContent-Length: 99999999999\n\n{}", "the body has 2 bytes and Content-Length says 99999999999"},
 		{"a body that is cut", "PUT /a\nContent-Length: 9\n\n{}", "the body has 2 bytes and Content-Length says 9"},
 		{"a body that goes on", "PUT /a\nContent-Length: 1\n\n{}", "the body has 2 bytes and Content-Length says 1"},
 		{"two requests", "PUT /a\n\n{}\n\n### next\nGET /b\n", "keep one request per file"},
