@@ -170,7 +170,7 @@ func (in *instance) setBandwidth(w http.ResponseWriter, r *http.Request, _ claim
 	answer(w, http.StatusOK, *p)
 }
 
-// listOrders refuses a foreign account, with a status of success (row 19).
+// listOrders refuses a foreign account, with a status of success (rows 10 and 19).
 func (in *instance) listOrders(w http.ResponseWriter, r *http.Request, c claims) {
 	if !slices.Contains(c.Accounts, r.PathValue("accountId")) {
 		answer(w, http.StatusOK, map[string]any{"success": false, "ErrorCode": "forbidden"})
@@ -186,6 +186,7 @@ func (in *instance) listOrders(w http.ResponseWriter, r *http.Request, c claims)
 	answer(w, http.StatusOK, map[string]any{"success": true, "orders": e.orders})
 }
 
+// createOrder takes an order for any account from any client (row 10).
 func (in *instance) createOrder(w http.ResponseWriter, r *http.Request, _ claims) {
 	var o order
 	if !in.read(w, r, &o) {

@@ -23,7 +23,7 @@ type party struct {
 // cast is who and what the world is about; the seed draws it.
 type cast struct {
 	// customers have one account each; the partner has an account and may act for
-	// the second customer, which its token says.
+	// the second customer, which its token says, and not for the first.
 	customers [2]*party
 	partner   *party
 	// monitor looks whether the API answers. Its tokens live too long (row 22).
@@ -119,6 +119,9 @@ func (c *cast) other(p *party) *party {
 	}
 	return c.customers[0]
 }
+
+// stranger returns the customer that the partner may not act for.
+func (c *cast) stranger() *party { return c.customers[0] }
 
 // backendEstates is a copy for the backend to change.
 func (c *cast) backendEstates() map[string]*estate {

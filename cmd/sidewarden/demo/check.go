@@ -180,7 +180,7 @@ func protected(v Variant, sent Stats, cells []evidence.Cell) Score {
 		if !ok || v.blind(a.Control) {
 			continue // nobody violates it, or nobody can see that
 		}
-		n, refused := sent.Violations[a.Row], sent.Protected[a.Row]
+		n, refused := sent.Violations[a.place()], sent.Protected[a.place()]
 		s.row(a, fmt.Sprintf("all refused with %d", entry.Status), fmt.Sprintf("%d of %d refused", refused, n), n > 0 && refused == n)
 	}
 	if sent.Clean == 0 || sent.Served != sent.Clean {

@@ -1,6 +1,7 @@
 package demo_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -51,51 +52,56 @@ func TestCellsThatEqualTheKeyScoreInFull(t *testing.T) {
 }
 
 func TestEveryDifferenceFromTheKeyFails(t *testing.T) {
+	all := len(demo.Key())
 	tests := []struct {
 		name   string
 		change func(t *testing.T, cells []evidence.Cell) []evidence.Cell
-		right  int // of 16 rows
+		right  int // of all answers
 		says   string
 	}{
 		{"a false gap", func(t *testing.T, c []evidence.Cell) []evidence.Cell {
 			at(t, c, "listPorts", policy.TokAud).Class = evidence.ClassNone
 			return c
-		}, 16, "listPorts tok.aud is NONE"},
+		}, all, "listPorts tok.aud is NONE"},
 		{"a false enforced", func(t *testing.T, c []evidence.Cell) []evidence.Cell {
 			at(t, c, "listSites", policy.InRoute).Class = evidence.ClassBackendEnforced
 			return c
-		}, 16, "listSites in.route is BACKEND_ENFORCED"},
+		}, all, "listSites in.route is BACKEND_ENFORCED"},
 		{"a cell that is only ambiguous", func(t *testing.T, c []evidence.Cell) []evidence.Cell {
 			at(t, c, "listPorts", policy.TokAud).Class = evidence.ClassAmbiguous
 			return c
-		}, 16, "listPorts tok.aud is AMBIGUOUS"},
+		}, all, "listPorts tok.aud is AMBIGUOUS"},
 		{"a gap that was called enforced", func(t *testing.T, c []evidence.Cell) []evidence.Cell {
 			at(t, c, "setBandwidth", policy.AzAccount).Class = evidence.ClassBackendOnly
 			return c
-		}, 15, "row 6: setBandwidth az.account is BACKEND_ONLY"},
+		}, all - 1, "row 6: setBandwidth az.account is BACKEND_ONLY"},
 		{"a cell that is missing", func(_ *testing.T, c []evidence.Cell) []evidence.Cell {
 			return slices.DeleteFunc(c, func(c evidence.Cell) bool { return c.Control == policy.InCtype })
-		}, 15, "row 15: createBgpPolicy in.ctype is no such cell"},
+		}, all - 1, "row 15: createBgpPolicy in.ctype is no such cell"},
 		{"a row that was not decided", func(t *testing.T, c []evidence.Cell) []evidence.Cell {
 			at(t, c, "getReport", policy.TokTime).Class = evidence.ClassUnobserved
 			return c
-		}, 15, "row 3: getReport tok.time is UNOBSERVED"},
+		}, all - 1, "row 3: getReport tok.time is UNOBSERVED"},
 		{"a modifier that is missing", func(t *testing.T, c []evidence.Cell) []evidence.Cell {
 			at(t, c, "listOrders", policy.AzAccount).Modifiers = nil
 			return c
-		}, 15, "row 19: listOrders az.account is BACKEND_ONLY (gateway OPEN, backend ENF), the key says BACKEND_ONLY SOFT"},
+		}, all - 1, "row 19: listOrders az.account is BACKEND_ONLY (gateway OPEN, backend ENF), the key says BACKEND_ONLY SOFT"},
 		{"a modifier too many", func(t *testing.T, c []evidence.Cell) []evidence.Cell {
 			at(t, c, "listPorts", policy.TokTime).Modifiers = []evidence.Modifier{evidence.ModErrorMasked}
 			return c
-		}, 15, "row 4: listPorts tok.time is NONE ERROR_MASKED"},
+		}, all - 1, "row 4: listPorts tok.time is NONE ERROR_MASKED"},
+		{"one operation of a row that has two", func(t *testing.T, c []evidence.Cell) []evidence.Cell {
+			at(t, c, "createOrder", policy.AzDelegate).Class = evidence.ClassBackendOnly
+			return c
+		}, all - 1, "row 10: createOrder az.delegate is BACKEND_ONLY BY_OPERATION"},
 		{"another state behind the same class", func(t *testing.T, c []evidence.Cell) []evidence.Cell {
 			at(t, c, "unmatched", policy.InRoute).Gateway.State = evidence.StateNOT
 			return c
-		}, 15, "row 21: unmatched in.route is NONE (gateway NOT"},
+		}, all - 1, "row 21: unmatched in.route is NONE (gateway NOT"},
 		{"one control of the operation that nobody calls", func(t *testing.T, c []evidence.Cell) []evidence.Cell {
 			at(t, c, "suspendAccount", policy.AzScope).Class = evidence.ClassNotApplicable
 			return c
-		}, 15, "row 25: suspendAccount (all) is az.scope NOT_APPLICABLE"},
+		}, all - 1, "row 25: suspendAccount (all) is az.scope NOT_APPLICABLE"},
 		{"no cell at all", func(*testing.T, []evidence.Cell) []evidence.Cell { return nil }, 0, "no such cell"},
 	}
 	for _, tt := range tests {
@@ -115,15 +121,16 @@ func TestTheScoreIsPrintedWithEveryRowAndMismatch(t *testing.T) {
 	require.NoError(t, demo.Compare(cells).Write(&b))
 	assert.Contains(t, b.String(), "WRONG\n")
 	assert.Contains(t, b.String(), "mismatch: row 6")
-	assert.Contains(t, b.String(), "score: 15 of 16 rows right, 1 mismatches\n")
-	assert.Equal(t, 1+16+1+1, strings.Count(b.String(), "\n"))
+	all := len(demo.Key())
+	assert.Contains(t, b.String(), fmt.Sprintf("score: %d of %d rows right, 1 mismatches\n", all-1, all))
+	assert.Equal(t, 1+all+1+1, strings.Count(b.String(), "\n"))
 }
 
 func TestProtectionIsOwedForEveryViolationAndNoCleanRequest(t *testing.T) {
 	all := func() demo.Stats {
-		s := demo.Stats{Clean: 90, Served: 90, Violations: map[int]int{}, Protected: map[int]int{}}
-		for _, row := range []int{3, 4, 6, 7, 9, 11, 12, 13, 14, 15, 17, 18, 19, 21, 22} {
-			s.Violations[row], s.Protected[row] = 4, 4
+		s := demo.Stats{Clean: 90, Served: 90, Violations: map[demo.Place]int{}, Protected: map[demo.Place]int{}}
+		for _, p := range violated() {
+			s.Violations[p], s.Protected[p] = 4, 4
 		}
 		return s
 	}
@@ -131,13 +138,15 @@ func TestProtectionIsOwedForEveryViolationAndNoCleanRequest(t *testing.T) {
 	assert.True(t, demo.Protected(all(), silent).OK())
 
 	passed := all()
-	passed.Protected[6] = 3
+	passed.Protected[demo.Place{Row: 6, Operation: "setBandwidth"}] = 3
 	assert.Contains(t, demo.Protected(passed, silent).Mismatches[0], "row 6: setBandwidth az.account is 3 of 4 refused, the key says all refused with 403")
 
 	unseen := all()
-	delete(unseen.Violations, 14)
-	delete(unseen.Protected, 14)
-	assert.False(t, demo.Protected(unseen, silent).OK(), "a violation that was never sent proves nothing")
+	order := demo.Place{Row: 10, Operation: "createOrder"}
+	delete(unseen.Violations, order)
+	delete(unseen.Protected, order)
+	assert.Equal(t, []string{"row 10: createOrder az.delegate is 0 of 0 refused, the key says all refused with 403"},
+		demo.Protected(unseen, silent).Mismatches, "a violation that was never sent proves nothing, nor does that of another operation")
 
 	broken := all()
 	broken.Served = 89

@@ -8,8 +8,9 @@
 // two instances of a network-as-a-service backend from another decade behind a
 // round-robin balancer; it writes the contract and the configuration of the
 // sidecar into a folder. [World.Traffic] then plays two customers, a partner who
-// may act for one of them, and a script that both customers run and that does
-// everything wrong. [World.Check] compares what the sidecar found out with [Key].
+// may act for one of them and tries the other one too, and a script that both
+// customers run and that does everything wrong. [World.Check] compares what the
+// sidecar found out with [Key].
 //
 // With [StripsToken] the gateway consumes the token and asserts the caller in
 // headers, with a proof of itself: what concerns tokens cannot be seen then, and a

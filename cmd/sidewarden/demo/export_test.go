@@ -30,6 +30,7 @@ func RenderConfig(enforce bool) ([]byte, error) {
 	return renderConfig(configValues{
 		Listen: "127.0.0.1:20001", Admin: "127.0.0.1:20002", Backend: "http://127.0.0.1:20003",
 		Issuer: "http://127.0.0.1:20004", Audience: audience, Enforce: enforce,
+		Partner: "partner-app", Delegated: []string{"acct-000001", "acct-000002"},
 	})
 }
 
@@ -38,6 +39,7 @@ func RenderConfigBehind(enforce bool) ([]byte, error) {
 	return renderConfig(configValues{
 		Listen: "127.0.0.1:20001", Admin: "127.0.0.1:20002", Backend: "http://127.0.0.1:20003",
 		Issuer: "http://127.0.0.1:20004", Audience: audience, Enforce: enforce, Strips: true,
+		Partner: "partner-app", Delegated: []string{"acct-000001", "acct-000002"},
 	})
 }
 
@@ -45,6 +47,7 @@ func RenderConfigBehind(enforce bool) ([]byte, error) {
 type Step struct {
 	Label, Kind, Method, Path, ContentType, Body string
 	Client, Shown                                string
+	Operation                                    string // that the row is about
 	Row, Want, Blocked                           int
 }
 
@@ -56,7 +59,7 @@ func Script(seed uint64, rounds int) []Step {
 		for _, st := range sc.round() {
 			all = append(all, Step{
 				Label: st.label, Kind: st.kind.String(), Method: st.method, Path: st.path, ContentType: st.contentType, Body: st.body,
-				Row: st.row, Want: st.want, Blocked: st.blocked, Client: st.who.client, Shown: fmt.Sprint(uint8(st.shown)),
+				Row: st.answer.Row, Operation: st.answer.Operation, Want: st.want, Blocked: st.blocked, Client: st.who.client, Shown: fmt.Sprint(uint8(st.shown)),
 			})
 		}
 	}

@@ -12,7 +12,8 @@ import (
 // watching traffic alone.
 type Answer struct {
 	// Row is the number of the seeded truth; numbers are stable, and those that
-	// need more than watching are not here.
+	// need more than watching are not here. A truth about several operations has an
+	// answer for each of them.
 	Row       int
 	Operation string
 	// Control is empty when the row is about every control of the operation.
@@ -24,11 +25,13 @@ type Answer struct {
 	Truth string
 }
 
+func (a Answer) place() Place { return Place{Row: a.Row, Operation: a.Operation} }
+
 // Key returns the answer key by row. What it does not name must stay undecided:
 // the world gives no evidence of anything else.
 func Key() []Answer {
-	all := slices.Concat(tokenAnswers(), accountAnswers(), messageAnswers(), limitAnswers())
-	slices.SortFunc(all, func(a, b Answer) int { return cmp.Compare(a.Row, b.Row) })
+	all := slices.Concat(tokenAnswers(), accountAnswers(), partnerAnswers(), messageAnswers(), limitAnswers())
+	slices.SortStableFunc(all, func(a, b Answer) int { return cmp.Compare(a.Row, b.Row) })
 	return all
 }
 
@@ -79,6 +82,24 @@ func accountAnswers() []Answer {
 			Row: 19, Operation: "listOrders", Control: policy.AzAccount, Class: evidence.ClassBackendOnly,
 			Modifiers: []evidence.Modifier{evidence.ModSoft}, Gateway: open, Backend: enf,
 			Truth: "The backend refuses a foreign account inside a 200: success is false, ErrorCode is forbidden.",
+		},
+	}
+}
+
+// partnerAnswers are about whom the partner may act for.
+func partnerAnswers() []Answer {
+	const open, not, enf = evidence.StateOPEN, evidence.StateNOT, evidence.StateENF
+	const together = " Measurement calls the pair of operations INCONSISTENT BY_OPERATION."
+	return []Answer{
+		{
+			Row: 10, Operation: "listOrders", Control: policy.AzDelegate, Class: evidence.ClassBackendOnly,
+			Modifiers: []evidence.Modifier{evidence.ModByOperation, evidence.ModSoft}, Gateway: open, Backend: enf,
+			Truth: "The partner acts for one customer and asks for the orders of the other. The backend refuses, inside a 200." + together,
+		},
+		{
+			Row: 10, Operation: "createOrder", Control: policy.AzDelegate, Class: evidence.ClassNone,
+			Modifiers: []evidence.Modifier{evidence.ModByOperation}, Gateway: open, Backend: not,
+			Truth: "The partner orders in the name of the customer that it does not act for, and the backend takes the order." + together,
 		},
 	}
 }

@@ -35,11 +35,11 @@ const (
 
 // step is one request of the traffic.
 type step struct {
-	kind  kind
-	row   int // of the key; for violate alone
-	label string
-	who   *party
-	shown credential
+	kind   kind
+	answer Answer // of the key, to what the step does wrong; for violate and unseen
+	label  string // the operation, if the contract has one
+	who    *party
+	shown  credential
 
 	method, path, contentType, body string
 
@@ -75,13 +75,13 @@ func (s *script) round() []step {
 		steps = append(steps, s.listPorts(p), s.listPorts(p), s.setBandwidth(p),
 			s.createOrder(p), s.createOrder(p), s.createBgpPolicy(p), s.listSites(p))
 	}
-	violations := []step{violation(22, s.listSites(s.cast.monitor))}
+	violations := append(s.overreach(), violation(22, s.listSites(s.cast.monitor)))
 	for _, p := range s.cast.customers {
 		violations = append(violations, s.violations(p)...)
 		steps = append(steps, s.stopped(p)...)
 	}
 	for _, st := range violations {
-		if s.gateway.blind(controlOf(st.row)) {
+		if s.gateway.blind(st.answer.Control) {
 			st.kind, st.blocked = unseen, 0
 		}
 		steps = append(steps, st)
@@ -143,10 +143,12 @@ func (s *script) bandwidthOf(p *party, account string) step {
 	return send("setBandwidth", p, http.MethodPatch, path, fmt.Sprintf(`{"megabits": %d}`, 100*(1+s.rand.IntN(100))), http.StatusOK)
 }
 
-func (s *script) createOrder(p *party) step {
+func (s *script) createOrder(p *party) step { return s.orderFor(p, s.account(p)) }
+
+func (s *script) orderFor(p *party, account string) step {
 	products := []string{"port-1g", "port-10g", "port-100g"}
 	body := fmt.Sprintf(`{"product": %q, "site": %q, "quantity": %d}`, products[s.rand.IntN(len(products))], s.cast.site(s.rand), 1+s.rand.IntN(8))
-	return send("createOrder", p, http.MethodPost, "/v1/accounts/"+s.account(p)+"/orders", body, http.StatusCreated)
+	return send("createOrder", p, http.MethodPost, "/v1/accounts/"+account+"/orders", body, http.StatusCreated)
 }
 
 func (s *script) createBgpPolicy(p *party) step {
@@ -196,19 +198,31 @@ func (s *script) violations(p *party) []step {
 	return steps
 }
 
+// overreach is what the partner does to the customer that it may not act for.
+func (s *script) overreach() []step {
+	partner, foreign := s.cast.partner, s.cast.stranger().accounts[0]
+	return []step{
+		violation(10, get("listOrders", partner, "/v1/accounts/%s/orders", foreign)),
+		violation(10, s.orderFor(partner, foreign)),
+	}
+}
+
 // violation makes a step one that violates a row of the key.
 func violation(row int, st step) step {
-	st.kind, st.row = violate, row
-	if entry, ok := policy.Lookup(controlOf(row)); ok {
+	st.kind, st.answer = violate, answerFor(row, st.label)
+	if entry, ok := policy.Lookup(st.answer.Control); ok {
 		st.blocked = entry.Status
 	}
 	return st
 }
 
-// controlOf returns the control that a row of the key is about.
-func controlOf(row int) policy.Control {
+// answerFor returns what the key says in a row of an operation. What is no
+// operation of the contract is unmatched.
+func answerFor(row int, operation string) Answer {
 	key := Key()
-	return key[slices.IndexFunc(key, func(a Answer) bool { return a.Row == row })].Control
+	return key[slices.IndexFunc(key, func(a Answer) bool {
+		return a.Row == row && (a.Operation == operation || a.Operation == policy.UnmatchedID)
+	})]
 }
 
 // stopped are steps that the gateway refuses; nothing of them may be in a cell.

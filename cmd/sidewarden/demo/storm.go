@@ -64,7 +64,7 @@ func (w *World) storm(ctx context.Context, s *Stats, start time.Time) error {
 	}
 	calm, quiet := context.WithCancel(ctx)
 	defer quiet()
-	aside := Stats{Violations: map[int]int{}, Protected: map[int]int{}}
+	aside := newStats()
 	var all group
 	all.Go(func() error { return w.calm(calm, &aside, shown) })
 	all.Go(func() error {
@@ -122,7 +122,7 @@ func (w *World) gusts(ctx context.Context, s *Stats, shown map[*party]string, st
 		counts, enough := make([]Stats, len(bursts)), make([]bool, len(bursts))
 		var all group
 		for j, o := range bursts {
-			counts[j] = Stats{Violations: map[int]int{}, Protected: map[int]int{}}
+			counts[j] = newStats()
 			all.Go(func() (err error) {
 				enough[j], err = w.exceed(ctx, &counts[j], o, shown)
 				return err
@@ -182,9 +182,10 @@ func (w *World) exceed(ctx context.Context, s *Stats, o over, shown map[*party]s
 	err = all.Wait()
 	took := time.Since(start)
 	due := o.limit.due(sent, took)
-	s.Violations[o.row] += due
+	at := answerFor(o.row, o.senders[0].label).place()
+	s.Violations[at] += due
 	if w.options.Enforce {
-		s.Protected[o.row] += min(due, refused)
+		s.Protected[at] += min(due, refused)
 	}
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
@@ -253,11 +254,11 @@ func (s *Stats) add(o Stats) {
 	s.Stopped += o.Stopped
 	s.Served += o.Served
 	s.Unexpected += o.Unexpected
-	for row, n := range o.Violations {
-		s.Violations[row] += n
+	for at, n := range o.Violations {
+		s.Violations[at] += n
 	}
-	for row, n := range o.Protected {
-		s.Protected[row] += n
+	for at, n := range o.Protected {
+		s.Protected[at] += n
 	}
 	s.Surprises = append(s.Surprises, o.Surprises...)
 	s.Surprises = s.Surprises[:min(len(s.Surprises), maxSurprises)]

@@ -30,10 +30,9 @@ type Stats struct {
 	// Sent is all requests. Clean ones are what the policy wants, Stopped ones
 	// violate something and end at the gateway.
 	Sent, Clean, Stopped int
-	// Violations counts the requests that violate a row of the key, by its number;
-	// Protected counts those of them that the sidecar itself refused, with the
-	// status of the control.
-	Violations, Protected map[int]int
+	// Violations counts the requests that violate a row of the key; Protected counts
+	// those of them that the sidecar itself refused, with the status of the control.
+	Violations, Protected map[Place]int
 	// Served counts the clean requests that got a success.
 	Served int
 	// Unexpected counts answers with another status than this world gives,
@@ -44,20 +43,28 @@ type Stats struct {
 	Elapsed time.Duration
 }
 
+// Place is where the key has an answer: a row may be about several operations.
+type Place struct {
+	Row       int
+	Operation string
+}
+
+func newStats() Stats { return Stats{Violations: map[Place]int{}, Protected: map[Place]int{}} }
+
 // Traffic waits until the sidecar is ready and knows the issuer's keys, then
 // plays the script through the gateway for Options.Duration, and at least until
 // everything that the key names was seen. Requests follow each other, so that
 // their order is the seed's, but for those that go over limits. A request that was begun is finished; after ctx
 // ends, Traffic returns what was counted and the cause of ctx.
 func (w *World) Traffic(ctx context.Context) (Stats, error) {
-	s := Stats{Violations: map[int]int{}, Protected: map[int]int{}}
+	s := newStats()
 	if err := w.ready(ctx); err != nil {
 		return s, err
 	}
 	fmt.Fprintf(w.out, "traffic: %s, %s, their partner %s and a script, through %s, seed %d\n",
 		w.cast.customers[0].name, w.cast.customers[1].name, w.cast.partner.name, w.GatewayURL, w.options.Seed)
 	start := time.Now()
-	aside := Stats{Violations: map[int]int{}, Protected: map[int]int{}}
+	aside := newStats()
 	playing, abandon := context.WithCancelCause(ctx)
 	defer abandon(nil)
 	both := group{failed: abandon}
@@ -148,12 +155,12 @@ func (s *Stats) count(st step, status int, ours, enforce bool) {
 			s.Served++
 		}
 	case violate:
-		s.Violations[st.row]++
+		s.Violations[st.answer.place()]++
 		if enforce {
 			want = st.blocked
 		}
 		if ours && status == st.blocked {
-			s.Protected[st.row]++
+			s.Protected[st.answer.place()]++
 		}
 	case stopped:
 		s.Stopped++

@@ -116,6 +116,7 @@ func (w *World) build(ctx context.Context) error {
 	return w.writeFiles(configValues{
 		Listen: addresses[0], Admin: addresses[1], Backend: balancer.String(),
 		Issuer: w.issuer.url, Audience: audience, Enforce: w.options.Enforce, Strips: proof != "",
+		Partner: w.cast.partner.client, Delegated: w.cast.partner.accounts,
 	}, proof)
 }
 
@@ -168,6 +169,9 @@ func (w *World) transport() *http.Transport {
 type configValues struct {
 	Listen, Admin, Backend, Issuer, Audience string
 	Enforce, Strips                          bool
+	// Partner is a client, Delegated the accounts that it may act for.
+	Partner   string
+	Delegated []string
 }
 
 // writeFiles writes what the sidecar gets, with the secret that proves a gateway
