@@ -60,7 +60,11 @@ func TestPrometheusAnswersTheMission(t *testing.T) {
 	assert.Empty(t, string(complaints), "promtool check metrics")
 
 	require.NoError(t, demo.Wait(), "%s%s", stdout, stderr)
-	want := []string{"createBgpPolicy in.ctype", "listPorts tok.time", "setBandwidth az.account", "unmatched in.route"}
+	want := []string{
+		"createBgpPolicy in.ctype", "createOrder az.delegate", "createOrder in.schema", "getUsage az.account",
+		"listEvents rate.app", "listMeters rate.customer", "listPorts tok.time", "listSites tok.ttl",
+		"setBandwidth az.account", "setBandwidth in.schema", "unmatched in.route",
+	}
 	for _, window := range []string{"1m", "1d"} {
 		got, err := ask(server, `sum by (operation, control) (increase(sidewarden_observations_total{position="backend",signal="leaked"}[`+window+`]))`)
 		require.NoError(t, err)
