@@ -85,9 +85,10 @@ func NewAnswerInspector(o AnswerOptions) *AnswerInspector { return &AnswerInspec
 
 // Inspect implements [policy.Inspector] for the body of r.Response. Only Schema is
 // judged. It does not apply to an answer to HEAD and to 304, which describe another
-// answer. Of an upgrade the status alone is judged, for what follows nobody reads. It is undecided with content-partial for 206 and with content-coding for
-// a body with a content coding: the bytes are not those that the contract
-// describes, and the client chose it.
+// answer. Of an upgrade the status alone is judged, for what follows nobody reads.
+// It is undecided with content-partial for 206 and with content-coding for a body
+// with a content coding: the bytes are not those that the contract describes, and
+// the client chose it.
 func (in *AnswerInspector) Inspect(r *policy.Request, b []byte, size int64, whole bool) policy.Body {
 	if whole {
 		size = int64(len(b))

@@ -163,6 +163,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add("GET", 200, "application/json", "gzip", []byte("\x1f\x8b"), true)
 	f.Add("HEAD", 500, "text/html", "", []byte{}, false)
 	f.Add("GET", 304, "", "", []byte{}, true)
+	f.Add("GET", 101, "application/json", "gzip", []byte("{}"), true) // its status alone is judged
 	f.Add("GET", 200, "text/event-stream", "", []byte("data: x\n\n"), false)
 	in := payload.NewAnswerInspector(payload.AnswerOptions{MaxBytes: 4096, Sized: true, MaxDepth: 8, Schema: declares{}})
 	f.Fuzz(func(t *testing.T, method string, status int, media, coding string, b []byte, whole bool) {
@@ -174,7 +175,7 @@ func FuzzAnswer(f *testing.F) {
 		body := in.Inspect(r, b, -1, whole)
 		v := body.Schema
 		assert.Equal(t, v.Reason != "", v.Effect == policy.Deny || v.Effect == policy.Indeterminate)
-		unread := method == http.MethodHead || status == 304 || status == 206 || status < 200 ||
+		unread := method == http.MethodHead || status == 304 || status == 206 || status < 200 && status != 101 ||
 			policy.Coded(r.Response.Header) && body.Size != 0 && !r.Response.Bodiless(method)
 		if unread {
 			assert.NotEqual(t, policy.Deny, v.Effect)
