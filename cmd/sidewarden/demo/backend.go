@@ -128,9 +128,8 @@ func (in *instance) listSites(w http.ResponseWriter, _ *http.Request, _ claims) 
 func (in *instance) listPorts(w http.ResponseWriter, r *http.Request, _ claims) {
 	in.db.mu.Lock()
 	defer in.db.mu.Unlock()
-	e, ok := in.db.estates[r.PathValue("accountId")]
-	if !ok {
-		missing(w)
+	e := in.db.estate(w, r)
+	if e == nil {
 		return
 	}
 	answer(w, http.StatusOK, map[string]any{"success": true, "ports": e.ports})
@@ -178,9 +177,8 @@ func (in *instance) listOrders(w http.ResponseWriter, r *http.Request, c claims)
 	}
 	in.db.mu.Lock()
 	defer in.db.mu.Unlock()
-	e, ok := in.db.estates[r.PathValue("accountId")]
-	if !ok {
-		missing(w)
+	e := in.db.estate(w, r)
+	if e == nil {
 		return
 	}
 	answer(w, http.StatusOK, map[string]any{"success": true, "orders": e.orders})
@@ -194,9 +192,8 @@ func (in *instance) createOrder(w http.ResponseWriter, r *http.Request, _ claims
 	}
 	in.db.mu.Lock()
 	defer in.db.mu.Unlock()
-	e, ok := in.db.estates[r.PathValue("accountId")]
-	if !ok {
-		missing(w)
+	e := in.db.estate(w, r)
+	if e == nil {
 		return
 	}
 	o.ID = in.db.next("order")
@@ -212,9 +209,8 @@ func (in *instance) createOrder(w http.ResponseWriter, r *http.Request, _ claims
 func (in *instance) listBgpPolicies(w http.ResponseWriter, r *http.Request, c claims) {
 	in.db.mu.Lock()
 	defer in.db.mu.Unlock()
-	e, ok := in.db.estates[r.PathValue("accountId")]
-	if !ok {
-		missing(w)
+	e := in.db.estate(w, r)
+	if e == nil {
 		return
 	}
 	rows := make([]bgpPolicy, 0, len(e.policies))
@@ -309,6 +305,16 @@ func (in *instance) read(w http.ResponseWriter, r *http.Request, to any) bool {
 		return false
 	}
 	return true
+}
+
+// estate returns what the account of the path has, or answers that there is no such
+// account. The caller holds mu.
+func (db *database) estate(w http.ResponseWriter, r *http.Request) *estate {
+	e, ok := db.estates[r.PathValue("accountId")]
+	if !ok {
+		missing(w)
+	}
+	return e
 }
 
 // port returns the port that the path names. The caller holds mu.

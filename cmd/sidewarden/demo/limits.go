@@ -80,9 +80,8 @@ func limited(l *limiter, next func(http.ResponseWriter, *http.Request, claims)) 
 func (in *instance) listMeters(w http.ResponseWriter, r *http.Request, _ claims) {
 	in.db.mu.Lock()
 	defer in.db.mu.Unlock()
-	e, ok := in.db.estates[r.PathValue("accountId")]
-	if !ok {
-		missing(w)
+	e := in.db.estate(w, r)
+	if e == nil {
 		return
 	}
 	answer(w, http.StatusOK, map[string]any{"success": true, "ports": len(e.ports)})
@@ -91,9 +90,8 @@ func (in *instance) listMeters(w http.ResponseWriter, r *http.Request, _ claims)
 func (in *instance) listEvents(w http.ResponseWriter, r *http.Request, _ claims) {
 	in.db.mu.Lock()
 	defer in.db.mu.Unlock()
-	e, ok := in.db.estates[r.PathValue("accountId")]
-	if !ok {
-		missing(w)
+	e := in.db.estate(w, r)
+	if e == nil {
 		return
 	}
 	events := make([]string, 0, len(e.ports))
