@@ -59,25 +59,36 @@ func (r *Request) AsksMore() bool {
 	for name := range r.Header {
 		if slices.ContainsFunc([]string{
 			"Upgrade", "X-Original-Url", "X-Rewrite-Url", "X-Http-Method", "X-Http-Method-Override", "X-Method-Override",
-		}, func(asking string) bool { return sameVariable(name, asking) }) {
+		}, func(asking string) bool { return SameVariable(name, asking) }) {
 			return true
 		}
 	}
 	return false
 }
 
-// sameVariable reports whether two names of header fields are one variable of CGI.
-func sameVariable(a, b string) bool {
+// SameVariable reports whether two names of header fields are one variable of CGI
+// (RFC 3875, section 4.1.18): they differ at most in letter case and in which of dash
+// and underscore they have.
+func SameVariable(a, b string) bool {
 	if len(a) != len(b) {
 		return false
 	}
 	for i := range len(a) {
-		x, y := a[i]|0x20, b[i]|0x20 // of a token, this changes letters, and "_"
-		if x != y && (a[i] != '_' || b[i] != '-') {
+		if folded(a[i]) != folded(b[i]) {
 			return false
 		}
 	}
 	return true
+}
+
+func folded(c byte) byte {
+	switch {
+	case c == '_':
+		return '-'
+	case c >= 'A' && c <= 'Z':
+		return c + 'a' - 'A'
+	}
+	return c
 }
 
 // Pair is one name and value of a query or path, percent-decoded.

@@ -78,7 +78,7 @@ func NewHeaders(o HeaderOptions) (*Headers, error) {
 		}
 		f.name = http.CanonicalHeaderKey(f.name)
 		for _, other := range h.fields {
-			if sameField(f.name, other.name) {
+			if policy.SameVariable(f.name, other.name) {
 				return nil, fmt.Errorf("token: one header is named for %s and for %s", other.part, f.part)
 			}
 		}
@@ -186,33 +186,9 @@ func isID(s string) bool {
 // X_Client_Id for X-Client-Id.
 func respelt(header http.Header, name string) bool {
 	for other := range header {
-		if other != name && sameField(other, name) {
+		if other != name && policy.SameVariable(other, name) {
 			return true
 		}
 	}
 	return false
-}
-
-// sameField reports whether two names differ at most in letter case and in which
-// of dash and underscore they have.
-func sameField(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range len(a) {
-		if folded(a[i]) != folded(b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func folded(c byte) byte {
-	switch {
-	case c == '_':
-		return '-'
-	case c >= 'A' && c <= 'Z':
-		return c + 'a' - 'A'
-	}
-	return c
 }
