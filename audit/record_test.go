@@ -115,7 +115,7 @@ func TestAuthOutcome(t *testing.T) {
 	}{
 		{"proven and unopposed is success", proven(), nil, "success", audit.TokenValid},
 		{"an authorization denial is no authentication failure", proven(), one(policy.AzAccount, policy.Denied(policy.AccountNotInToken, "")), "success", audit.TokenValid},
-		{"a proven token that a control refuses is failure", proven(), one(policy.TokAud, policy.Denied(policy.AudienceMismatch, "")), "failure", policy.AudienceMismatch},
+		{"a proven token that a control refuses is failure", proven(), one(policy.TokAud, policy.Denied(policy.TokenAudience, "")), "failure", policy.TokenAudience},
 		{"a replayed token is failure", proven(), one(policy.TokReplay, policy.Denied(policy.TokenReplayed, "")), "failure", policy.TokenReplayed},
 		{"an undecided control is error", policy.Authentication{}, one(policy.TokSig, policy.Undecided(policy.KeySetUnavailable, nil)), "error", policy.KeySetUnavailable},
 		{"a missing credential is none", policy.Authentication{}, one(policy.TokPresent, policy.Denied(policy.CredentialMissing, "")), "none", policy.CredentialMissing},

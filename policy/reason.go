@@ -47,7 +47,7 @@ const (
 	IssuerMissing         Reason = "issuer-missing"
 	IssuerUnknown         Reason = "issuer-unknown"
 	AudienceMissing       Reason = "audience-missing"
-	AudienceMismatch      Reason = "audience-mismatch"
+	TokenAudience         Reason = "token-audience"
 	ExpiryMissing         Reason = "expiry-missing"
 	TokenExpired          Reason = "token-expired"
 	TokenNotYetValid      Reason = "token-not-yet-valid"

@@ -96,7 +96,12 @@ type Pair struct{ Name, Value string }
 
 // Peer is the connected client address: in front of the sidecar, so usually a
 // gateway's.
-type Peer struct{ Addr netip.Addr }
+type Peer struct {
+	Addr netip.Addr
+	// Certificate is the DER form of the client certificate of a TLS connection that
+	// ends here: the peer has its private key. Nil without one.
+	Certificate []byte
+}
 
 // Match is what the Matcher found.
 type Match struct {
@@ -151,6 +156,28 @@ type Authentication struct {
 	Claimed *Identity
 	// Identity exists exactly when Proof permits.
 	Identity *Identity
+	// Sender is what the request proves of who sends the credential.
+	Sender Sender
+}
+
+// Sender is what a request proves of who sends its credential, beside the
+// credential itself. It is judged by tok.bind, and compared by tok.replay. The zero
+// value says that nobody looked.
+type Sender struct {
+	// DPoP reports that the token came with the scheme DPoP (RFC 9449 section 7.1).
+	DPoP bool
+	// Proof is what is to be said of the DPoP proof that came along, with the reasons
+	// of tok.bind. It does not apply when none came.
+	Proof Verdict
+	// Key is the thumbprint (RFC 7638, in base64url) of the key that made the DPoP
+	// proof; empty unless Proof permits.
+	Key string
+	// Certificate is the thumbprint x5t#S256 (RFC 8705 section 3.1) of the sender's
+	// certificate; empty without one that is proven.
+	Certificate string
+	// Nonce is what the client has to put into its next DPoP proof; empty unless the
+	// proof lacks it.
+	Nonce string
 }
 
 // Missing returns the verdict of a control that needs an identity, and true,
@@ -172,10 +199,32 @@ type Token struct {
 	Expires, NotBefore, IssuedAt time.Time
 	// Claimed is the identity that the token asserts.
 	Claimed Identity
+	// Confirmation is what the claim cnf binds the token to.
+	Confirmation Confirmation
+	// Introspected reports that the issuer was asked for the facts (RFC 7662), so that
+	// there is no header and no signature.
+	Introspected bool
+	// Revoked reports that the token proved itself and that its issuer says that it is
+	// no longer active.
+	Revoked bool
 	// Fingerprint is a digest of the exact token bytes; it never leaves the
 	// process unkeyed.
 	Fingerprint [32]byte
 }
+
+// Confirmation is what a token is bound to by its claim cnf (RFC 7800): whoever sends
+// it has to prove each of these. The zero value is that of a bearer token.
+type Confirmation struct {
+	// Key is the thumbprint jkt of a key (RFC 9449 section 6.1).
+	Key string
+	// Certificate is the thumbprint x5t#S256 of a certificate (RFC 8705 section 3.1).
+	Certificate string
+	// Other reports a method that is not known here.
+	Other bool
+}
+
+// Bound reports whether the token is bound to anything.
+func (c Confirmation) Bound() bool { return c != Confirmation{} }
 
 // Identity is who the caller is by proven claims. A client is always the pair of
 // issuer and client.

@@ -106,7 +106,7 @@ func exceeded(name string, wait time.Duration) policy.Verdict {
 
 func TestWhoSharesABucket(t *testing.T) {
 	permits := head(policy.TokAud, policy.Permitted())
-	denies := head(policy.TokAud, policy.Denied(policy.AudienceMismatch, ""))
+	denies := head(policy.TokAud, policy.Denied(policy.TokenAudience, ""))
 	for _, c := range []struct {
 		name          string
 		key           []limit.Key
@@ -152,7 +152,7 @@ func TestWhoSharesABucket(t *testing.T) {
 func TestModesAndExceptionsOfTheHeadDoNotCount(t *testing.T) {
 	for _, m := range []policy.Mode{policy.Off, policy.Shadow, policy.Enforce} {
 		s := one(t, limit.Client)
-		d := head(policy.TokAud, policy.Denied(policy.AudienceMismatch, ""))
+		d := head(policy.TokAud, policy.Denied(policy.TokenAudience, ""))
 		d.Findings[1].Rule.Mode, d.Findings[1].Exception = m, "EX-1"
 		require.Equal(t, policy.Permitted(), s.Spend(t.Context(), request(), d)[0])
 		assert.Equal(t, policy.Deny, s.Spend(t.Context(), request(unproven), policy.Decision{})[0].Effect, "both went by peer")
@@ -288,7 +288,7 @@ func TestSwappingGroupsChangesNoVerdict(t *testing.T) {
 		}
 		d := head(policy.TokAud, policy.Permitted())
 		if i%7 == 0 {
-			d = head(policy.TokAud, policy.Denied(policy.AudienceMismatch, ""))
+			d = head(policy.TokAud, policy.Denied(policy.TokenAudience, ""))
 		}
 		want := plain.Spend(t.Context(), r(), d)
 		require.Equal(t, want, swapped.Spend(t.Context(), r(), d), "request %d", i)

@@ -12,7 +12,7 @@ import (
 // Rule: the claim aud has one of the audiences of this API, or all of them where
 // the issuer's configuration says so, compared as exact strings (RFC 7519 section
 // 4.1.3). It is denied with audience-missing without a value and with
-// audience-mismatch otherwise.
+// token-audience otherwise.
 type Aud struct {
 	wanted map[string]audiences
 }
@@ -49,7 +49,7 @@ func (c *Aud) Check(_ context.Context, r *policy.Request) policy.Verdict {
 		}
 	}
 	if found == 0 || wanted.all && found < len(wanted.names) {
-		return policy.Denied(policy.AudienceMismatch, "")
+		return policy.Denied(policy.TokenAudience, "")
 	}
 	return policy.Permitted()
 }

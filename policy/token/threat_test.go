@@ -177,10 +177,10 @@ func TestThreatAudience(t *testing.T) {
 		{"null", json(`null`), policy.TokSig, policy.TokenMalformed},
 		{"object", map[string]any{"a": audience}, policy.TokSig, policy.TokenMalformed},
 		{"array with a number", []any{audience, 1}, policy.TokSig, policy.TokenMalformed},
-		{"substring", "https://api.example", policy.TokAud, policy.AudienceMismatch},
-		{"superstring", audience + "/v2", policy.TokAud, policy.AudienceMismatch},
-		{"several without ours", []string{"https://a.example.net", "https://b.example.net"}, policy.TokAud, policy.AudienceMismatch},
-		{"joined by a comma", audience + ",x", policy.TokAud, policy.AudienceMismatch},
+		{"substring", "https://api.example", policy.TokAud, policy.TokenAudience},
+		{"superstring", audience + "/v2", policy.TokAud, policy.TokenAudience},
+		{"several without ours", []string{"https://a.example.net", "https://b.example.net"}, policy.TokAud, policy.TokenAudience},
+		{"joined by a comma", audience + ",x", policy.TokAud, policy.TokenAudience},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w.onlyDenied(t, bearer(rsa.Token(claims(map[string]any{"aud": row.aud}))), row.control, row.reason)
@@ -193,9 +193,9 @@ func TestThreatAudienceAllRequired(t *testing.T) {
 	i.Audiences, i.AllAudiences = []string{"a", "b"}, true
 	w := newWorld(t, i)
 	w.allPermit(t, bearer(tokentest.EC().Token(claims(map[string]any{"aud": []string{"b", "x", "a"}}))))
-	w.onlyDenied(t, bearer(tokentest.EC().Token(claims(map[string]any{"aud": "a"}))), policy.TokAud, policy.AudienceMismatch)
+	w.onlyDenied(t, bearer(tokentest.EC().Token(claims(map[string]any{"aud": "a"}))), policy.TokAud, policy.TokenAudience)
 	i.Audiences = nil
-	newWorld(t, i).onlyDenied(t, bearer(tokentest.EC().Token(claims(nil))), policy.TokAud, policy.AudienceMismatch)
+	newWorld(t, i).onlyDenied(t, bearer(tokentest.EC().Token(claims(nil))), policy.TokAud, policy.TokenAudience)
 }
 
 func TestThreatTime(t *testing.T) {
