@@ -30,12 +30,12 @@ func TestThreatMalformedJOSE(t *testing.T) {
 		reason      policy.Reason
 		detail      string
 	}{
-		{"unknown crit", head(`{"alg":"RS256","kid":"rsa-1","crit":["x"],"x":1}`), policy.TokenHeader, "crit"},
-		{"empty crit", head(`{"alg":"RS256","kid":"rsa-1","crit":[]}`), policy.TokenHeader, "crit"},
-		{"b64 false", head(`{"alg":"RS256","kid":"rsa-1","b64":false}`), policy.TokenHeader, "b64"},
-		{"b64 true", head(`{"alg":"RS256","kid":"rsa-1","b64":true}`), policy.TokenHeader, "b64"},
-		{"escaped crit", head(`{"alg":"RS256","kid":"rsa-1","\u0063rit":["x"]}`), policy.TokenHeader, "crit"},
-		{"nested JWT", head(`{"alg":"RS256","kid":"rsa-1","cty":"JWT"}`), policy.TokenHeader, "cty"},
+		{"unknown crit", head(`{"alg":"RS256","kid":"rsa-1","crit":["x"],"x":1}`), policy.TokenHeaderCrit, "crit"},
+		{"empty crit", head(`{"alg":"RS256","kid":"rsa-1","crit":[]}`), policy.TokenHeaderCrit, "crit"},
+		{"b64 false", head(`{"alg":"RS256","kid":"rsa-1","b64":false}`), policy.TokenHeaderB64, "b64"},
+		{"b64 true", head(`{"alg":"RS256","kid":"rsa-1","b64":true}`), policy.TokenHeaderB64, "b64"},
+		{"escaped crit", head(`{"alg":"RS256","kid":"rsa-1","\u0063rit":["x"]}`), policy.TokenHeaderCrit, "crit"},
+		{"nested JWT", head(`{"alg":"RS256","kid":"rsa-1","cty":"JWT"}`), policy.TokenHeaderNested, "cty"},
 		{"alg is a number", head(`{"alg":256,"kid":"rsa-1"}`), policy.TokenHeader, "alg"},
 		{"typ is an array", head(`{"alg":"RS256","kid":"rsa-1","typ":["at+jwt"]}`), policy.TokenHeader, "typ"},
 		{"kid is null", head(`{"alg":"RS256","kid":null}`), policy.TokenHeader, "kid"},

@@ -78,34 +78,28 @@ func readHeader(text []byte) (*header, policy.Verdict) {
 		return nil, policy.Denied(policy.TokenMalformed, "header")
 	}
 	h, verdict := &header{}, policy.Permitted()
-	fault := func(name string) {
-		if verdict.Effect == policy.Permit {
-			verdict = policy.Denied(policy.TokenHeader, name)
-		}
-	}
 	for _, m := range members {
-		var target *string
-		switch name := string(m.name); name {
+		reason, target := policy.Reason(""), (*string)(nil)
+		switch string(m.name) {
 		case "alg":
 			target = &h.algorithm
 		case "kid":
 			target = &h.keyID
 		case "typ":
 			target = &h.typ
-		case "crit", "b64", // change what is signed
-			"jwk", "jku", "x5u", "x5c", // offer a key of the client's choice
-			"cty", "zip", // wrap the claims
-			"enc", "epk", "apu", "apv", "iv", "tag", "p2s", "p2c": // belong to encryption
-			fault(name)
-			continue
 		default:
-			continue // RFC 7515 section 4: an unknown member is ignored
+			reason = refused(string(m.name))
 		}
-		if m.value.Kind() != '"' {
-			fault(string(m.name))
-			continue
+		switch {
+		case target == nil:
+		case m.value.Kind() != '"':
+			reason = policy.TokenHeader
+		default:
+			*target = unquote(m.value)
 		}
-		*target = unquote(m.value)
+		if reason != "" && verdict.Effect == policy.Permit {
+			verdict = policy.Denied(reason, string(m.name))
+		}
 	}
 	if verdict.Effect != policy.Permit {
 		return h, verdict
@@ -115,6 +109,24 @@ func readHeader(text []byte) (*header, policy.Verdict) {
 		return h, policy.Denied(policy.TokenAlg, "")
 	}
 	return h, verdict
+}
+
+// refused returns why a member must not be in the header of an access token, and ""
+// when it may: an unknown member is ignored (RFC 7515 section 4).
+func refused(name string) policy.Reason {
+	switch name {
+	case "crit": // RFC 7515 section 4.1.11: no extension is understood here
+		return policy.TokenHeaderCrit
+	case "b64": // RFC 7797: changes what is signed
+		return policy.TokenHeaderB64
+	case "jwk", "jku", "x5u", "x5c": // RFC 8725 section 3.10: a key of the sender's choice
+		return policy.TokenHeaderKey
+	case "cty": // RFC 7519 section 5.2: the claims are another token
+		return policy.TokenHeaderNested
+	case "enc", "zip", "epk", "apu", "apv", "iv", "tag", "p2s", "p2c": // RFC 7516, RFC 7518 section 4
+		return policy.TokenHeaderJWE
+	}
+	return ""
 }
 
 // readClaims puts the claims into facts. A claim of a wrong type is left out and

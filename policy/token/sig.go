@@ -11,8 +11,10 @@ import (
 // Rule: the token is a strict compact JWS that a key of its issuer signed with the
 // algorithm pinned to that key and allowed for that issuer. It is denied with
 // token-oversize above 8 KiB, token-malformed when a segment or a claim cannot be
-// read (the detail names it), token-header for a header member that changes how
-// the token is read, token-alg, key-unknown, or token-signature. It is undecided
+// read (the detail names it), token-header when alg, kid or typ is no string,
+// token-header-crit, token-header-b64, token-header-key, token-header-jwe or
+// token-header-nested for a member that changes how the token is read or verified,
+// token-alg, key-unknown, or token-signature. It is undecided
 // with key-set-unavailable while there are no keys, and by tok.present or tok.iss
 // when there is no token or no issuer whose keys could be asked.
 type Sig struct{}

@@ -80,10 +80,10 @@ func TestThreatKeyInjection(t *testing.T) {
 		header map[string]any
 		reason policy.Reason
 	}{
-		{"jku", map[string]any{"jku": server.URL}, policy.TokenHeader},
-		{"x5u", map[string]any{"x5u": server.URL}, policy.TokenHeader},
-		{"jwk", map[string]any{"jwk": own.JWK()}, policy.TokenHeader},
-		{"x5c", map[string]any{"x5c": []string{"MIIB"}}, policy.TokenHeader},
+		{"jku", map[string]any{"jku": server.URL}, policy.TokenHeaderKey},
+		{"x5u", map[string]any{"x5u": server.URL}, policy.TokenHeaderKey},
+		{"jwk", map[string]any{"jwk": own.JWK()}, policy.TokenHeaderKey},
+		{"x5c", map[string]any{"x5c": []string{"MIIB"}}, policy.TokenHeaderKey},
 		{"kid as a path", map[string]any{"kid": "../../dev/null"}, policy.KeyUnknown},
 		{"kid as SQL", map[string]any{"kid": "x' UNION SELECT 'key"}, policy.KeyUnknown},
 		{"kid with line breaks", map[string]any{"kid": "a\r\nX-Injected: 1"}, policy.KeyUnknown},
@@ -99,7 +99,7 @@ func TestThreatKeyInjection(t *testing.T) {
 		})
 	}
 	// A member that offers a key is refused even when the signature is good.
-	w.onlyDenied(t, bearer(rsa.Mint(tokentest.Spec{Header: map[string]any{"jwk": rsa.JWK()}, Claims: claims(nil)})), policy.TokSig, policy.TokenHeader)
+	w.onlyDenied(t, bearer(rsa.Mint(tokentest.Spec{Header: map[string]any{"jwk": rsa.JWK()}, Claims: claims(nil)})), policy.TokSig, policy.TokenHeaderKey)
 	assert.Zero(t, connections.Load())
 }
 
@@ -278,8 +278,8 @@ func TestThreatParserExhaustion(t *testing.T) {
 		{"1 MB of dots", strings.Repeat(".", 1<<20), policy.TokenOversize},
 		{"8 KB of dots", strings.Repeat(".", 8<<10), policy.TokenMalformed},
 		{"a JWE with a costly p2c", tokentest.Encode([]byte(`{"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2c":2147483648}`)) + ".AA.AA.AA.AA", policy.TokenMalformed},
-		{"p2c in three segments", rsa.Mint(tokentest.Spec{Header: map[string]any{"p2c": 1 << 31}, Claims: claims(nil)}), policy.TokenHeader},
-		{"zip in three segments", rsa.Mint(tokentest.Spec{Header: map[string]any{"zip": "DEF"}, Claims: claims(nil)}), policy.TokenHeader},
+		{"p2c in three segments", rsa.Mint(tokentest.Spec{Header: map[string]any{"p2c": 1 << 31}, Claims: claims(nil)}), policy.TokenHeaderJWE},
+		{"zip in three segments", rsa.Mint(tokentest.Spec{Header: map[string]any{"zip": "DEF"}, Claims: claims(nil)}), policy.TokenHeaderJWE},
 		{"a header of depth 10,000", rsa.Mint(tokentest.Spec{HeaderJSON: `{"alg":"RS256","x":` + nested + `}`, Claims: claims(nil)}), policy.TokenOversize},
 		{"a header of depth 34", rsa.Mint(tokentest.Spec{HeaderJSON: `{"alg":"RS256","x":` + some + `}`, Claims: claims(nil)}), policy.TokenMalformed},
 		{"claims of depth 34", rsa.Mint(tokentest.Spec{ClaimsJSON: `{"x":` + some + `}`}), policy.TokenMalformed},
