@@ -70,26 +70,68 @@ type Replay struct {
 
 // Issuer is one trusted token issuer.
 type Issuer struct {
-	Issuer        string   `yaml:"issuer" required:"true" doc:"Exact value of claim iss."`
-	JWKSURL       string   `yaml:"jwks_url" doc:"URL of the key set. It must be https unless the host is loopback. Exactly one of jwks_url and jwks_file."`
-	JWKSFile      string   `yaml:"jwks_file" file:"true" doc:"File with the key set. Exactly one of jwks_url and jwks_file."`
-	CAFile        string   `yaml:"ca_file" file:"true" doc:"PEM file with the authorities that sign the certificate of jwks_url. Default: those of the system."`
-	ProxyURL      string   `yaml:"proxy_url" doc:"HTTP proxy on the way to jwks_url."`
-	Audiences     []string `yaml:"audiences" required:"true" doc:"Values of claim aud that name this API."`
-	AudienceMatch string   `yaml:"audience_match" default:"any" enum:"any|all" doc:"Whether a token must have one of the audiences, or all."`
-	Algorithms    []string `yaml:"algorithms" default:"[RS256, ES256]" enum:"RS256|RS384|RS512|PS256|PS384|PS512|ES256|ES384|ES512|EdDSA" refused:"HS256|HS384|HS512|none: whoever can verify such a token can also make one" doc:"Accepted signature algorithms. Only public-key ones exist."`
-	Types         []string `yaml:"types" default:"[at+jwt]" doc:"Accepted values of header typ, compared without regard to case and to a leading application/."`
-	Claims        Claims   `yaml:"claims" doc:"Where the identity stands in the claims."`
-	Refresh       Duration `yaml:"refresh" default:"5m" positive:"true" doc:"Time between two reads of the key set."`
-	MaxStale      Duration `yaml:"max_stale" default:"24h" positive:"true" doc:"Longest use of a key set that can not be read again."`
+	Issuer           string    `yaml:"issuer" required:"true" doc:"Exact value of claim iss."`
+	JWKSURL          string    `yaml:"jwks_url" doc:"URL of the key set. It must be https unless the host is loopback. Exactly one of jwks_url and jwks_file."`
+	JWKSFile         string    `yaml:"jwks_file" file:"true" doc:"File with the key set. Exactly one of jwks_url and jwks_file."`
+	CAFile           string    `yaml:"ca_file" file:"true" doc:"PEM file with the authorities that sign the certificate of jwks_url. Default: those of the system."`
+	ProxyURL         string    `yaml:"proxy_url" doc:"HTTP proxy on the way to jwks_url."`
+	Audiences        []string  `yaml:"audiences" required:"true" doc:"Values of claim aud that name this API."`
+	AudienceMatch    string    `yaml:"audience_match" default:"any" enum:"any|all" doc:"Whether a token must have one of the audiences, or all."`
+	Algorithms       []string  `yaml:"algorithms" default:"[RS256, ES256]" enum:"RS256|RS384|RS512|PS256|PS384|PS512|ES256|ES384|ES512|EdDSA" refused:"HS256|HS384|HS512|none: whoever can verify such a token can also make one" doc:"Accepted signature algorithms. Only public-key ones exist."`
+	Profile          string    `yaml:"profile" default:"rfc9068" enum:"rfc9068|jwt" doc:"What tok.typ asks of a token. rfc9068: the type and all claims that RFC 9068 requires. jwt: for other issuers: typ may be missing, no claim is asked for, and a token that a claim marks as an ID token, a logout token or a DPoP proof is denied."`
+	Types            []string  `yaml:"types" doc:"Accepted values of header typ, compared without regard to case and to a leading application/. Default: [at+jwt] of profile rfc9068, [at+jwt, JWT] of profile jwt."`
+	ClockSkew        *Duration `yaml:"clock_skew" doc:"Overrides token.clock_skew."`
+	MaxLifetime      *Duration `yaml:"max_lifetime" positive:"true" doc:"Overrides token.max_lifetime."`
+	AccountNamespace []string  `yaml:"account_namespace" doc:"Beginnings of the accounts that the issuer may assert, for example [acct-eu-]. An account that begins with none of them does not count, and tok.iss denies its token. Default: every account."`
+	Claims           Claims    `yaml:"claims" doc:"Where the identity stands in the claims."`
+	Refresh          Duration  `yaml:"refresh" default:"5m" positive:"true" doc:"Time between two reads of the key set."`
+	MaxStale         Duration  `yaml:"max_stale" default:"24h" positive:"true" doc:"Longest use of a key set that can not be read again."`
+}
+
+// The profiles of tokens.
+const (
+	// ProfileRFC9068 asks for what RFC 9068 requires.
+	ProfileRFC9068 = "rfc9068"
+	// ProfileJWT is for issuers that do not follow it.
+	ProfileJWT = "jwt"
+)
+
+// AcceptedTypes returns the accepted values of header typ.
+func (i Issuer) AcceptedTypes() []string {
+	switch {
+	case len(i.Types) > 0:
+		return i.Types
+	case i.Profile == ProfileJWT:
+		return []string{"at+jwt", "JWT"}
+	}
+	return []string{"at+jwt"}
+}
+
+// Skew returns the tolerated difference between the clocks of an issuer and the
+// sidecar.
+func (t Token) Skew(i Issuer) Duration {
+	if i.ClockSkew != nil {
+		return *i.ClockSkew
+	}
+	return t.ClockSkew
+}
+
+// Lifetime returns the longest lifetime of an issuer's tokens.
+func (t Token) Lifetime(i Issuer) Duration {
+	if i.MaxLifetime != nil {
+		return *i.MaxLifetime
+	}
+	return t.MaxLifetime
 }
 
 // Claims are JSON pointers (RFC 6901) into the claims of a token.
 type Claims struct {
-	Client    string `yaml:"client" default:"/client_id" doc:"JSON pointer to the client."`
-	Principal string `yaml:"principal" default:"/sub" doc:"JSON pointer to the principal."`
-	Accounts  string `yaml:"accounts" default:"/account_id" doc:"JSON pointer to the account, or to the list of accounts."`
-	Scopes    string `yaml:"scopes" default:"/scope" doc:"JSON pointer to the scopes: a list, or one string with spaces between them."`
+	Client        string `yaml:"client" default:"/client_id" doc:"JSON pointer to the client."`
+	Principal     string `yaml:"principal" default:"/sub" doc:"JSON pointer to the principal."`
+	Actor         string `yaml:"actor" default:"/act/sub" doc:"JSON pointer to who acts for the principal (RFC 8693)."`
+	Accounts      string `yaml:"accounts" default:"/account_id" doc:"JSON pointer to the account, or to the list of accounts: strings, numbers or, with account_member, objects."`
+	AccountMember string `yaml:"account_member" doc:"Where accounts are objects: JSON pointer within each of them to what names the account, for example /id."`
+	Scopes        string `yaml:"scopes" default:"/scope" doc:"JSON pointer to the scopes: a list, or one string with spaces between them."`
 }
 
 // Account is the account boundary.

@@ -24,16 +24,27 @@ func (v *validator) token() {
 		if len(is.Algorithms) == 0 {
 			v.add(path+".algorithms", "is empty", "name at least one, or remove the line for [RS256, ES256]")
 		}
-		if len(is.Types) == 0 {
-			v.add(path+".types", "is empty", "name at least one, or remove the line for [at+jwt]")
+		if v.given(path+".types") && len(is.Types) == 0 {
+			v.add(path+".types", "is empty", "name at least one, or remove the line for those of the profile")
 		}
-		v.pointer(path+".claims.client", is.Claims.Client)
-		v.pointer(path+".claims.principal", is.Claims.Principal)
-		v.pointer(path+".claims.accounts", is.Claims.Accounts)
-		v.pointer(path+".claims.scopes", is.Claims.Scopes)
+		if i := slices.Index(is.AccountNamespace, ""); i >= 0 || v.given(path+".account_namespace") && len(is.AccountNamespace) == 0 {
+			v.add(path+".account_namespace", "has an empty beginning, or none at all", "name the beginnings, or remove the line for every account")
+		}
+		v.claims(path+".claims", is.Claims)
 		if is.MaxStale < is.Refresh && !is.MaxStale.IsZero() {
 			v.add(path+".max_stale", fmt.Sprintf("%s is shorter than refresh, which is %s", is.MaxStale, is.Refresh), "make it longer, or refresh shorter")
 		}
+	}
+}
+
+func (v *validator) claims(path string, c Claims) {
+	v.pointer(path+".client", c.Client)
+	v.pointer(path+".principal", c.Principal)
+	v.pointer(path+".actor", c.Actor)
+	v.pointer(path+".accounts", c.Accounts)
+	v.pointer(path+".scopes", c.Scopes)
+	if v.given(path + ".account_member") {
+		v.pointer(path+".account_member", c.AccountMember)
 	}
 }
 

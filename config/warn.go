@@ -37,8 +37,16 @@ func (v *validator) warn() Problems {
 	if v.c.Admin.InsecureExposeMetrics {
 		warn("admin.insecure_expose_metrics", "metrics are served without credentials to everybody who reaches admin.address", "use a loopback address if you can")
 	}
-	if v.c.Token.ClockSkew > longSkew {
-		warn("token.clock_skew", "tokens are accepted "+v.c.Token.ClockSkew.String()+" after they expired", "keep it under "+longSkew.String())
+	skew := func(path string, d Duration) {
+		if d > longSkew {
+			warn(path, "tokens are accepted "+d.String()+" after they expired", "keep it under "+longSkew.String())
+		}
+	}
+	skew("token.clock_skew", v.c.Token.ClockSkew)
+	for i, is := range v.c.Token.Issuers {
+		if is.ClockSkew != nil {
+			skew(fmt.Sprintf("token.issuers[%d].clock_skew", i), *is.ClockSkew)
+		}
 	}
 	if v.c.Credential.Kind == KindNone {
 		warn("credential.kind", "no request has an identity: tok.* and az.* judge nothing, whatever the contract asks for", "say what arrives as soon as something does")

@@ -51,6 +51,7 @@ const (
 const (
 	IssuerMissing         Reason = "issuer-missing"
 	IssuerUnknown         Reason = "issuer-unknown"
+	AccountNamespace      Reason = "account-namespace"
 	AudienceMissing       Reason = "audience-missing"
 	TokenAudience         Reason = "token-audience"
 	ExpiryMissing         Reason = "expiry-missing"
@@ -58,6 +59,8 @@ const (
 	TokenNotYetValid      Reason = "token-not-yet-valid"
 	TokenIssuedInFuture   Reason = "token-issued-in-future"
 	TokenType             Reason = "token-type"
+	TokenPurpose          Reason = "token-purpose"
+	TokenClaimMissing     Reason = "token-claim-missing"
 	TokenLifetime         Reason = "token-lifetime"
 	TokenIDMissing        Reason = "token-id-missing"
 	TokenReplayed         Reason = "token-replayed"

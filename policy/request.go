@@ -199,6 +199,18 @@ type Token struct {
 	Expires, NotBefore, IssuedAt time.Time
 	// Claimed is the identity that the token asserts.
 	Claimed Identity
+	// PriorActors are the actors before the current one, latest first: the nested act
+	// members of RFC 8693 section 4.1, which say who acted and entitle nobody.
+	PriorActors []string
+	// Missing are the claims that RFC 9068 section 2.2 requires and the token lacks, in
+	// the order of that section.
+	Missing []string
+	// Purpose is the registered claim by which the token was made for something else
+	// than access, such as "nonce" for an ID token; empty if none does.
+	Purpose string
+	// Foreign reports that the token asserts an account outside the namespace of its
+	// issuer. Such accounts are not part of Claimed.
+	Foreign bool
 	// Confirmation is what the claim cnf binds the token to.
 	Confirmation Confirmation
 	// Introspected reports that the issuer was asked for the facts (RFC 7662), so that

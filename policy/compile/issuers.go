@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
@@ -25,15 +26,34 @@ func (c *compiler) issuers() []token.Issuer {
 			continue
 		}
 		issuers = append(issuers, token.Issuer{
-			Issuer: cfg.Issuer, Keys: keys, Algorithms: cfg.Algorithms, Types: cfg.Types,
-			Audiences: cfg.Audiences, AllAudiences: cfg.AudienceMatch == "all",
+			Issuer: cfg.Issuer, Keys: keys, Algorithms: cfg.Algorithms, Profile: profileOf(cfg), Types: cfg.AcceptedTypes(),
+			Audiences: cfg.Audiences, AllAudiences: cfg.AudienceMatch == config.AudienceAll,
+			Skew: c.cfg.Token.Skew(cfg).Std(), MaxLifetime: c.cfg.Token.Lifetime(cfg).Std(),
+			Namespace: cfg.AccountNamespace,
 			Claims: token.Claims{
-				Client: cfg.Claims.Client, Principal: cfg.Claims.Principal,
-				Accounts: cfg.Claims.Accounts, Scopes: cfg.Claims.Scopes,
+				Client: cfg.Claims.Client, Principal: cfg.Claims.Principal, Actor: cfg.Claims.Actor,
+				Accounts: cfg.Claims.Accounts, AccountMember: cfg.Claims.AccountMember, Scopes: cfg.Claims.Scopes,
 			},
 		})
 	}
 	return issuers
+}
+
+func profileOf(cfg config.Issuer) token.Profile {
+	if cfg.Profile == config.ProfileJWT {
+		return token.ProfileJWT
+	}
+	return token.ProfileRFC9068
+}
+
+// longestSkew returns how long after its expiry the token of any issuer may be
+// accepted.
+func (c *compiler) longestSkew() time.Duration {
+	longest := time.Duration(0)
+	for _, i := range c.cfg.Token.Issuers {
+		longest = max(longest, c.cfg.Token.Skew(i).Std())
+	}
+	return longest
 }
 
 // keySet returns the key set of an issuer; nil after a problem. Authorities count

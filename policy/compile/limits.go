@@ -86,7 +86,7 @@ func (c *compiler) spending(all []*planned) *spending {
 		if operations := c.operationsIn(all, policy.TokReplay, mode, c.singleUse); len(operations) > 0 {
 			s.replay[mode] = len(o.Limits) + len(o.Replay)
 			o.Replay = append(o.Replay, limit.SingleUse{
-				Store: c.once(mode), Skew: c.cfg.Token.ClockSkew.Std(), Group: int(mode), Operations: operations,
+				Store: c.once(mode), Skew: c.longestSkew(), Group: int(mode), Operations: operations,
 			})
 		}
 	}

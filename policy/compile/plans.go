@@ -126,12 +126,11 @@ func (c *compiler) strangers(all []*planned, keys map[string]bool) {
 
 // tokenChecks has the checks that are the same for every operation.
 func (c *compiler) tokenChecks(issuers []token.Issuer) map[policy.Control]policy.Check {
-	skew := c.cfg.Token.ClockSkew.Std()
 	checks := map[policy.Control]policy.Check{
 		policy.InRoute: openapi.Route{}, policy.InMethod: openapi.Method{},
 		policy.TokPresent: token.Present{}, policy.TokSig: token.Sig{}, policy.TokIss: token.Iss{},
 		policy.TokTyp: token.NewTyp(issuers), policy.TokAud: token.NewAud(issuers),
-		policy.TokTime: token.Time{Skew: skew}, policy.TokTTL: token.TTL{Max: c.cfg.Token.MaxLifetime.Std()},
+		policy.TokTime: token.NewTime(issuers), policy.TokTTL: token.NewTTL(issuers),
 	}
 	if c.gateway != nil {
 		checks[policy.PathGateway] = c.gateway

@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -23,8 +24,8 @@ func TestIdentityByPointer(t *testing.T) {
 		{"all", `"azp":"c","user":{"a/b":{"m~n":"p"}},"act":{"sub":"x"},"ext":{"accounts":["1","2"]},"scp":["r","w"]`, policy.Identity{Client: "c", Principal: "p", Actor: "x", Accounts: []string{"1", "2"}, Scopes: []string{"r", "w"}}},
 		{"none", `"x":1`, policy.Identity{}},
 		{"null asserts nothing", `"azp":null,"act":null,"ext":{"accounts":null},"scp":null`, policy.Identity{}},
-		{"a pointer into a string", `"act":"x"`, policy.Identity{}},
-		{"a pointer into a list", `"act":[{"sub":"x"}]`, policy.Identity{}},
+		{"a pointer into a string", `"user":"x"`, policy.Identity{}},
+		{"a pointer into a list", `"ext":[{"accounts":"x"}]`, policy.Identity{}},
 		{"escapes are decoded", `"\u0061zp":"\u0063"`, policy.Identity{Client: "c"}},
 		{"one account", `"ext":{"accounts":"1"}`, policy.Identity{Accounts: []string{"1"}}},
 		{"a number is its text", `"ext":{"accounts":12345678901234567890}`, policy.Identity{Accounts: []string{"12345678901234567890"}}},
@@ -45,6 +46,11 @@ func TestIdentityByPointer(t *testing.T) {
 		{"client is a number", `"azp":1`, "/azp"},
 		{"principal is an object", `"user":{"a/b":{"m~n":{}}}`, "/user/a~1b/m~0n"},
 		{"actor is a list", `"act":{"sub":["x"]}`, "/act/sub"},
+		{"act is a string", `"act":"x"`, "/act"},
+		{"act is a list", `"act":[{"sub":"x"}]`, "/act"},
+		{"a prior actor is a string", `"act":{"sub":"x","act":"y"}`, "/act"},
+		{"the name of a prior actor is a number", `"act":{"sub":"x","act":{"sub":1}}`, "/act"},
+		{"more actors than anybody has", `"act":` + strings.Repeat(`{"sub":"x","act":`, 8) + `{}` + strings.Repeat(`}`, 8), "/act"},
 		{"account is an object", `"ext":{"accounts":{"id":"1"}}`, "/ext/accounts"},
 		{"account is a truth value", `"ext":{"accounts":true}`, "/ext/accounts"},
 		{"an account in a list is null", `"ext":{"accounts":["1",null]}`, "/ext/accounts"},

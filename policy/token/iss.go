@@ -10,8 +10,9 @@ import (
 //
 // Rule: the claim iss is one of the configured issuers, compared as an exact
 // string (RFC 7519 section 4.1.1). It is denied with issuer-missing without the
-// claim and with issuer-unknown for any other value; the token of a configured
-// issuer permits when that issuer's key proved it.
+// claim and with issuer-unknown for any other value. The token of a configured issuer
+// is one that the issuer proved and in which it asserts no account outside its
+// namespace; one that does is denied with account-namespace.
 type Iss struct{}
 
 // Check judges tok.iss.
@@ -21,6 +22,9 @@ func (Iss) Check(_ context.Context, r *policy.Request) policy.Verdict {
 	}
 	if v, missing := r.Auth.Missing(); missing {
 		return v
+	}
+	if t := r.Auth.Token; t != nil && t.Foreign {
+		return policy.Denied(policy.AccountNamespace, "")
 	}
 	return policy.Permitted()
 }

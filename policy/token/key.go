@@ -192,7 +192,7 @@ func unusable(m []member, kty, use, curve string) SkipReason {
 		if v.Kind() != '[' {
 			return SkipMalformed
 		}
-		operations, ok := list(v, false)
+		operations, ok := list(v, nil, false)
 		if !ok {
 			return SkipMalformed
 		}

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 )
 
 // DefaultCacheBytes bounds the cache of verified facts when Options.CacheBytes is
@@ -40,6 +42,8 @@ type Issuer struct {
 	// Algorithms are the allowed values of the header member alg (RFC 7518 section
 	// 3.1): RS256 to RS512, PS256 to PS512, ES256 to ES512, EdDSA.
 	Algorithms []string
+	// Profile is what tok.typ asks of a token beside its type.
+	Profile Profile
 	// Types are the allowed values of the header member typ, such as at+jwt. They
 	// are media types: the prefix "application/" and letter case do not count (RFC
 	// 7515 section 4.1.9).
@@ -48,9 +52,29 @@ type Issuer struct {
 	Audiences []string
 	// AllAudiences requires every one of Audiences; otherwise one is enough.
 	AllAudiences bool
+	// Skew is how far the clocks of issuer and sidecar may differ, in the caller's
+	// favour; MaxLifetime is the longest lifetime of a token.
+	Skew, MaxLifetime time.Duration
+	// Namespace are beginnings of the accounts that the issuer may assert; nil means
+	// all. An account that begins with none of them is not part of the identity, and
+	// tok.iss denies the token.
+	Namespace []string
 	// Claims say where the identity is.
 	Claims Claims
 }
+
+// Profile is a profile of access tokens.
+type Profile uint8
+
+// The profiles. The zero value is the strict one.
+const (
+	// ProfileRFC9068 asks for every claim that RFC 9068 section 2.2 requires.
+	ProfileRFC9068 Profile = iota
+	// ProfileJWT is for issuers whose tokens do not follow RFC 9068: typ may be
+	// missing, no claim is asked for, and what other kinds of tokens are known by
+	// (RFC 8725 section 3.12) must not be there.
+	ProfileJWT
+)
 
 // Claims are JSON pointers (RFC 6901) to the parts of an identity, such as
 // "/client_id" or "/act/sub". An empty pointer reads nothing.
@@ -65,6 +89,10 @@ type Claims struct {
 	// Accounts points to a string, a number or an array of them. A number is its
 	// literal text.
 	Accounts string
+	// AccountMember is for accounts that are objects, one or an array of them: it
+	// points, within each, to the string or number that is the account. Empty means
+	// that no account is an object.
+	AccountMember string
 	// Scopes points to a string of values separated by spaces (RFC 8693 section
 	// 4.2) or to an array of strings.
 	Scopes string
@@ -79,7 +107,10 @@ type issuer struct {
 	uses    *uses
 }
 
-type mapping struct{ client, principal, actor, accounts, scopes pointer }
+type mapping struct {
+	client, principal, actor, accounts, member, scopes pointer
+	namespace                                          []string
+}
 
 func (o Options) validate() error {
 	var problems []error
@@ -119,6 +150,10 @@ func compileIssuer(i Issuer) (*issuer, error) {
 		}
 		compiled.allowed[name] = true
 	}
+	if slices.Contains(i.Namespace, "") {
+		return nil, fmt.Errorf("issuer %q: an empty beginning in the namespace is every account: name it, or leave the namespace out", i.Issuer)
+	}
+	compiled.claims.namespace = slices.Clone(i.Namespace)
 	for _, p := range []struct {
 		field, pointer string
 		to             *pointer
@@ -127,6 +162,7 @@ func compileIssuer(i Issuer) (*issuer, error) {
 		{"principal", i.Claims.Principal, &compiled.claims.principal},
 		{"actor", i.Claims.Actor, &compiled.claims.actor},
 		{"accounts", i.Claims.Accounts, &compiled.claims.accounts},
+		{"account_member", i.Claims.AccountMember, &compiled.claims.member},
 		{"scopes", i.Claims.Scopes, &compiled.claims.scopes},
 	} {
 		var err error

@@ -139,12 +139,9 @@ func readClaims(members []member, m mapping, facts *policy.Token) policy.Verdict
 	facts.Audience = r.audience()
 	facts.Expires, facts.NotBefore, facts.IssuedAt = r.seconds("exp"), r.seconds("nbf"), r.seconds("iat")
 	facts.Claimed.Client, facts.Claimed.Principal, facts.Claimed.Actor = r.name(m.client), r.name(m.principal), r.name(m.actor)
-	facts.Claimed.Accounts = r.names(m.accounts, true)
-	if v := m.scopes.in(members); v.Kind() == '"' {
-		facts.Claimed.Scopes = words(unquote(v))
-	} else {
-		facts.Claimed.Scopes = r.names(m.scopes, false)
-	}
+	facts.Claimed.Accounts, facts.Foreign = r.accounts(m)
+	facts.Claimed.Scopes = r.scopes(m.scopes)
+	facts.PriorActors, facts.Missing, facts.Purpose = r.actors(), lacking(members), purposeOf(members)
 	if r.fault != "" {
 		return policy.Denied(policy.TokenMalformed, r.fault)
 	}
@@ -183,7 +180,7 @@ func (r *claimReader) audience() []string {
 	if v == nil {
 		return nil
 	}
-	names, ok := list(v, false)
+	names, ok := list(v, nil, false)
 	if !ok {
 		r.fail("/aud")
 	}
@@ -230,13 +227,16 @@ func (r *claimReader) name(p pointer) string {
 	return unquote(v)
 }
 
-// names reads a part of the identity that is a list, or one element of it.
-func (r *claimReader) names(p pointer, numbers bool) []string {
+// scopes reads a string of scopes with spaces between them, or a list.
+func (r *claimReader) scopes(p pointer) []string {
 	v := p.in(r.members)
-	if v == nil || v.Kind() == 'n' {
+	switch {
+	case v == nil || v.Kind() == 'n':
 		return nil
+	case v.Kind() == '"':
+		return words(unquote(v))
 	}
-	names, ok := list(v, numbers)
+	names, ok := list(v, nil, false)
 	if !ok {
 		r.fail(p.String())
 	}
@@ -244,9 +244,10 @@ func (r *claimReader) names(p pointer, numbers bool) []string {
 }
 
 // list returns the strings, and the literal text of numbers where they are
-// allowed, of an array or of one element. Empty strings are left out: they name
-// nothing, and must not equal an empty parameter of a request.
-func list(v jsontext.Value, numbers bool) ([]string, bool) {
+// allowed, of an array or of one element; of an element that is an object, what the
+// pointer finds in it. Empty strings are left out: they name nothing, and must not
+// equal an empty parameter of a request.
+func list(v jsontext.Value, of pointer, numbers bool) ([]string, bool) {
 	values := []jsontext.Value{v}
 	if v.Kind() == '[' {
 		var err error
@@ -256,6 +257,7 @@ func list(v jsontext.Value, numbers bool) ([]string, bool) {
 	}
 	texts := make([]string, 0, len(values))
 	for _, v := range values {
+		v = within(v, of)
 		switch kind := v.Kind(); {
 		case kind == '"':
 			if text := unquote(v); text != "" {

@@ -9,26 +9,35 @@ import (
 
 // Time is the check of tok.time.
 //
-// Rule: at the time of the request, with a skew of Skew in the caller's favour,
-// the token is not expired (exp is required and lies after the time), nbf has
+// Rule: at the time of the request, with the skew of the token's issuer in the caller's
+// favour, the token is not expired (exp is required and lies after the time), nbf has
 // come and iat has come (RFC 7519 sections 4.1.4 to 4.1.6). It is denied with
 // expiry-missing, token-expired, token-not-yet-valid or token-issued-in-future.
 type Time struct {
-	// Skew is how far the clocks of issuer and sidecar may differ.
-	Skew time.Duration
+	skews map[string]time.Duration
+}
+
+// NewTime returns the check for the clock skews of these issuers.
+func NewTime(issuers []Issuer) *Time {
+	c := &Time{skews: make(map[string]time.Duration, len(issuers))}
+	for _, i := range issuers {
+		c.skews[i.Issuer] = i.Skew
+	}
+	return c
 }
 
 // Check judges tok.time.
-func (c Time) Check(_ context.Context, r *policy.Request) policy.Verdict {
+func (c *Time) Check(_ context.Context, r *policy.Request) policy.Verdict {
 	t, v := provenToken(r)
 	if t == nil {
 		return v
 	}
-	latest := r.Time.Add(c.Skew)
+	skew := c.skews[t.Claimed.Issuer]
+	latest := r.Time.Add(skew)
 	switch {
 	case t.Expires.IsZero():
 		return policy.Denied(policy.ExpiryMissing, "")
-	case !t.Expires.After(r.Time.Add(-c.Skew)):
+	case !t.Expires.After(r.Time.Add(-skew)):
 		return policy.Denied(policy.TokenExpired, "")
 	case t.NotBefore.After(latest):
 		return policy.Denied(policy.TokenNotYetValid, "")

@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/sidewarden/sidewarden/policy"
@@ -9,21 +10,33 @@ import (
 
 // Typ is the check of tok.typ.
 //
-// Rule: the header member typ is one of the types of the token's issuer (RFC 8725
-// section 3.11, RFC 9068 section 4), without regard to letter case and to the
-// prefix "application/". Any other type, or none, is denied with token-type.
+// Rule: the token is an access token by the profile of its issuer. Its header member
+// typ is one of the issuer's types (RFC 8725 section 3.11, RFC 9068 section 4), without
+// regard to letter case and to the prefix "application/"; any other type, or none, is
+// denied with token-type. By [ProfileRFC9068] it has sub, client_id and jti (RFC 9068
+// section 2.2), else it is denied with token-claim-missing; the detail points to the
+// first that is missing. The other required claims have controls of their own: iss
+// tok.iss, aud tok.aud, exp tok.time and iat tok.ttl. By [ProfileJWT] it may have no typ, and is denied with token-purpose when
+// a claim marks it as made for something else; the detail points to that claim.
 type Typ struct {
-	types map[string][]string
+	issuers map[string]profile
 }
 
-// NewTyp returns the check for the types of these issuers. An issuer without
-// types is denied every token.
+type profile struct {
+	Profile
+	types []string
+}
+
+// NewTyp returns the check for the types and profiles of these issuers. An issuer
+// without types is denied every token that has one.
 func NewTyp(issuers []Issuer) *Typ {
-	c := &Typ{types: make(map[string][]string, len(issuers))}
+	c := &Typ{issuers: make(map[string]profile, len(issuers))}
 	for _, i := range issuers {
+		p := profile{Profile: i.Profile}
 		for _, t := range i.Types {
-			c.types[i.Issuer] = append(c.types[i.Issuer], mediaType(t))
+			p.types = append(p.types, mediaType(t))
 		}
+		c.issuers[i.Issuer] = p
 	}
 	return c
 }
@@ -34,12 +47,33 @@ func (c *Typ) Check(_ context.Context, r *policy.Request) policy.Verdict {
 	if t == nil {
 		return v
 	}
-	for _, allowed := range c.types[t.Claimed.Issuer] {
-		if allowed != "" && strings.EqualFold(mediaType(t.Type), allowed) {
-			return policy.Permitted()
+	p, missing := c.issuers[t.Claimed.Issuer], slices.IndexFunc(t.Missing, ofProfile)
+	switch {
+	case !p.allows(t.Type):
+		return policy.Denied(policy.TokenType, "")
+	case p.Profile == ProfileJWT && t.Purpose != "":
+		return policy.Denied(policy.TokenPurpose, "/"+t.Purpose)
+	case p.Profile == ProfileRFC9068 && missing >= 0:
+		return policy.Denied(policy.TokenClaimMissing, "/"+t.Missing[missing])
+	}
+	return policy.Permitted()
+}
+
+// ofProfile reports whether a claim is asked for by tok.typ and by no other control.
+func ofProfile(claim string) bool {
+	return claim == "sub" || claim == "client_id" || claim == "jti"
+}
+
+func (p profile) allows(typ string) bool {
+	if typ == "" {
+		return p.Profile == ProfileJWT
+	}
+	for _, allowed := range p.types {
+		if allowed != "" && strings.EqualFold(mediaType(typ), allowed) {
+			return true
 		}
 	}
-	return policy.Denied(policy.TokenType, "")
+	return false
 }
 
 // mediaType drops the prefix that RFC 7515 section 4.1.9 lets a sender omit.

@@ -43,7 +43,7 @@ var pointers = token.Claims{
 func issuerWith(keys *token.KeySet, algorithms ...string) token.Issuer {
 	return token.Issuer{
 		Issuer: issuerName, Keys: keys, Algorithms: algorithms, Types: []string{"at+jwt"},
-		Audiences: []string{audience}, Claims: pointers,
+		Audiences: []string{audience}, Skew: skew, MaxLifetime: maxTTL, Claims: pointers,
 	}
 }
 
@@ -78,8 +78,8 @@ func newWorld(t testing.TB, issuers ...token.Issuer) world {
 		{policy.TokIss, token.Iss{}},
 		{policy.TokTyp, token.NewTyp(issuers)},
 		{policy.TokAud, token.NewAud(issuers)},
-		{policy.TokTime, token.Time{Skew: skew}},
-		{policy.TokTTL, token.TTL{Max: maxTTL}},
+		{policy.TokTime, token.NewTime(issuers)},
+		{policy.TokTTL, token.NewTTL(issuers)},
 	}}
 }
 

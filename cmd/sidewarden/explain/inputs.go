@@ -93,9 +93,23 @@ func (v *view) token(c policy.Control, t *policy.Token) []Input {
 		for _, i := range v.cfg.Token.Issuers {
 			trusted = append(trusted, i.Issuer)
 		}
-		return []Input{{"token's iss", v.known(t.Claimed.Issuer, trusted)}, {"trusted", (mask{show: true}).values(trusted, nil)}}
+		inputs := []Input{{"token's iss", v.known(t.Claimed.Issuer, trusted)}, {"trusted", (mask{show: true}).values(trusted, nil)}}
+		if len(is.AccountNamespace) > 0 {
+			inputs = append(inputs,
+				Input{"accounts begin with", (mask{show: true}).values(is.AccountNamespace, nil)},
+				Input{"set in", v.set(v.issuerField + ".account_namespace")})
+		}
+		return inputs
 	case policy.TokTyp:
-		return []Input{{"token's typ", v.known(t.Type, is.Types)}, {"accepted", (mask{show: true}).values(is.Types, nil)}}
+		inputs := []Input{
+			{"token's typ", v.known(t.Type, is.AcceptedTypes())},
+			{"accepted", (mask{show: true}).values(is.AcceptedTypes(), nil)},
+			{"profile", is.Profile},
+		}
+		if len(t.Missing) > 0 {
+			inputs = append(inputs, Input{"missing claims", strings.Join(t.Missing, ", ")})
+		}
+		return inputs
 	case policy.TokAud:
 		return []Input{
 			{"token's aud", v.values(t.Audience, is.Audiences)},
@@ -105,7 +119,7 @@ func (v *view) token(c policy.Control, t *policy.Token) []Input {
 	case policy.TokTime:
 		return []Input{
 			{"now", v.r.Time.UTC().Format(time.RFC3339)},
-			{"clock skew", v.cfg.Token.ClockSkew.String()},
+			{"clock skew", v.cfg.Token.Skew(is).String()},
 			{"exp", v.moment(t.Expires)},
 			{"nbf", v.moment(t.NotBefore)},
 			{"iat", v.moment(t.IssuedAt)},
@@ -115,7 +129,11 @@ func (v *view) token(c policy.Control, t *policy.Token) []Input {
 		if !t.Expires.IsZero() && !t.IssuedAt.IsZero() {
 			lifetime = t.Expires.Sub(t.IssuedAt).String()
 		}
-		return []Input{{"lifetime", lifetime}, {"longest", v.cfg.Token.MaxLifetime.String()}, {"set in", v.set("token.max_lifetime")}}
+		field := "token.max_lifetime"
+		if is.MaxLifetime != nil {
+			field = v.issuerField + ".max_lifetime"
+		}
+		return []Input{{"lifetime", lifetime}, {"longest", v.cfg.Token.Lifetime(is).String()}, {"set in", v.set(field)}}
 	}
 	id := "none"
 	if t.ID != "" {

@@ -118,7 +118,7 @@ func (w *writer) tokens() {
 	} else {
 		w.line("      audiences: %s # values of aud that name this API", w.list(o.Audiences))
 	}
-	w.line("      # decide: types: [at+jwt], algorithms: [RS256, ES256] and these claims hold unless said otherwise:")
+	w.line("      # decide: profile: rfc9068, algorithms: [RS256, ES256] and these claims hold unless said otherwise:")
 	w.line("      # claims: {client: /client_id, principal: /sub, accounts: /account_id, scopes: /scope}")
 }
 
