@@ -111,6 +111,8 @@ func thirds() []third {
 
 		{"github.com/stretchr/testify", []string{"policy/policytest", "policy/token/tokentest"}, everywhere, "assertions end a test, never a process"},
 		{"github.com/santhosh-tekuri/jsonschema/v6", nil, []string{"config", "test"}, "it judges the published schema in tests"},
+		{"github.com/golang-jwt/jwt/v5", nil, []string{"policy/token"}, "a second opinion on tokens; what is shipped has one"},
+		{"github.com/c2sp/wycheproof", nil, []string{"policy/token"}, "its vectors judge the verifier in tests"},
 		{"github.com/rogpeppe/go-internal", nil, []string{"test"}, "it runs the scripts over the binary"},
 		{"go.uber.org/goleak", nil, everywhere, "it looks for goroutines that outlive a test"},
 		{"pgregory.net/rapid", nil, everywhere, "it draws the cases of property tests"},

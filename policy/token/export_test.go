@@ -4,6 +4,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+
+	"github.com/sidewarden/sidewarden/policy"
 )
 
 // UsableKey is a key of a key set as the tests of package token_test see it.
@@ -25,4 +27,19 @@ func ReadKeySet(document []byte, allowed []string) ([]UsableKey, map[SkipReason]
 		keys = append(keys, UsableKey{k.id, k.alg.name, k.rsa, k.ec, k.ed})
 	}
 	return keys, skipped, nil
+}
+
+// ProveJWS judges what is not a claim: the form, the header, the key and the signature
+// of a JWS, by the keys of an issuer.
+func (a *Authenticator) ProveJWS(jws, issuer string, r *policy.Request) policy.Verdict {
+	p, verdict := split(jws, a.b64)
+	if verdict.Effect != policy.Permit {
+		return verdict
+	}
+	h, verdict := readHeader(p.header)
+	if verdict.Effect != policy.Permit {
+		return verdict
+	}
+	_, verdict = a.issuers[issuer].prove(h, p, r)
+	return verdict
 }
