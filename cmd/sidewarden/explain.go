@@ -6,25 +6,28 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
 	"github.com/sidewarden/sidewarden/cmd/sidewarden/explain"
+	"github.com/sidewarden/sidewarden/config"
 )
 
 // explainOptions are the flags of explain.
 type explainOptions struct {
-	config, request, at   string
-	record, audit, output string
-	showValues            bool
+	config, at             string
+	request, token, record string
+	audit, output          string
+	showValues             bool
 }
 
 func explainCommand() *cobra.Command {
 	var o explainOptions
 	cmd := &cobra.Command{
-		Use:   "explain --config FILE --request FILE | --record ID [--audit FILE]",
+		Use:   "explain --config FILE --request FILE | --config FILE --token FILE | --record ID [--audit FILE]",
 		Short: "Evaluate one request, and print every verdict and why",
 		Long: `Evaluate one request by a configuration, and print the verdict of every control with its reason, what it looked at and
 the line that sets its mode; then what is done with the request as configured, in shadow and in enforce.
@@ -34,10 +37,12 @@ end with LF, the target may be a whole URL, and lines before it that start with 
 request, so that a recorded token can be explained after it expired. Key sets behind a URL are read once; nothing is sent to
 the backend.
 
+With --token, the file holds a token alone, and what every check of tokens says of it is printed, with the first that objects.
+
 With --record, print what the audit file has of a decision: ID is its decision id, which a blocked client got in
 Sidewarden-Decision-Id, or its record id. Inputs are not recorded. --config tells whether the policy is still the same.
 
-Exits with 1 when the policy objects to the request, in whatever mode, or when there is no such record.`,
+Exits with 1 when the policy objects to the request or the token, in whatever mode, or when there is no such record.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			e, err := o.explain(cmd.Context(), cmd.InOrStdin())
@@ -58,16 +63,18 @@ Exits with 1 when the policy objects to the request, in whatever mode, or when t
 	f := cmd.Flags()
 	f.StringVarP(&o.config, "config", "c", "", "configuration file")
 	f.StringVarP(&o.request, "request", "r", "", "file with the request; - reads standard input")
+	f.StringVarP(&o.token, "token", "t", "", "file with a token alone; - reads standard input")
 	f.StringVar(&o.at, "at", "", "time of the request, such as 2026-03-01T12:00:00Z; default: now")
 	f.StringVar(&o.record, "record", "", "decision id or record id of a recorded decision")
 	f.StringVar(&o.audit, "audit", "", "audit file; default: audit.file.path of the configuration")
 	f.StringVarP(&o.output, "output", "o", "table", "table or json")
 	f.BoolVar(&o.showValues, "show-values", false, "show accounts, clients and other values of the request and its token")
-	cmd.MarkFlagsMutuallyExclusive("request", "record")
-	cmd.MarkFlagsOneRequired("request", "record")
+	cmd.MarkFlagsMutuallyExclusive("request", "token", "record")
+	cmd.MarkFlagsOneRequired("request", "token", "record")
 	cmd.MarkFlagsMutuallyExclusive("record", "at")
 	cmd.MarkFlagsMutuallyExclusive("record", "show-values")
 	cmd.MarkFlagsMutuallyExclusive("request", "audit")
+	cmd.MarkFlagsMutuallyExclusive("token", "audit")
 	return cmd
 }
 
@@ -85,17 +92,22 @@ func (o *explainOptions) explain(ctx context.Context, stdin io.Reader) (*explain
 	case o.record != "":
 		return o.explainRecord()
 	case o.config == "":
-		return nil, usageError{"--request needs --config: the policy to explain it by"}
+		return nil, usageError{"--request and --token need --config: the policy to explain them by"}
+	case o.token != "":
+		return o.explainToken(ctx, stdin, at)
 	}
-	message, err := readMessage(o.request, stdin)
-	if err != nil {
-		return nil, noError{fmt.Sprintf("%s: %v", o.request, err)}
-	}
-	l, err := loadAt(o.config, nil, zap.NewNop(), func() time.Time { return at })
+	data, err := readInput(o.request, stdin, explain.MaxFile)
 	if err != nil {
 		return nil, err
 	}
-	readKeys(ctx, l)
+	message, err := explain.ReadMessage(data)
+	if err != nil {
+		return nil, noError{fmt.Sprintf("%s: %v", o.request, err)}
+	}
+	l, err := o.policyAt(ctx, at)
+	if err != nil {
+		return nil, err
+	}
 	options, err := l.proxyOptions()
 	if err != nil {
 		return nil, err
@@ -103,6 +115,36 @@ func (o *explainOptions) explain(ctx context.Context, stdin io.Reader) (*explain
 	return explain.Request(ctx, message, explain.Options{
 		Config: l.config, Output: l.output, Proxy: options, Bounds: l.bounds(), At: at, ShowValues: o.showValues,
 	})
+}
+
+// explainToken explains the token of a file.
+func (o *explainOptions) explainToken(ctx context.Context, stdin io.Reader, at time.Time) (*explain.Explanation, error) {
+	data, err := readInput(o.token, stdin, explain.MaxToken)
+	if err != nil {
+		return nil, err
+	}
+	text := strings.TrimSpace(string(data))
+	if text == "" || len(data) > explain.MaxToken {
+		return nil, noError{fmt.Sprintf("%s: it holds no token, or more than %d bytes: write the token alone into it", o.token, explain.MaxToken)}
+	}
+	l, err := o.policyAt(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	if kind := l.config.Credential.Kind; kind != config.KindClientToken && kind != config.KindGatewayToken {
+		return nil, noError{fmt.Sprintf("%s: no token arrives with credential.kind %s", o.config, kind)}
+	}
+	return explain.Token(ctx, text, explain.Options{Config: l.config, Output: l.output, At: at, ShowValues: o.showValues}), nil
+}
+
+// policyAt loads the configuration with its key sets, as it is at a time.
+func (o *explainOptions) policyAt(ctx context.Context, at time.Time) (*loaded, error) {
+	l, err := loadAt(o.config, nil, zap.NewNop(), func() time.Time { return at })
+	if err != nil {
+		return nil, err
+	}
+	readKeys(ctx, l)
+	return l, nil
 }
 
 // keysTime bounds the reading of all key sets behind URLs.
@@ -120,21 +162,22 @@ func readKeys(ctx context.Context, l *loaded) {
 	}
 }
 
-func readMessage(path string, stdin io.Reader) (explain.Message, error) {
+// readInput reads a file, or standard input for -, up to a byte more than a bound.
+func readInput(path string, stdin io.Reader, bound int64) ([]byte, error) {
 	from := stdin
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return explain.Message{}, errors.New("the request file can not be read: " + errors.Unwrap(err).Error())
+			return nil, noError{fmt.Sprintf("%s: the file can not be read: %v", path, errors.Unwrap(err))}
 		}
 		defer func() { _ = f.Close() }() // it was only read
 		from = f
 	}
-	data, err := io.ReadAll(io.LimitReader(from, explain.MaxFile+1))
+	data, err := io.ReadAll(io.LimitReader(from, bound+1))
 	if err != nil {
-		return explain.Message{}, err
+		return nil, noError{fmt.Sprintf("%s: %v", path, err)}
 	}
-	return explain.ReadMessage(data)
+	return data, nil
 }
 
 // explainRecord tells a recorded decision, and whether the policy is still the one

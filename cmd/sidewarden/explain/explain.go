@@ -37,7 +37,9 @@ type Explanation struct {
 	Identity []Input `json:"identity"`
 	// Controls are in order of the catalogue.
 	Controls []Control `json:"controls"`
-	// Answers are what is done with the request.
+	// First is the first control that objects to a token alone; empty if none does.
+	First policy.Control `json:"first_objection,omitempty"`
+	// Answers are what is done with the request; none for a token alone.
 	Answers []Answer `json:"answers"`
 	// Notes are what the reader has to know.
 	Notes []string `json:"notes"`

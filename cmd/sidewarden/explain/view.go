@@ -169,7 +169,12 @@ func (v *view) notes(parts *compile.Parts) []string {
 		"No backend was asked, so answers are not judged.",
 		"Limits were unused, and so were token ids: what others did before is not known here.",
 	}
-	var unavailable []string
+	return append(append(notes, v.unavailable(parts)...), v.masked()...)
+}
+
+// unavailable tells which key sets are not there.
+func (v *view) unavailable(parts *compile.Parts) []string {
+	var notes []string
 	for _, keys := range parts.KeySets() {
 		if keys.Ready() {
 			continue
@@ -178,12 +183,15 @@ func (v *view) notes(parts *compile.Parts) []string {
 		if err := keys.Stats().LastError; err != nil {
 			why = err.Error()
 		}
-		unavailable = append(unavailable, fmt.Sprintf("The key set of issuer %s is not available, so its tokens are undecided: %s", plain(keys.Stats().Issuer), plainText(why)))
+		notes = append(notes, fmt.Sprintf("The key set of issuer %s is not available, so its tokens are undecided: %s", plain(keys.Stats().Issuer), plainText(why)))
 	}
-	slices.Sort(unavailable)
-	notes = append(notes, unavailable...)
-	if !v.show {
-		notes = append(notes, "Values that the request and its token bring are masked; --show-values shows them.")
-	}
+	slices.Sort(notes)
 	return notes
+}
+
+func (v *view) masked() []string {
+	if v.show {
+		return nil
+	}
+	return []string{"Values that the request and its token bring are masked; --show-values shows them."}
 }

@@ -33,6 +33,7 @@ func (e *Explanation) WriteTable(w io.Writer) error {
 	}
 	fmt.Fprintf(&b, "identity   %s\npolicy     %s\n\n", identity, e.Policy)
 	e.table(&b)
+	e.first(&b)
 	for _, a := range e.Answers {
 		a.write(&b)
 	}
@@ -76,6 +77,20 @@ func (e *Explanation) table(b *strings.Builder) {
 		}
 	}
 	b.WriteByte('\n')
+}
+
+// first names the control that a token alone fails first.
+func (e *Explanation) first(b *strings.Builder) {
+	if len(e.Answers) > 0 {
+		return
+	}
+	for i := range e.Controls {
+		if c := &e.Controls[i]; c.ID == e.First {
+			fmt.Fprintf(b, "first objection  %s, %s\n", plainText(string(c.ID)), c.why())
+			return
+		}
+	}
+	b.WriteString("first objection  none\n")
 }
 
 // why joins reason, detail, cause and exception.
