@@ -123,44 +123,49 @@ func (b *book) charge(t *testing.T, who account, n int) {
 }
 
 // FuzzOnce compares a store with a plain map. Invariants: a use is first
-// exactly if the key is not live and there is room, and an error says why
-// that could not be decided.
+// exactly if the key is not live and there is room, again exactly if it is live
+// and of the same owner, and an error says why that could not be decided.
 func FuzzOnce(f *testing.F) {
 	f.Add([]byte{0, 1, 9, 0, 1, 9, 1, 2, 3, 200, 3, 9, 0, 4, 9, 0, 5, 9})
+	f.Add([]byte{0, 0x11, 9, 0, 0x11, 9, 0, 0x21, 9, 1, 0x92, 9, 0, 0x22, 9, 9, 0x21, 9})
 	f.Fuzz(func(t *testing.T, history []byte) {
 		if len(history) > 4096 {
 			return
 		}
 		const maxKeys = 5
+		type binding struct {
+			owner int
+			until time.Time
+		}
 		o := ratelimit.NewOnce(maxKeys)
-		live := map[string]time.Time{}
+		live := map[string]binding{}
 		now, latest := t0, time.Time{}
 		for ; len(history) >= 3; history = history[3:] {
 			now = now.Add(time.Duration(int8(history[0])) * time.Second)
 			if now.After(latest) {
 				latest = now
 			}
-			for key, until := range live {
-				if !until.After(latest) {
+			for key, b := range live {
+				if !b.until.After(latest) {
 					delete(live, key)
 				}
 			}
-			key := string('a' + rune(history[1]%8))
+			key, who, peek := string('a'+rune(history[1]%8)), int(history[1]>>4&3), history[1]&0x80 != 0
 			until := now.Add(time.Duration(history[2]) * time.Second)
-			first, err := o.Use(now, key, until)
-			_, known := live[key]
+			got := o.Hold(t.Context(), now, ratelimit.Use{Key: key, Owner: owner(who), Until: until}, peek)
+			b, known := live[key]
 			switch {
 			case known:
-				require.NoError(t, err)
-				require.False(t, first)
+				require.Equal(t, ratelimit.UseResult{Again: who != 0 && who == b.owner}, got)
 			case !until.After(latest):
-				require.ErrorIs(t, err, ratelimit.ErrPast)
+				require.Equal(t, ratelimit.UseResult{Err: ratelimit.ErrPast}, got)
 			case len(live) == maxKeys:
-				require.ErrorIs(t, err, ratelimit.ErrFull)
+				require.Equal(t, ratelimit.UseResult{Err: ratelimit.ErrFull}, got)
 			default:
-				require.NoError(t, err)
-				require.True(t, first)
-				live[key] = until
+				require.Equal(t, ratelimit.UseResult{First: true}, got)
+				if !peek {
+					live[key] = binding{who, until}
+				}
 			}
 		}
 	})

@@ -2,7 +2,9 @@ package ratelimit
 
 import (
 	"container/heap"
+	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"strings"
 	"time"
@@ -11,17 +13,18 @@ import (
 // ErrFull is the error of a use that cannot be remembered because the store is
 // full of keys that have not expired. Whether the key was used before is not
 // known; the caller fails closed.
-var ErrFull = errors.New("the single-use store is full of live keys; raise its bound of keys")
+var ErrFull = errors.New("the store of used keys is full of live keys; raise its bound of keys")
 
 // ErrPast is the error of a use that would already be forgotten: its time is
 // not after the latest one that the store has seen. Whether the key was used
 // before is not known; the caller fails closed.
-var ErrPast = errors.New("the key of a single use is already past its time and cannot be remembered")
+var ErrPast = errors.New("the key of a use is already past its time and cannot be remembered")
 
 // Once remembers keys, each until its own time, and tells the first use from
-// the others. It is bounded, and safe for concurrent use. It has one lock
-// rather than shards, so that it is full only when every place is taken by a
-// key that has not expired. A nil or zero Once is always full; use [NewOnce].
+// the others, and those of the first owner from those of others. It is bounded,
+// and safe for concurrent use. It has one lock rather than shards, so that it is
+// full only when every place is taken by a key that has not expired. A nil or
+// zero Once is always full; use [NewOnce].
 //
 // Its clock never goes back, because a key that was forgotten must not become
 // first again. If the wall clock jumps ahead and is set back, uses are answered
@@ -38,16 +41,27 @@ type Once struct {
 }
 
 // NewOnce returns an empty store of at most maxKeys keys. With a bound below 1
-// it is always full. A key takes about 150 bytes and its own length.
+// it is always full. A key takes about 160 bytes and its own length.
 func NewOnce(maxKeys int) *Once {
 	return &Once{guard: guard{rank: rand.Text()}, maxKeys: maxKeys, keys: make(map[string]*memory)}
 }
 
-// Use is a single use of a key, which is remembered until the given time. Times
-// are compared by the wall clock, since Until usually comes from a token.
+// Owner tells those who use a key apart: a digest of whatever they are known by,
+// so that it takes the same room whoever they are. The zero value is nobody in
+// particular, who is never the same as anybody, not even as itself.
+type Owner [sha256.Size]byte
+
+// same reports whether two owners are known to be one.
+func (o Owner) same(other Owner) bool { return o == other && o != Owner{} }
+
+// Use is the use of a key by an owner. The first one binds the key to its owner
+// until the given time. Times are compared by the wall clock, since Until usually
+// comes from a token.
 type Use struct {
+	// Once is the store of a use that is part of a step of [TakeOnce].
 	Once  *Once
 	Key   string
+	Owner Owner
 	Until time.Time
 }
 
@@ -56,19 +70,46 @@ type UseResult struct {
 	// First says that the key was not in use at the given time, nor by an
 	// earlier use of the same step.
 	First bool
-	// Err is ErrFull or ErrPast if that could not be decided; First is then
-	// false.
+	// Again says that the key was in use, by the same owner.
+	Again bool
+	// Err is why that could not be decided, ErrFull and ErrPast among others;
+	// First and Again are then false.
 	Err error
 }
 
-// Use remembers the key until the given time and reports whether it was not
-// remembered before. Of concurrent uses of one key exactly one is first. A use
+// Held reports whether the key is the owner's: by this use, or by an earlier one.
+func (r UseResult) Held() bool { return r.First || r.Again }
+
+// Use remembers the key until the given time, for nobody in particular, and
+// reports whether it was not remembered before. Of concurrent uses of one key exactly one is first. A use
 // that is not first does not prolong the memory. The error is ErrFull or
 // ErrPast. [TakeOnce] does the same together with limits.
 func (o *Once) Use(now time.Time, key string, until time.Time) (first bool, err error) {
 	var result [1]UseResult
 	take(now, nil, []Use{{Once: o, Key: key, Until: until}}, nil, result[:])
 	return result[0].First, result[0].Err
+}
+
+// Hold binds the key of the use to its owner until its time, if nobody has it,
+// and tells whose it is. Of concurrent uses of one key by several owners exactly
+// one is first, and no other is held. With peek it only tells, and remembers
+// nothing. It does not wait; when ctx has ended before, its error is that of the
+// result.
+func (o *Once) Hold(ctx context.Context, now time.Time, use Use, peek bool) UseResult {
+	if err := ctx.Err(); err != nil {
+		return UseResult{Err: err}
+	}
+	if !o.usable() {
+		return UseResult{Err: ErrFull}
+	}
+	use.Once = o
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	result := use.judge(now, nil, nil)
+	if result.First && !peek {
+		o.remember(use)
+	}
+	return result
 }
 
 // OnceStats tells how full a Once is.
@@ -95,19 +136,20 @@ func (o *Once) Stats() OnceStats {
 // usable reports whether the store was made by NewOnce.
 func (o *Once) usable() bool { return o != nil && o.keys != nil }
 
-// judgeUses answers every use and reports whether all are first. The guards of
+// judgeUses answers every use and reports whether all are held. The guards of
 // the stores are held.
 func judgeUses(now time.Time, uses []Use, results []UseResult) bool {
 	all := true
 	for i := range uses {
 		results[i] = uses[i].judge(now, uses[:i], results[:i])
-		all = all && results[i].First
+		all = all && results[i].Held()
 	}
 	return all
 }
 
 // judge tells whether a use is the first one after the earlier uses of the
-// step. It remembers nothing.
+// step, or again one of the same owner. It remembers nothing. The guard of the
+// store is held.
 func (u Use) judge(now time.Time, earlier []Use, results []UseResult) UseResult {
 	o := u.Once
 	if !o.usable() {
@@ -122,13 +164,14 @@ func (u Use) judge(now time.Time, earlier []Use, results []UseResult) UseResult 
 			continue
 		}
 		if boundText(e.Key) == key {
-			return UseResult{}
+			return UseResult{Again: e.Owner.same(u.Owner)}
 		}
 		pending++
 	}
+	m := o.keys[key]
 	switch {
-	case o.keys[key] != nil:
-		return UseResult{}
+	case m != nil:
+		return UseResult{Again: m.owner.same(u.Owner)}
 	case !u.Until.After(o.clock):
 		return UseResult{Err: ErrPast}
 	case len(o.keys)+pending >= o.maxKeys:
@@ -169,7 +212,7 @@ func (o *Once) forget(m *memory) {
 
 // remember records a use that was judged to be first.
 func (o *Once) remember(u Use) {
-	m := &memory{key: strings.Clone(boundText(u.Key)), until: u.Until.Round(0)}
+	m := &memory{key: strings.Clone(boundText(u.Key)), owner: u.Owner, until: u.Until.Round(0)}
 	o.keys[m.key] = m
 	heap.Push(&o.expiry, m)
 }
@@ -177,6 +220,7 @@ func (o *Once) remember(u Use) {
 // memory is one remembered key.
 type memory struct {
 	key   string
+	owner Owner
 	until time.Time
 	index int // in the heap
 }

@@ -4,8 +4,8 @@
 //
 // A [Limiter] is one limit with a bucket for each key. A [Quota] is one total
 // with a tally for each key, which starts anew with every calendar period in
-// UTC. A [Once] remembers keys until a given time, which is what replay
-// detection needs. [Take] and [TakeOnce] ask several of them in one atomic step:
+// UTC. A [Once] remembers keys until a given time, and who used them first, which
+// is what replay detection needs. [Take] and [TakeOnce] ask several of them in one atomic step:
 // either every answer is yes and all is spent, or nothing is. Each answer is
 // that of its own limit alone, so that one limit's denial does not hide what the
 // others say.

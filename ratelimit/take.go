@@ -50,10 +50,10 @@ func Take(now time.Time, asks []Ask, results []Result) []Result {
 	return results
 }
 
-// TakeOnce is [Take] together with uses that may happen once: all is spent and
-// remembered if every ask is allowed and every use is first, and otherwise
-// nothing is. A use that was first in a step that came to nothing is
-// first again the next time.
+// TakeOnce is [Take] together with uses of keys: all is spent and remembered if
+// every ask is allowed and every use is held, which is the first of its key or
+// again one of the same owner, and otherwise nothing is. A use that was first in a
+// step that came to nothing is first again the next time.
 func TakeOnce(now time.Time, asks []Ask, uses []Use, results []Result) ([]Result, []UseResult) {
 	before := len(results)
 	results = slices.Grow(results, len(asks))[:before+len(asks)]
@@ -120,8 +120,8 @@ func take(now time.Time, asks []Ask, uses []Use, results []Result, useResults []
 
 	place(now, asks, claims)
 	allowed := judge(now, asks, claims, results)
-	first := judgeUses(now, uses, useResults)
-	if !allowed || !first {
+	held := judgeUses(now, uses, useResults)
+	if !allowed || !held {
 		release(claims)
 		return
 	}
@@ -134,8 +134,10 @@ func take(now time.Time, asks []Ask, uses []Use, results []Result, useResults []
 		// less than a nanosecond is kept.
 		c.bucket.ReserveN(c.shard.clock, asks[i].N)
 	}
-	for _, u := range uses {
-		u.Once.remember(u)
+	for i, u := range uses {
+		if useResults[i].First {
+			u.Once.remember(u)
+		}
 	}
 }
 
