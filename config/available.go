@@ -20,9 +20,7 @@ func absences() []absence {
 		{field: "evidence.dir"},
 		{field: "listen.tls.client_auth", but: "none"},
 		{field: "listen.tls.client_ca_file"},
-		{field: "operations.*.replay", value: ReplaySameSender},
 		{field: "token.issuers[].proxy_url"},
-		{field: "token.replay.mode", value: ReplaySameSender},
 		{field: "trace.inject", value: "true"},
 	}
 }

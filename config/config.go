@@ -105,7 +105,7 @@ type SoftDeny struct {
 type Gateway struct {
 	Present         bool         `yaml:"present" default:"false" doc:"Whether requests come through a gateway. Without one nothing is said about gaps at the gateway."`
 	Proof           GatewayProof `yaml:"proof" doc:"How a request shows that it came through the gateway. Control path.gateway judges it. With a header and peers, both must hold."`
-	RequestIDHeader string       `yaml:"request_id_header" doc:"Request header in which the gateway puts its identifier of the request. Copied to records."`
+	RequestIDHeader string       `yaml:"request_id_header" doc:"Request header in which the gateway puts its identifier of the request, in place of any that the client sent. Copied to records. With gateway.proof it makes retries of the gateway known to tok.replay."`
 }
 
 // GatewayProof is how a request shows that it came through the gateway.

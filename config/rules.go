@@ -65,7 +65,7 @@ type Token struct {
 
 // Replay tells whether a token may be used again.
 type Replay struct {
-	Mode string `yaml:"mode" default:"off" enum:"off|single_use|same_sender" doc:"Off: any number of times. Single use: once. Same sender: again by its first sender only. Not the mode of control tok.replay, but what it judges."`
+	Mode string `yaml:"mode" default:"off" enum:"off|single_use|same_sender" doc:"Off: any number of times, which is normal for a bearer token, and nothing is judged. Single use: once, apart from retries of the gateway, which gateway.proof and gateway.request_id_header make known. Same sender: any number of times by its first sender only, who is known by client certificate, else DPoP key, else network. Not the mode of control tok.replay, but what it judges."`
 }
 
 // Issuer is one trusted token issuer.

@@ -47,7 +47,7 @@ const (
 	KeySetUnavailable Reason = "key-set-unavailable"
 )
 
-// Reasons of tok.iss, tok.aud, tok.time, tok.typ, tok.ttl and tok.replay.
+// Reasons of tok.iss, tok.aud, tok.time, tok.typ and tok.ttl.
 const (
 	IssuerMissing         Reason = "issuer-missing"
 	IssuerUnknown         Reason = "issuer-unknown"
@@ -62,11 +62,20 @@ const (
 	TokenPurpose          Reason = "token-purpose"
 	TokenClaimMissing     Reason = "token-claim-missing"
 	TokenLifetime         Reason = "token-lifetime"
-	TokenIDMissing        Reason = "token-id-missing"
-	TokenReplayed         Reason = "token-replayed"
-	ReplayStoreFull       Reason = "replay-store-full"
 	TokenIssuedAtMissing  Reason = "token-issued-at-missing"
 	TokenLifetimeNegative Reason = "token-lifetime-negative"
+)
+
+// Reasons of tok.replay.
+const (
+	TokenIDMissing Reason = "token-id-missing"
+	TokenReplayed  Reason = "token-replayed"
+	// TokenOtherSender: the token was sent by somebody else before.
+	TokenOtherSender Reason = "token-other-sender"
+	ReplayStoreFull  Reason = "replay-store-full"
+	// ReplayStoreUnavailable: the store of used tokens gave no answer in time, or
+	// another one than it can give.
+	ReplayStoreUnavailable Reason = "replay-store-unavailable"
 )
 
 // Reasons of in.route, in.method, in.ctype, in.size, in.wellformed and in.schema.

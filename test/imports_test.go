@@ -37,6 +37,8 @@ func edges() map[string][]string {
 		"policy/account":         {"policy"},
 		"policy/entitlement":     {"policy"},
 		"policy/limit":           {"policy", "ratelimit"},
+		// The suite of stores is for every store, so that it stands beside none of them.
+		"policy/limit/limittest": {"policy/limit", "ratelimit"},
 		"policy/openapi":         {"policy"},
 		"policy/payload":         {"policy"},
 		"policy/token":           {"policy"},
@@ -67,7 +69,9 @@ func edges() map[string][]string {
 
 // kits are packages for tests. Tests may import them, and tests of the packages
 // in edgesOfTests more than their code.
-func kits() []string { return []string{"policy/policytest", "policy/token/tokentest"} }
+func kits() []string {
+	return []string{"policy/limit/limittest", "policy/policytest", "policy/token/tokentest"}
+}
 
 func edgesOfTests() map[string][]string {
 	return map[string][]string{
@@ -109,7 +113,7 @@ func thirds() []third {
 		{"golang.org/x/sync", []string{"cmd/sidewarden"}, nil, "only run starts what runs"},
 		{"golang.org/x/crypto/x509roots/fallback", []string{"cmd/sidewarden"}, nil, "it changes the process, so only the process may ask for it"},
 
-		{"github.com/stretchr/testify", []string{"policy/policytest", "policy/token/tokentest"}, everywhere, "assertions end a test, never a process"},
+		{"github.com/stretchr/testify", []string{"policy/limit/limittest", "policy/policytest", "policy/token/tokentest"}, everywhere, "assertions end a test, never a process"},
 		{"github.com/santhosh-tekuri/jsonschema/v6", nil, []string{"config", "test"}, "it judges the published schema in tests"},
 		{"github.com/golang-jwt/jwt/v5", nil, []string{"policy/token"}, "a second opinion on tokens; what is shipped has one"},
 		{"github.com/c2sp/wycheproof", nil, []string{"policy/token"}, "its vectors judge the verifier in tests"},

@@ -20,6 +20,7 @@ func (c *compiler) doubt(all []*planned) {
 	c.doubtAlone(all)
 	c.doubtCustomers(all)
 	c.doubtPartners(all)
+	c.doubtSenders(all)
 }
 
 // doubtCustomers warns of limits by account that never find one, because

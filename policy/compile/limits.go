@@ -11,10 +11,6 @@ import (
 	"github.com/sidewarden/sidewarden/ratelimit"
 )
 
-// replayKeys bounds the token ids that are remembered per mode, about 40 MB when
-// full. A full store leaves tok.replay undecided.
-const replayKeys = 1 << 18
-
 // Limit is one limit that is in force for a control in a mode: a rate, which has a
 // Limiter, or a quota, which has a Quota.
 type Limit struct {
@@ -36,10 +32,10 @@ func (p *Parts) Limits() []Limit { return slices.Clone(p.limits) }
 // spending is the spending stage and where each operation finds its verdicts.
 type spending struct {
 	stage policy.Spender
-	// limits are the slots of rate.* by control and mode, replay the slot of
+	// limits are the slots of rate.* by control and mode, replay the slots of
 	// tok.replay.
 	limits map[policy.Control]map[policy.Mode][]int
-	replay map[policy.Mode]int
+	replay map[replayKind]int
 }
 
 // limitControls are the controls that judge limits.
@@ -73,7 +69,7 @@ func (c *compiler) judges(control policy.Control) bool {
 // different limits with buckets of their own, taken in different steps: shadow
 // state never steers enforced state.
 func (c *compiler) spending(all []*planned) *spending {
-	s := &spending{limits: map[policy.Control]map[policy.Mode][]int{}, replay: map[policy.Mode]int{}}
+	s := &spending{limits: map[policy.Control]map[policy.Mode][]int{}, replay: map[replayKind]int{}}
 	o := limit.Options{Boundaries: map[string]limit.Boundary{}}
 	c.strangersOfLimits(all)
 	for _, control := range limitControls() {
@@ -82,14 +78,7 @@ func (c *compiler) spending(all []*planned) *spending {
 			c.limitsOf(all, control, mode, s, &o)
 		}
 	}
-	for _, mode := range []policy.Mode{policy.Enforce, policy.Shadow} {
-		if operations := c.operationsIn(all, policy.TokReplay, mode, c.singleUse); len(operations) > 0 {
-			s.replay[mode] = len(o.Limits) + len(o.Replay)
-			o.Replay = append(o.Replay, limit.SingleUse{
-				Store: c.once(mode), Skew: c.longestSkew(), Group: int(mode), Operations: operations,
-			})
-		}
-	}
+	c.replays(all, s, &o)
 	for _, p := range all {
 		if b, ok := c.boundaryOf(p); ok {
 			o.Boundaries[p.operation.ID] = b
@@ -192,27 +181,16 @@ func (c *compiler) operationsIn(all []*planned, control policy.Control, mode pol
 	return ids
 }
 
-// singleUse reports whether the operation asks that a token id is used once.
-func (c *compiler) singleUse(p *planned) bool {
-	if p.public || p.operation.ID == policy.UnmatchedID {
-		return false
-	}
-	if p.settings.Replay != "" {
-		return p.settings.Replay == config.ReplaySingleUse
-	}
-	return c.cfg.Token.Replay.Mode == config.ReplaySingleUse
-}
-
 // check returns the check of a control of the limit phase; nil if there is
 // nothing to spend.
-func (s *spending) check(control policy.Control, mode policy.Mode, singleUse bool) policy.Check {
+func (s *spending) check(control policy.Control, kind replayKind) policy.Check {
 	switch control {
 	case policy.RateApp, policy.RateCustomer, policy.RateQuota:
-		if slots := s.limits[control][mode]; len(slots) > 0 {
+		if slots := s.limits[control][kind.mode]; len(slots) > 0 {
 			return limit.Limits{Slots: slots}
 		}
 	case policy.TokReplay:
-		if slot, ok := s.replay[mode]; ok && singleUse {
+		if slot, ok := s.replay[kind]; ok {
 			return limit.Replay{Slot: slot}
 		}
 	}
@@ -266,14 +244,4 @@ func (c *compiler) quota(cfg config.Limit, mode policy.Mode) *ratelimit.Quota {
 	}
 	c.parts.quotas[id] = q
 	return q
-}
-
-func (c *compiler) once(mode policy.Mode) *ratelimit.Once {
-	id := mode.String()
-	o, ok := c.previous.replay[id]
-	if !ok {
-		o = ratelimit.NewOnce(replayKeys)
-	}
-	c.parts.replay[id] = o
-	return o
 }

@@ -156,7 +156,7 @@ func (c *compiler) rules(p *planned, checks map[policy.Control]policy.Check, spe
 		switch {
 		case check != nil:
 		case phase == policy.LimitPhase:
-			check = spending.check(entry.ID, mode, c.singleUse(p))
+			check = spending.check(entry.ID, replayKind{mode, c.replayOf(p)})
 		case p.operation.ID == policy.UnmatchedID:
 			check = c.unmatchedCheck(p, entry.ID)
 		default:

@@ -52,30 +52,13 @@ func (c *compiler) idle(operation string, control policy.Control) (fix string, i
 	case policy.RateQuota:
 		return "add a limit with a quota", !c.judges(control)
 	case policy.TokReplay:
-		return "add token.replay.mode: single_use or operations.*.replay: single_use", !c.replays(operation)
+		return "add token.replay.mode or operations.*.replay: single_use or same_sender", !c.asksReplay(operation)
 	case policy.AzAccount:
 		return "add account.rules", len(c.cfg.Account.Rules) == 0
 	case policy.AzDelegate:
 		return "add account.delegation", len(c.cfg.Account.Delegation) == 0
 	}
 	return "", false
-}
-
-// replays reports whether a token may be used once for an operation, or for any if
-// that is "".
-func (c *compiler) replays(operation string) bool {
-	if operation != "" && c.cfg.Operations[operation].Replay != "" {
-		return c.cfg.Operations[operation].Replay == config.ReplaySingleUse
-	}
-	if c.cfg.Token.Replay.Mode == config.ReplaySingleUse {
-		return true
-	}
-	for _, op := range c.cfg.Operations {
-		if operation == "" && op.Replay == config.ReplaySingleUse {
-			return true
-		}
-	}
-	return false
 }
 
 // eachMode visits every mode that is given by the name of a control or a family,

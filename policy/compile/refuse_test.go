@@ -22,11 +22,15 @@ func TestWhatHasNothingBehindItIsRefused(t *testing.T) {
 		{"a quota without one", "limits: [{name: l, key: [client], rate: 1/s}]\ncontrols: {rate.quota: enforce}", `controls["rate.quota"]`, idle, "add a limit with a quota"},
 		{
 			"single use of nothing", "controls: {tok.present: enforce, tok.sig: enforce, tok.replay: enforce}", `controls["tok.replay"]`, idle,
-			"add token.replay.mode: single_use or operations.*.replay: single_use",
+			"add token.replay.mode or operations.*.replay: single_use or same_sender",
 		},
 		{
 			"single use of another operation", "operations: {listSites: {replay: single_use}, listPorts: {controls: {tok.present: enforce, tok.sig: enforce, tok.replay: enforce}}}",
-			`operations.listPorts.controls["tok.replay"]`, idle, "add token.replay.mode: single_use or operations.*.replay: single_use",
+			`operations.listPorts.controls["tok.replay"]`, idle, "add token.replay.mode or operations.*.replay: single_use or same_sender",
+		},
+		{
+			"replay that an operation turns off", "operations: {listPorts: {replay: \"off\", controls: {tok.present: enforce, tok.sig: enforce, tok.replay: enforce}}, listSites: {replay: same_sender}}",
+			`operations.listPorts.controls["tok.replay"]`, idle, "add token.replay.mode or operations.*.replay: single_use or same_sender",
 		},
 		{
 			"an account boundary without rules", "controls: {tok: enforce, az.account: enforce, in.route: enforce, in.method: enforce}",
@@ -51,6 +55,7 @@ func TestWhatIsNamedInPassingIsNotRefused(t *testing.T) {
 		"a family without checks is off": "controls: {waf: \"off\", ab: \"off\"}",
 		"idle controls in shadow":        "controls: {rate.app: shadow, tok.replay: shadow, az.account: shadow}",
 		"single use of one operation":    "controls: {tok.present: enforce, tok.sig: enforce, tok.replay: enforce}\noperations: {listSites: {replay: single_use}}",
+		"same sender of one operation":   "controls: {tok.present: enforce, tok.sig: enforce, tok.replay: enforce}\noperations: {listSites: {replay: same_sender}}",
 		"single use by default":          "token: {replay: {mode: single_use}, issuers: [{issuer: \"https://i.example\", jwks_file: keys.json, audiences: [a]}]}\ncontrols: {tok.present: enforce, tok.sig: enforce, tok.replay: enforce}",
 	} {
 		before := head

@@ -52,9 +52,11 @@ func rank(e policy.Effect) int {
 	return 0
 }
 
-// Replay is the check of tok.replay: the token id was not used before.
+// Replay is the check of tok.replay: the token id was not used before, or not by
+// another sender. It is there only where a [TokenUse] asks for it: a bearer token is
+// used often by design, and nothing is to be said of that.
 type Replay struct {
-	// Slot is the place of the single use in Request.Spent.
+	// Slot is the place of the use in Request.Spent.
 	Slot int
 }
 

@@ -15,8 +15,20 @@
 // enforced one. The stage does not know what a group means: swapping groups
 // changes no verdict.
 //
-// A replay that cannot be asked, because the token has no id, takes no part in
-// the step, so that requests without a good token are limited all the same.
+// A use of a token that cannot be asked, because the token has no id, takes no part
+// in the step, so that requests without a good token are limited all the same. A
+// [Store] that is elsewhere cannot be part of one step with a limit here: it is asked
+// after the limits, so that the worst is a limit spent by a replay.
+//
+// # Uses of tokens
+//
+// A token is known by issuer and id, in a digest behind a space that is the stage's
+// own: a gateway that keeps its replays in the same store has other keys, and does
+// not make every token look replayed. Its key belongs to the first owner. For
+// [TokenUse.SameSender] that is who sends it, by certificate, else key of DPoP, else
+// network; for single use it is nobody, so that no second use is the same, but for a
+// retry of the gateway, which is known by the number that the gateway gave the
+// request.
 //
 // # Keys
 //

@@ -38,6 +38,15 @@ const (
 	kindOperation = 'o'
 )
 
+// The kinds of values in the digests of tokens and of who sends them, beside issuer
+// and peer.
+const (
+	kindToken       = 't'
+	kindCertificate = 'x'
+	kindKey         = 'k'
+	kindRequest     = 'r'
+)
+
 // part appends a kind, the length of the value and the value, so that no two lists
 // of values give one key.
 func part(key []byte, kind byte, value string) []byte {

@@ -47,8 +47,8 @@ func one(t testing.TB, key ...limit.Key) *limit.Stage {
 }
 
 // single returns single use of operation op, with places in the store.
-func single(places, group int) limit.SingleUse {
-	return limit.SingleUse{Store: ratelimit.NewOnce(places), Skew: 30 * time.Second, Group: group, Operations: []string{"op"}}
+func single(places, group int) limit.TokenUse {
+	return limit.TokenUse{Store: ratelimit.NewOnce(places), Space: "single", Skew: 30 * time.Second, Group: group, Operations: []string{"op"}}
 }
 
 func request(changes ...func(*policy.Request)) *policy.Request {
@@ -166,7 +166,7 @@ func TestAGroupIsTakenWholeOrNotAtAll(t *testing.T) {
 			{Name: "tight", Key: []limit.Key{limit.Client}, Limiter: tight, Group: enforced},
 			{Name: "wide", Key: []limit.Key{limit.Client}, Limiter: wide, Group: enforced},
 		},
-		Replay: []limit.SingleUse{single(10, enforced)},
+		Replay: []limit.TokenUse{single(10, enforced)},
 	})
 	ok := policy.Permitted()
 	spend := func(changes ...func(*policy.Request)) []policy.Verdict {
@@ -185,7 +185,7 @@ func TestGroupsDoNotTouchEachOther(t *testing.T) {
 			{Name: "small", Key: []limit.Key{limit.Client}, Limiter: limiter(t, 1, 1), Group: shadowed},
 			{Name: "large", Key: []limit.Key{limit.Client}, Limiter: limiter(t, 1, 2), Group: enforced},
 		},
-		Replay: []limit.SingleUse{single(10, shadowed)},
+		Replay: []limit.TokenUse{single(10, shadowed)},
 	})
 	ok := policy.Permitted()
 	spend := func(id string) []policy.Verdict { return s.Spend(t.Context(), request(token(id)), policy.Decision{}) }
@@ -228,7 +228,7 @@ func TestSingleUse(t *testing.T) {
 		{"a full store still knows its own", 1, request(), request(), [2]policy.Verdict{ok, replayed}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := stage(t, limit.Options{Replay: []limit.SingleUse{single(c.max, enforced)}})
+			s := stage(t, limit.Options{Replay: []limit.TokenUse{single(c.max, enforced)}})
 			for i, r := range []*policy.Request{c.first, c.second} {
 				r.Spent = s.Spend(t.Context(), r, policy.Decision{})
 				assert.Equal(t, []policy.Verdict{c.wants[i]}, r.Spent)
@@ -242,7 +242,7 @@ func TestSingleUse(t *testing.T) {
 func TestARequestWithoutATokenIDIsLimitedAllTheSame(t *testing.T) {
 	s := stage(t, limit.Options{
 		Limits: []limit.Limit{{Name: "l", Key: []limit.Key{limit.Client}, Limiter: limiter(t, 1, 1), Group: enforced}},
-		Replay: []limit.SingleUse{single(10, enforced)},
+		Replay: []limit.TokenUse{single(10, enforced)},
 	})
 	missing := policy.Denied(policy.TokenIDMissing, "")
 	assert.Equal(t, []policy.Verdict{policy.Permitted(), missing}, s.Spend(t.Context(), request(token("")), policy.Decision{}))
@@ -271,7 +271,7 @@ func TestSwappingGroupsChangesNoVerdict(t *testing.T) {
 				{Name: "peer", Key: []limit.Key{limit.Peer, limit.Operation}, Limiter: limiter(t, 1, 5), Group: b},
 				{Name: "some", Key: []limit.Key{limit.Operation}, Limiter: limiter(t, 1, 2), Group: a, Operations: []string{"op"}},
 			},
-			Replay: []limit.SingleUse{single(8, b)},
+			Replay: []limit.TokenUse{single(8, b)},
 		})
 	}
 	plain, swapped := build(enforced, shadowed), build(shadowed, enforced)
@@ -302,7 +302,7 @@ func TestSwappingGroupsChangesNoVerdict(t *testing.T) {
 func TestOfParallelRequestsExactlyTheBurstPasses(t *testing.T) {
 	s := stage(t, limit.Options{
 		Limits: []limit.Limit{{Name: "l", Key: []limit.Key{limit.Client}, Limiter: limiter(t, 1.0/3600, 7)}},
-		Replay: []limit.SingleUse{single(1000, 0)},
+		Replay: []limit.TokenUse{single(1000, 0)},
 	})
 	var passed atomic.Int64
 	var all sync.WaitGroup
@@ -365,11 +365,12 @@ func TestNewNamesEveryProblem(t *testing.T) {
 			{Name: "d", Key: []limit.Key{limit.Peer}},
 			{Name: "e", Key: []limit.Key{limit.Peer}, Limiter: limiter(t, 1, 1), Quota: quota(t, 1)},
 		},
-		Replay: []limit.SingleUse{{Skew: -1}},
+		Replay: []limit.TokenUse{{Skew: -1}, {Space: "a", Store: ratelimit.NewOnce(1)}, {Space: "a", Store: ratelimit.NewOnce(1)}},
 	})
 	for _, want := range []string{
 		`limit "a" needs a limiter or a quota`, `limit "b" has no key`, `limit "c" has the key "tenant"`, `limit "e" needs`,
 		`limit "c" shares its limiter or quota with "b"`, `limit "d" needs a limiter`, "has no store", "clock skew -1ns",
+		"has no space for its keys", `shares the space "a" with another`,
 	} {
 		assert.ErrorContains(t, err, want)
 	}

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/ratelimit"
@@ -32,24 +31,11 @@ type Limit struct {
 
 func (l *Limit) byAccount() bool { return slices.Contains(l.Key, Account) }
 
-// SingleUse says that a token id may be used once, in any of some operations.
-type SingleUse struct {
-	// Store remembers the uses.
-	Store *ratelimit.Once
-	// Skew is how long after its expiry a token is still accepted, and so how
-	// much longer its id is remembered.
-	Skew time.Duration
-	// Group says with which limits the use is taken in one step.
-	Group int
-	// Operations are the ids of the operations that ask for single use.
-	Operations []string
-}
-
 // Options make a Stage. The slot of Limits[i] is i; the slots of Replay follow,
 // so that of Replay[j] is len(Limits)+j.
 type Options struct {
 	Limits []Limit
-	Replay []SingleUse
+	Replay []TokenUse
 	// Boundaries tell by operation id whose data a request names. Without one, a
 	// limit by account counts the requests of that operation by client.
 	Boundaries map[string]Boundary
@@ -75,14 +61,15 @@ type plan struct {
 	boundary *Boundary // nil if no limit of the plan counts by account
 }
 
-// group is what is taken in one step: slots of limits, and of single uses.
+// group is what is taken in one step: slots of limits, and of uses of tokens.
 type group struct{ limits, uses []int }
 
 var _ policy.Spender = (*Stage)(nil)
 
 // New returns a stage. The error names every problem: a limit without limiter or
 // quota or with both, without key or with an unknown part in it, two limits on one
-// limiter or quota, single use without a store or with a negative skew.
+// limiter or quota, a use of tokens without a store, without a space for its keys
+// or with a negative skew.
 func New(o Options) (*Stage, error) {
 	var problems []error
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
@@ -110,14 +97,7 @@ func New(o Options) (*Stage, error) {
 			}
 		}
 	}
-	for _, u := range o.Replay {
-		if u.Store == nil {
-			problem("single use of operations %q has no store; make one with ratelimit.NewOnce", u.Operations)
-		}
-		if u.Skew < 0 {
-			problem("single use of operations %q has the clock skew %s; give zero or more", u.Operations, u.Skew)
-		}
-	}
+	problems = append(problems, problemsOf(o.Replay)...)
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
@@ -182,16 +162,17 @@ func (s *Stage) planOf(operation string) *plan {
 	return p
 }
 
-// Slots returns how many slots Spend fills: one per limit and one per single use.
+// Slots returns how many slots Spend fills: one per limit and one per use of tokens.
 func (s *Stage) Slots() int { return len(s.options.Limits) + len(s.options.Replay) }
 
 // Spend implements [policy.Spender]. It returns one verdict per slot; an entry
 // that is not for the request's operation does not apply. A rate denies with
 // rate-exceeded and a quota with quota-exceeded, its name and how long to wait; a
 // limit by account is undecided, accounts-too-many, when the request names more
-// accounts than one step takes. A single use denies with token-replayed or
-// token-id-missing; it is undecided without a proven token, by tok.time for a
-// token that is past its time or has none, and with replay-store-full.
+// accounts than one step takes. A use of a token denies with token-replayed,
+// token-other-sender or token-id-missing; it is undecided without a proven token, by
+// tok.time for a token that is past its time or has none, and with replay-store-full
+// or replay-store-unavailable.
 func (s *Stage) Spend(ctx context.Context, r *policy.Request, head policy.Decision) []policy.Verdict {
 	slots := make([]policy.Verdict, s.Slots())
 	for i := range slots {
@@ -211,7 +192,7 @@ func (s *Stage) Spend(ctx context.Context, r *policy.Request, head policy.Decisi
 		p.findAccounts(ctx, *plan.boundary)
 	}
 	for i := range plan.groups {
-		s.take(&plan.groups[i], &p, slots)
+		s.take(ctx, &plan.groups[i], &p, slots)
 	}
 	// After a panic the room is not used again.
 	if p.forget(); cap(p.keys) <= maxScratch {
@@ -221,7 +202,7 @@ func (s *Stage) Spend(ctx context.Context, r *policy.Request, head policy.Decisi
 }
 
 // take asks everything of one group in one step.
-func (s *Stage) take(g *group, p *purchase, slots []policy.Verdict) {
+func (s *Stage) take(ctx context.Context, g *group, p *purchase, slots []policy.Verdict) {
 	var askRoom [inline]ratelimit.Ask
 	var resultRoom [inline]ratelimit.Result
 	var slotRoom [inline]int
@@ -243,7 +224,7 @@ func (s *Stage) take(g *group, p *purchase, slots []policy.Verdict) {
 	if len(g.uses) == 0 {
 		results = ratelimit.Take(p.r.Time, asks, results)
 	} else {
-		results = s.takeOnce(g, p.r, asks, results, slots)
+		results = s.takeUses(ctx, g, p, asks, results, slots)
 	}
 	for i, slot := range askSlots {
 		if results[i].Allowed {
@@ -258,26 +239,6 @@ func (s *Stage) take(g *group, p *purchase, slots []policy.Verdict) {
 	}
 }
 
-// takeOnce is the step of a group in which a token id may be used once.
-func (s *Stage) takeOnce(g *group, r *policy.Request, asks []ratelimit.Ask, results []ratelimit.Result, slots []policy.Verdict) []ratelimit.Result {
-	var uses []ratelimit.Use
-	var useSlots []int
-	for _, slot := range g.uses {
-		use, v, ok := useOf(r, s.options.Replay[slot-len(s.options.Limits)])
-		if !ok {
-			slots[slot] = v
-			continue
-		}
-		uses = append(uses, use)
-		useSlots = append(useSlots, slot)
-	}
-	results, useResults := ratelimit.TakeOnce(r.Time, asks, uses, results)
-	for i, slot := range useSlots {
-		slots[slot] = useVerdict(useResults[i])
-	}
-	return results
-}
-
 // exceeded is the verdict of a limit that has nothing left.
 func exceeded(l *Limit, result ratelimit.Result) policy.Verdict {
 	v := policy.Denied(policy.RateExceeded, l.Name)
@@ -288,33 +249,4 @@ func exceeded(l *Limit, result ratelimit.Result) policy.Verdict {
 		v.RetryAfter = result.RetryAfter
 	}
 	return v
-}
-
-// useOf returns the use of the request's token id, or the verdict and false if
-// there is nothing that could be remembered.
-func useOf(r *policy.Request, u SingleUse) (ratelimit.Use, policy.Verdict, bool) {
-	if v, missing := r.Auth.Missing(); missing {
-		return ratelimit.Use{}, v, false
-	}
-	token := r.Auth.Token
-	switch {
-	case token == nil || token.ID == "":
-		return ratelimit.Use{}, policy.Denied(policy.TokenIDMissing, ""), false
-	case token.Expires.IsZero():
-		return ratelimit.Use{}, policy.UndecidedBy(policy.TokTime), false
-	}
-	key := part(part(nil, 't', r.Auth.Identity.Issuer), 't', token.ID)
-	return ratelimit.Use{Once: u.Store, Key: string(key), Until: token.Expires.Add(u.Skew)}, policy.Verdict{}, true
-}
-
-func useVerdict(result ratelimit.UseResult) policy.Verdict {
-	switch {
-	case result.First:
-		return policy.Permitted()
-	case errors.Is(result.Err, ratelimit.ErrPast):
-		return policy.UndecidedBy(policy.TokTime)
-	case result.Err != nil:
-		return policy.Undecided(policy.ReplayStoreFull, result.Err)
-	}
-	return policy.Denied(policy.TokenReplayed, "")
 }
