@@ -37,7 +37,6 @@ func edges() map[string][]string {
 		"policy/account":         {"policy"},
 		"policy/entitlement":     {"policy"},
 		"policy/limit":           {"policy", "ratelimit"},
-		// The suite of stores is for every store, so that it stands beside none of them.
 		"policy/limit/limittest": {"policy/limit", "ratelimit"},
 		"policy/openapi":         {"policy"},
 		"policy/payload":         {"policy"},
