@@ -44,7 +44,7 @@ func phraseOfControl(c policy.Control) phrase {
 	case policy.TokTTL:
 		return phrase{"the token's lifetime", "with a token that lives too long"}
 	case policy.TokReplay:
-		return phrase{"whether a token was used before", "with a token that was used before"}
+		return phrase{"whether a token may be used again", "with a token that was used before, or by another sender"}
 	case policy.AzScope:
 		return phrase{"the scope", "without the scope that the operation needs"}
 	case policy.AzAccount:

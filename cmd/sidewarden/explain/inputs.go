@@ -135,11 +135,7 @@ func (v *view) token(c policy.Control, t *policy.Token) []Input {
 		}
 		return []Input{{"lifetime", lifetime}, {"longest", v.cfg.Token.Lifetime(is).String()}, {"set in", v.set(field)}}
 	}
-	id := "none"
-	if t.ID != "" {
-		id = v.value(t.ID)
-	}
-	return []Input{{"token's jti", id}}
+	return v.replay(t)
 }
 
 // moment is a time of the token and how far it is from the request.
