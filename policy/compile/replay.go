@@ -37,8 +37,10 @@ func (c *compiler) replays(all []*planned, s *spending, o *limit.Options) {
 			s.replay[kind] = len(o.Limits) + len(o.Replay)
 			o.Replay = append(o.Replay, limit.TokenUse{
 				Store: c.once(kind), Space: strings.Join([]string{"sidewarden", "replay", c.cfg.Product, kind.String()}, ":"),
-				SameSender: use == config.ReplaySameSender, RequestID: c.gatewaysNumber(),
-				Skew: c.longestSkew(), Group: int(mode), Operations: operations,
+				SameSender: use == config.ReplaySameSender, Skew: c.longestSkew(),
+				// It tells retries only where path.gateway judges, and there is something to judge by.
+				RequestID: http.CanonicalHeaderKey(c.cfg.Gateway.RequestIDHeader),
+				Group:     int(mode), Operations: operations,
 			})
 		}
 	}
@@ -53,15 +55,6 @@ func (c *compiler) replayOf(p *planned) string {
 		return p.settings.Replay
 	}
 	return c.cfg.Token.Replay.Mode
-}
-
-// gatewaysNumber returns the canonical name of the header by which the gateway's own
-// retries are known; "" where nothing proves that it is the gateway's.
-func (c *compiler) gatewaysNumber() string {
-	if c.gateway == nil {
-		return ""
-	}
-	return http.CanonicalHeaderKey(c.cfg.Gateway.RequestIDHeader)
 }
 
 // asksReplay reports whether an operation, or any if that is "", says how a token may

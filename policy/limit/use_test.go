@@ -270,9 +270,9 @@ func TestAStoreThatGivesNoAnswerIsUndecided(t *testing.T) {
 	}
 }
 
-// TestFiftyCopiesAtOnce is the race of threats.md 4: of a token for single use one
-// copy passes, of one for its first sender those of one sender, in both kinds of store.
-func TestFiftyCopiesAtOnce(t *testing.T) {
+// TestThreatReplay sends fifty copies at once: of a token for single use one passes, of
+// one for its first sender those of one sender, in both kinds of store.
+func TestThreatReplay(t *testing.T) {
 	for name, elsewhere := range map[string]bool{"in memory": false, "elsewhere": true} {
 		for _, u := range []limit.TokenUse{single(9, enforced), senders(9)} {
 			if elsewhere {
