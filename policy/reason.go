@@ -44,6 +44,7 @@ const (
 	TokenAlg          Reason = "token-alg"
 	TokenSignature    Reason = "token-signature"
 	KeyUnknown        Reason = "key-unknown"
+	KeyRetired        Reason = "key-retired"
 	KeySetUnavailable Reason = "key-set-unavailable"
 )
 

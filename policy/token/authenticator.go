@@ -85,6 +85,7 @@ func (a *Authenticator) Authenticate(_ context.Context, r *policy.Request) polic
 		}
 		if set.has(f.key) {
 			f.issuer.uses.hits.Add(1)
+			f.key.life.use(r.Time)
 			return proven(f.token)
 		}
 		a.cache.drop(t)
@@ -191,15 +192,25 @@ func (i *issuer) prove(h *header, p parts, r *policy.Request) (*key, policy.Verd
 		if h.keyID != "" {
 			i.keys.want()
 		}
-		return nil, policy.Denied(policy.KeyUnknown, "")
+		return nil, i.refused(policy.KeyUnknown, h, p, r)
 	}
 	if k.alg.name != h.alg.name {
-		return nil, policy.Denied(policy.TokenAlg, "")
+		return nil, i.refused(policy.TokenAlg, h, p, r)
 	}
 	if !k.verifies(p.input, p.signature) {
-		return nil, policy.Denied(policy.TokenSignature, "")
+		return nil, i.refused(policy.TokenSignature, h, p, r)
 	}
+	k.life.use(r.Time)
 	return k, policy.Permitted()
+}
+
+// refused denies a token that no key of the set proves. If a key that left the set
+// signed it, that is the cause: the token is genuine, and too late.
+func (i *issuer) refused(why policy.Reason, h *header, p parts, r *policy.Request) policy.Verdict {
+	if i.keys.timeline.signed(h, p, r.Time) {
+		why = policy.KeyRetired
+	}
+	return policy.Denied(why, "")
 }
 
 func proven(t *policy.Token) policy.Authentication {

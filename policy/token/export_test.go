@@ -43,3 +43,12 @@ func (a *Authenticator) ProveJWS(jws, issuer string, r *policy.Request) policy.V
 	_, verdict = a.issuers[issuer].prove(h, p, r)
 	return verdict
 }
+
+// KeySetPlace returns where the metadata of an issuer says that its key set is.
+func KeySetPlace(issuer string, hosts []string, metadata []byte) (string, RefreshResult, error) {
+	d, err := newDiscovery(KeySetOptions{Issuer: issuer, DiscoveryHosts: hosts})
+	if err != nil {
+		return "", RefreshMetadata, err
+	}
+	return d.judge(metadata)
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	stdjson "encoding/json"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -191,5 +192,38 @@ func FuzzKeySet(f *testing.F) {
 				require.Len(t, k.Ed, 32)
 			}
 		}
+	})
+}
+
+// FuzzMetadata: whatever metadata says, a place for keys is one https URL on a
+// configured host, of a document that another parser takes for that of the issuer.
+func FuzzMetadata(f *testing.F) {
+	f.Add([]byte(metadata(issuerName, keysAt)))
+	f.Add([]byte(metadata(issuerName, "https://KEYS.example.net:443/keys?a=b")))
+	f.Add([]byte(`{"\u0069ssuer":"` + issuerName + `","jwks_uri":"https:\/\/idp.example.net\/keys"}`))
+	for _, place := range []string{
+		"https://idp.example.net@evil.example/", "https://evil.example\\@idp.example.net/", "https://idp.example.net:443:80/", "//idp.example.net/",
+		"https://[::ffff:127.0.0.1]/", "https://idp.example.net%2eevil.example/", "https://idp.example.net\u0000.evil.example/", "HTTPS://idp.example.net/", "https://idp.example.net:0443/",
+	} {
+		f.Add([]byte(metadata(issuerName, place)))
+	}
+	f.Fuzz(func(t *testing.T, document []byte) {
+		where, result, err := token.KeySetPlace(issuerName, []string{"keys.example.net"}, document)
+		require.Contains(t, token.RefreshResults(), result)
+		require.Equal(t, result == token.RefreshOK, err == nil)
+		if err != nil {
+			require.Empty(t, where)
+			return
+		}
+		said := map[string]any{} // a struct would take names in any case
+		require.NoError(t, stdjson.Unmarshal(document, &said))
+		require.Equal(t, issuerName, said["issuer"])
+		require.Equal(t, where, said["jwks_uri"])
+		r, err := http.NewRequest(http.MethodGet, where, nil)
+		require.NoError(t, err)
+		require.Equal(t, "https", r.URL.Scheme)
+		require.Nil(t, r.URL.User)
+		require.Contains(t, []string{"idp.example.net", "keys.example.net"}, strings.ToLower(r.URL.Hostname()))
+		require.Contains(t, []string{"", "443"}, r.URL.Port())
 	})
 }

@@ -43,13 +43,14 @@ const (
 	SkipAmbiguous   SkipReason = "ambiguous"         // no alg, and the issuer allows several for such a key
 	SkipDuplicateID SkipReason = "duplicate-id"      // another usable key has the same kid; none of them is used
 	SkipInvalid     SkipReason = "invalid"           // its numbers are no public key
+	SkipGenerator   SkipReason = "generator"         // RSA by a broken generator: its factors can be computed (ROCA, CVE-2017-15361)
 )
 
 // SkipReasons returns all skip reasons.
 func SkipReasons() []SkipReason {
 	return []SkipReason{
 		SkipMalformed, SkipType, SkipSymmetric, SkipPrivate, SkipUse, SkipOperations, SkipCurve, SkipModulus,
-		SkipExponent, SkipAlgorithm, SkipAmbiguous, SkipDuplicateID, SkipInvalid,
+		SkipExponent, SkipAlgorithm, SkipAmbiguous, SkipDuplicateID, SkipInvalid, SkipGenerator,
 	}
 }
 
@@ -63,6 +64,8 @@ type key struct {
 	rsa   *rsa.PublicKey
 	ec    *ecdsa.PublicKey
 	ed    ed25519.PublicKey
+	// life is the place on the timeline; set before the key is used.
+	life *life
 }
 
 // same reports whether two keys have the same id, algorithms and numbers.
@@ -243,6 +246,9 @@ func weak(m []member) SkipReason {
 	if bits < minModulus || bits > maxModulus {
 		return SkipModulus
 	}
+	if n[len(n)-1]&1 == 0 {
+		return SkipInvalid // no product of two large primes
+	}
 	exponent := uint64(0)
 	if len(e) > 4 {
 		return SkipExponent
@@ -252,6 +258,9 @@ func weak(m []member) SkipReason {
 	}
 	if exponent < 3 || exponent%2 == 0 || exponent > maxExponent {
 		return SkipExponent
+	}
+	if generated(n) {
+		return SkipGenerator
 	}
 	return ""
 }

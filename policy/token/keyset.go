@@ -37,22 +37,30 @@ const (
 	maxRetry = time.Minute
 )
 
-// KeySetOptions configure a KeySet. Exactly one of URL and File is required.
+// KeySetOptions configure a KeySet. At most one of URL and File is given; without
+// them the metadata of the issuer tells where its key set is.
 type KeySetOptions struct {
-	// Issuer is the issuer whose tokens the keys verify.
+	// Issuer is the issuer whose tokens the keys verify. Without URL and File it is
+	// an https URL without user, query and fragment, at which its metadata is asked
+	// for (RFC 8414 section 2); http is allowed for loopback hosts.
 	Issuer string
 	// URL is the https address of the key set, without user and fragment; http is
 	// allowed for loopback hosts.
 	URL string
 	// File is the path of the key set.
 	File string
-	// Client fetches URL; its redirect policy and cookie jar are replaced. Nil makes
+	// DiscoveryHosts are the hosts, with a port unless it is that of the scheme, on
+	// which a key set that the metadata names may be besides the host of the issuer.
+	DiscoveryHosts []string
+	// Client fetches metadata and key set; its redirect policy and cookie jar are replaced. Nil makes
 	// one that verifies certificates with RootCAs and goes through Proxy.
 	Client *http.Client
-	// RootCAs are the authorities for URL; nil means those of the system.
+	// RootCAs are the authorities for URL, metadata and an https Proxy; nil means
+	// those of the system.
 	RootCAs *x509.CertPool
-	// Proxy is the HTTP proxy on the way to URL; nil means none. The environment is
-	// not asked.
+	// Proxy is the HTTP proxy on the way to URL and metadata: an http or https URL of
+	// a host alone. What is read through it has to be https. Nil means none; the
+	// environment is not asked.
 	Proxy *url.URL
 	// Algorithms are the algorithms that the issuer may use, by which keys without
 	// alg are pinned.
@@ -68,10 +76,11 @@ type KeySetOptions struct {
 	// place of; nil means none, and that of another issuer or source counts as
 	// none. Until the first good read its keys are used, as far as Algorithms
 	// allow them, and at their age: an issuer that is down at that moment does no
-	// harm.
+	// harm. Its timeline and counts go on.
 	Seed *KeySet
 	// OnRefresh is called after each read by Run, in its goroutine; err is nil when
-	// the result is RefreshOK. Nil does nothing.
+	// the result is RefreshOK. Metadata that failed while an earlier one still told
+	// the place is a call of its own, before. Nil does nothing.
 	OnRefresh func(result RefreshResult, err error)
 }
 
@@ -81,6 +90,8 @@ type KeySetOptions struct {
 type KeySet struct {
 	// Set by the constructor, never changed.
 	issuer, url, file string
+	discovery         *discovery // nil when url or file is given
+	timeline          *timeline
 	client            *http.Client
 	algorithms        []string
 	refresh, maxStale time.Duration
@@ -114,24 +125,30 @@ func NewKeySet(o KeySetOptions) (*KeySet, error) {
 		errOld:   fmt.Errorf("the key set of issuer %q is older than its maximum age", o.Issuer),
 		wanted:   make(chan struct{}, 1),
 		results:  make(map[RefreshResult]uint64),
+		timeline: newTimeline(),
 	}
 	if err := s.complete(o); err != nil {
 		return nil, fmt.Errorf("key set of issuer %q: %w", o.Issuer, err)
 	}
 	s.takeOver(o.Seed)
 	if s.file != "" {
-		if result, err := s.load(context.Background()); result != RefreshOK {
+		if result, err := s.load(context.Background(), true, nil); result != RefreshOK {
 			return nil, fmt.Errorf("key set of issuer %q: %w", o.Issuer, err)
 		}
 	}
 	return s, nil
 }
 
-// takeOver starts with the keys of a previous key set of the same source.
+// takeOver starts with the keys of a previous key set of the same source. It is
+// another source when the place that metadata told is not permitted any more.
 func (s *KeySet) takeOver(previous *KeySet) {
 	if previous == nil || previous.issuer != s.issuer || previous.url != s.url || previous.file != s.file {
 		return
 	}
+	if s.discovery != nil && !s.discovery.takeOver(previous.discovery) {
+		return
+	}
+	s.timeline, s.results = previous.timeline, previous.Stats().Refreshes
 	if s.seed = previous.current.Load().allowing(s.algorithms); s.seed != nil {
 		s.current.Store(s.seed)
 	}
@@ -152,8 +169,8 @@ func (s *KeySet) complete(o KeySetOptions) error {
 		return errors.New("the clock is missing")
 	case s.refresh < 0 || s.maxStale < s.refresh:
 		return fmt.Errorf("maximum age %s is shorter than the refresh interval %s", s.maxStale, s.refresh)
-	case (s.url == "") == (s.file == ""):
-		return errors.New("give exactly one of URL and file")
+	case s.url != "" && s.file != "":
+		return errors.New("give a URL or a file, not both")
 	case len(s.algorithms) == 0:
 		return errors.New("no algorithm is allowed: name at least one")
 	}
@@ -162,11 +179,35 @@ func (s *KeySet) complete(o KeySetOptions) error {
 			return fmt.Errorf("algorithm %q is not one of %s", name, strings.Join(Algorithms(), " "))
 		}
 	}
-	if s.url == "" {
+	if s.file != "" {
 		return nil
 	}
-	if err := checkURL(s.url); err != nil {
+	return s.reach(o)
+}
+
+// reach judges how the key set is come by over the network.
+func (s *KeySet) reach(o KeySetOptions) (err error) {
+	from := s.url
+	if from == "" {
+		from, o.Refresh = s.issuer, s.refresh
+		if s.discovery, err = newDiscovery(o); err != nil {
+			return err
+		}
+	} else if err := checkURL(from); err != nil {
 		return err
+	}
+	if p := o.Proxy; p != nil {
+		u, err := url.Parse(from)
+		switch {
+		case err != nil:
+			return errors.New("the URL cannot be parsed")
+		case p.Scheme != "http" && p.Scheme != "https" || p.Hostname() == "":
+			return errors.New("the proxy is not an http or https URL")
+		case p.User != nil:
+			return errors.New("the proxy has a user or password in it: let it know this host by its address")
+		case u.Scheme != "https":
+			return errors.New("through a proxy the URL must be https: whoever runs it could replace the keys")
+		}
 	}
 	s.client = fetcher(o)
 	return nil
@@ -247,6 +288,14 @@ func (s *KeySet) want() {
 	}
 }
 
+// unwant forgets the requests for a read that a read is about to answer.
+func (s *KeySet) unwant() {
+	select {
+	case <-s.wanted:
+	default:
+	}
+}
+
 // Ready reports whether there are keys now, not older than MaxStale.
 func (s *KeySet) Ready() bool {
 	_, err := s.at(s.now())
@@ -266,6 +315,9 @@ type KeySetStats struct {
 	Refreshes map[RefreshResult]uint64
 	// Skipped counts the keys of the latest readable document that are not used.
 	Skipped map[SkipReason]int
+	// RetiredUses counts tokens that were signed by a key that had left the set, and
+	// were denied for it.
+	RetiredUses uint64
 	// LastError is why the latest read failed; nil when it did not.
 	LastError error
 }
@@ -276,6 +328,7 @@ func (s *KeySet) Stats() KeySetStats {
 	stats := KeySetStats{
 		Issuer: s.issuer, LastError: s.lastErr,
 		Refreshes: maps.Clone(s.results), Skipped: maps.Clone(s.skipped),
+		RetiredUses: s.timeline.late.Load(),
 	}
 	s.mu.Unlock()
 	if current := s.current.Load(); current != nil {

@@ -57,6 +57,8 @@ func TestThreatOddKeysAreSkippedOneByOne(t *testing.T) {
 		{"RSA 2047", changed(rsa, map[string]any{"n": number(2046, 1)}), token.SkipModulus},
 		{"RSA 16384", changed(rsa, map[string]any{"n": number(16383, 1)}), token.SkipModulus},
 		{"RSA 8193", changed(rsa, map[string]any{"n": number(8192, 1)}), token.SkipModulus},
+		{"RSA of a broken generator", changed(rsa, map[string]any{"n": tokentest.Encode(roca(0).Bytes())}), token.SkipGenerator},
+		{"RSA with an even modulus", changed(rsa, map[string]any{"n": number(2047, 2)}), token.SkipInvalid},
 		{"RSA without n", changed(rsa, map[string]any{"n": nil}), token.SkipInvalid},
 		{"RSA n of zero", changed(rsa, map[string]any{"n": "AAAA"}), token.SkipInvalid},
 		{"RSA e = 1", changed(rsa, map[string]any{"e": "AQ"}), token.SkipExponent},
@@ -94,6 +96,29 @@ func TestThreatOddKeysAreSkippedOneByOne(t *testing.T) {
 			assert.Equal(t, 1, keys.Stats().Keys)
 			newWorld(t, issuerWith(keys, "ES256")).allPermit(t, bearer(good.Token(claims(nil))))
 		})
+	}
+}
+
+// roca returns a number of 2048 bits that is a power of 65537 modulo each of the
+// primes up to 167, as the modulus of a broken generator is, plus some.
+func roca(plus int64) *big.Int {
+	product := big.NewInt(1)
+	for p := int64(2); p <= 167; p++ {
+		if big.NewInt(p).ProbablyPrime(0) {
+			product.Mul(product, big.NewInt(p))
+		}
+	}
+	power := new(big.Int).Exp(big.NewInt(65537), big.NewInt(987_654_321), product)
+	n := new(big.Int).Lsh(big.NewInt(1), 2047)
+	n.Sub(n, new(big.Int).Mod(n, product)).Add(n, product)
+	return n.Add(n, power).Add(n, big.NewInt(plus))
+}
+
+func TestThreatKeyOfABrokenGenerator(t *testing.T) {
+	for plus, want := range map[int64]int{0: 1, 2: 2, 30: 2} {
+		n := tokentest.Encode(roca(plus).Bytes())
+		keys := fileSet(t, issuerName, tokentest.KeySet(changed(tokentest.RSA(), map[string]any{"n": n, "kid": "x"}), tokentest.EC().JWK()), "RS256", "ES256")
+		assert.Equal(t, want, keys.Stats().Keys, "%d beside the form of the generator", plus)
 	}
 }
 
@@ -167,8 +192,8 @@ func TestKeySetOptionsAreJudged(t *testing.T) {
 	}{
 		{"no issuer", func(o *token.KeySetOptions) { o.Issuer = "" }, "issuer is missing"},
 		{"no clock", func(o *token.KeySetOptions) { o.Now = nil }, "clock is missing"},
-		{"neither URL nor file", func(o *token.KeySetOptions) { o.URL = "" }, "exactly one"},
-		{"URL and file", func(o *token.KeySetOptions) { o.File = "x" }, "exactly one"},
+		{"neither URL nor file, and no URL to ask", func(o *token.KeySetOptions) { o.URL, o.Issuer = "", "idp" }, "give a URL or a file"},
+		{"URL and file", func(o *token.KeySetOptions) { o.File = "x" }, "not both"},
 		{"no algorithm", func(o *token.KeySetOptions) { o.Algorithms = nil }, "no algorithm"},
 		{"symmetric algorithm", func(o *token.KeySetOptions) { o.Algorithms = []string{"HS256"} }, `"HS256"`},
 		{"http", func(o *token.KeySetOptions) { o.URL = "http://idp.example.net/jwks" }, "must be https"},
@@ -221,7 +246,7 @@ func refreshed(t *testing.T, o token.KeySetOptions) (*token.KeySet, token.Refres
 }
 
 func TestThreatHostileKeySetServer(t *testing.T) {
-	many := make([]map[string]any, 5000)
+	many := make([]map[string]any, 50_000)
 	for i := range many {
 		many[i] = map[string]any{"kty": "oct"}
 	}
@@ -240,7 +265,7 @@ func TestThreatHostileKeySetServer(t *testing.T) {
 		{"nothing", body(""), token.RefreshMalformed},
 		{"empty set", body(`{"keys":[]}`), token.RefreshNoUsableKey},
 		{"symmetric key", body(`{"keys":[{"kty":"oct","k":"AA"}]}`), token.RefreshNoUsableKey},
-		{"5000 keys", body(string(tokentest.KeySet(many...))), token.RefreshTooManyKeys},
+		{"50,000 keys", body(string(tokentest.KeySet(many...))), token.RefreshTooManyKeys},
 		{"status 404", http.NotFound, token.RefreshStatus},
 		{"status 206", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusPartialContent) }, token.RefreshStatus},
 		{"100 MB", func(w http.ResponseWriter, r *http.Request) {

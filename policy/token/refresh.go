@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +13,9 @@ import (
 	"time"
 )
 
-// RefreshResult says how one read of a key set ended. The set is closed. Every
-// result but RefreshOK leaves the last good set in place.
+// RefreshResult says how one read of a key set, or of the metadata that tells where
+// it is, ended. The set is closed. Every result but RefreshOK leaves the last good
+// set in place, and the last good place.
 type RefreshResult string
 
 // The refresh results.
@@ -27,6 +29,11 @@ const (
 	RefreshMalformed   RefreshResult = "malformed"     // not a key set
 	RefreshTooManyKeys RefreshResult = "too-many-keys" // more than 100 keys
 	RefreshNoUsableKey RefreshResult = "no-usable-key" // empty, or every key was refused
+
+	RefreshMetadata          RefreshResult = "metadata-unavailable" // metadata was not got, for any reason above
+	RefreshMetadataMalformed RefreshResult = "metadata-malformed"   // not one strict JSON object, or without issuer or jwks_uri
+	RefreshMetadataIssuer    RefreshResult = "metadata-issuer"      // of another issuer (RFC 8414 section 3.3)
+	RefreshMetadataHost      RefreshResult = "metadata-host"        // jwks_uri is not https, or on a host that is not permitted
 )
 
 // RefreshResults returns all refresh results.
@@ -34,6 +41,7 @@ func RefreshResults() []RefreshResult {
 	return []RefreshResult{
 		RefreshOK, RefreshUnreachable, RefreshTimeout, RefreshStatus, RefreshRedirect, RefreshTooLarge,
 		RefreshMalformed, RefreshTooManyKeys, RefreshNoUsableKey,
+		RefreshMetadata, RefreshMetadataMalformed, RefreshMetadataIssuer, RefreshMetadataHost,
 	}
 }
 
@@ -41,8 +49,9 @@ func RefreshResults() []RefreshResult {
 // also when there are keys of a Seed;
 // then everything is read again after 90 to 100 % of the refresh interval, sooner
 // after a failure, and on behalf of tokens with an unknown key id at most once in
-// 30 s. All reads happen in the caller's goroutine, so there is never more than
-// one. It is an error to call Run while it runs.
+// 30 s. Metadata is read with the regular reads. All reads happen in the caller's
+// goroutine, so there is never more than one. It is an error to call Run while it
+// runs.
 func (s *KeySet) Run(ctx context.Context) error {
 	if !s.running.CompareAndSwap(false, true) {
 		return fmt.Errorf("key set of issuer %q: runs already", s.issuer)
@@ -65,19 +74,25 @@ func (s *KeySet) Run(ctx context.Context) error {
 			wait = sooner
 		}
 		timer.Reset(max(0, wait.Sub(s.now())))
+		wanted := s.wanted
+		if asked {
+			wanted = nil // one is enough; a flood does not wake this goroutine
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-s.wanted:
+		case <-wanted:
 			asked = true
 			continue
 		case <-timer.C:
 		}
-		if asked && s.now().Before(due) {
+		regular := !s.now().Before(due)
+		if asked && !regular {
 			lastAsked = s.now()
 		}
 		asked = false
-		result, err := s.load(ctx)
+		s.unwant() // this read is on behalf of them all
+		result, err := s.load(ctx, regular, s.onRefresh)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -101,7 +116,7 @@ func (s *KeySet) Refresh(ctx context.Context) (RefreshResult, error) {
 		return RefreshUnreachable, fmt.Errorf("key set of issuer %q: runs already", s.issuer)
 	}
 	defer s.running.Store(false)
-	return s.load(ctx)
+	return s.load(ctx, true, nil)
 }
 
 // interval returns the wait after a good read: never more than the refresh
@@ -120,12 +135,32 @@ func (s *KeySet) backoff(n int) time.Duration {
 	return wait - rand.N(wait/10+1)
 }
 
-// load reads the key set once and makes it the current one if it is good.
-func (s *KeySet) load(ctx context.Context) (RefreshResult, error) {
+// load reads the key set once and makes it the current one if it is good. It tells
+// of metadata that failed when the place of the key set is known all the same.
+func (s *KeySet) load(ctx context.Context, regular bool, tell func(RefreshResult, error)) (RefreshResult, error) {
+	where := s.url
+	var errAside error
+	if s.discovery != nil {
+		var result RefreshResult
+		var err error
+		if where, result, err = s.discovery.locate(ctx, s, regular); err != nil {
+			if ctx.Err() != nil {
+				return result, err // the end of the process says nothing of the issuer
+			}
+			s.count(result, err)
+			if where == "" {
+				return result, err
+			}
+			if tell != nil {
+				tell(result, err)
+			}
+			errAside = err
+		}
+	}
 	began := s.now()
-	document, result, err := s.document(ctx)
+	document, result, err := s.document(ctx, where)
 	if ctx.Err() != nil {
-		return result, err // the end of the process says nothing of the issuer
+		return result, err // as above
 	}
 	var fresh *set
 	var skipped map[SkipReason]int
@@ -137,22 +172,30 @@ func (s *KeySet) load(ctx context.Context) (RefreshResult, error) {
 	}
 	if result == RefreshOK {
 		fresh.read = began
+		s.timeline.saw(fresh)
 		s.current.Store(fresh)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.results[result]++
-	s.lastErr = err
+	s.count(result, cmp.Or(err, errAside))
 	if skipped != nil {
+		s.mu.Lock()
 		s.skipped = skipped
+		s.mu.Unlock()
 	}
 	return result, err
 }
 
+// count takes note of how a read ended.
+func (s *KeySet) count(result RefreshResult, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.results[result]++
+	s.lastErr = err
+}
+
 // document returns the raw key set.
-func (s *KeySet) document(ctx context.Context) ([]byte, RefreshResult, error) {
+func (s *KeySet) document(ctx context.Context, where string) ([]byte, RefreshResult, error) {
 	if s.file == "" {
-		return s.fetch(ctx)
+		return s.fetch(ctx, where, "application/jwk-set+json, application/json")
 	}
 	f, err := os.Open(s.file)
 	if err != nil {
@@ -165,14 +208,15 @@ func (s *KeySet) document(ctx context.Context) ([]byte, RefreshResult, error) {
 	return readAll(f)
 }
 
-func (s *KeySet) fetch(ctx context.Context) ([]byte, RefreshResult, error) {
+// fetch returns what is at a URL, within the bounds of time, size and redirects.
+func (s *KeySet) fetch(ctx context.Context, where, accept string) ([]byte, RefreshResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, where, nil)
 	if err != nil {
 		return nil, RefreshUnreachable, errors.New("the URL cannot be requested")
 	}
-	r.Header.Set("Accept", "application/jwk-set+json, application/json")
+	r.Header.Set("Accept", accept)
 	r.Header.Set("Accept-Encoding", "identity") // the size bound is of the bytes on the wire
 	resp, err := s.client.Do(r)
 	if err != nil {
@@ -180,7 +224,7 @@ func (s *KeySet) fetch(ctx context.Context) ([]byte, RefreshResult, error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, RefreshStatus, fmt.Errorf("answered with status %d", resp.StatusCode)
+		return nil, RefreshStatus, errStatus(resp.StatusCode)
 	}
 	if resp.ContentLength > maxDocument {
 		return nil, RefreshTooLarge, fmt.Errorf("more than %d bytes", maxDocument)
@@ -191,6 +235,11 @@ func (s *KeySet) fetch(ctx context.Context) ([]byte, RefreshResult, error) {
 	}
 	return document, result, err
 }
+
+// errStatus is an answer other than 200.
+type errStatus int
+
+func (e errStatus) Error() string { return fmt.Sprintf("answered with status %d", int(e)) }
 
 func readAll(from io.Reader) ([]byte, RefreshResult, error) {
 	document, err := io.ReadAll(io.LimitReader(from, maxDocument+1))

@@ -57,7 +57,7 @@ func TestANewKeySetGoesOnWithTheKeysOfTheOldOne(t *testing.T) {
 		issuer.serve(two)
 		time.Sleep(2 * time.Minute)
 		require.Equal(t, policy.Permitted(), w.proof(t, two.Token(claims(nil))))
-		require.Equal(t, policy.Denied(policy.KeyUnknown, ""), w.proof(t, one.Token(claims(nil))))
+		require.Equal(t, policy.Denied(policy.KeyRetired, ""), w.proof(t, one.Token(claims(nil))))
 	})
 }
 

@@ -14,9 +14,10 @@ import (
 // read (the detail names it), token-header when alg, kid or typ is no string,
 // token-header-crit, token-header-b64, token-header-key, token-header-jwe or
 // token-header-nested for a member that changes how the token is read or verified,
-// token-alg, key-unknown, or token-signature. It is undecided
-// with key-set-unavailable while there are no keys, and by tok.present or tok.iss
-// when there is no token or no issuer whose keys could be asked.
+// token-alg, key-unknown, key-retired when a key that has left the set signed it, or
+// token-signature. It is undecided with key-set-unavailable while there are no keys,
+// and by tok.present or tok.iss when there is no token or no issuer whose keys could
+// be asked.
 type Sig struct{}
 
 // Check judges tok.sig.
