@@ -20,14 +20,9 @@ func absences() []absence {
 		{field: "evidence.dir"},
 		{field: "listen.tls.client_auth", but: "none"},
 		{field: "listen.tls.client_ca_file"},
-		{field: "token.issuers[].proxy_url"},
 		{field: "trace.inject", value: "true"},
 	}
 }
-
-// discoveryAvailable tells whether an issuer may have neither jwks_url nor
-// jwks_file and is then asked where its key set is.
-const discoveryAvailable = false
 
 const notAvailable = "not available in this version"
 

@@ -26,14 +26,14 @@ func rules() []string {
 		version product address admin-exposed admin-same-address backend-url backend-url-scheme
 		backend-url-userinfo backend-tls backend-tls-pair login-path header-name header-of-connection contract-missing
 		spec-and-specs base-path listen-tls unknown-control operation-key
-		issuer-missing issuer-duplicate issuer-key-set issuer-discovery issuer-url issuer-audiences
+		issuer-missing issuer-duplicate issuer-key-set issuer-discovery issuer-discovery-hosts issuer-proxy issuer-url issuer-audiences
 		issuer-algorithms issuer-profile issuer-claims issuer-max-stale replay-mode account-rule delegation deadline exception
 		limit-name limit-key limit-rate limit-quota limit-operations
 		gateway-proof gateway-proof-absent gateway-proof-empty gateway-proof-secret gateway-proof-literal
 		gateway-proof-twice gateway-proof-peers gateway-token identity-headers identity-headers-effect
 		identity-headers-replay header-twice nobody spec-name path-prefix health operation-actions
 		unavailable-evidence-dir
-		unavailable-listen-client-auth unavailable-issuer-proxy-url
+		unavailable-listen-client-auth
 		unavailable-trace-inject`)
 }
 

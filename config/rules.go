@@ -71,10 +71,11 @@ type Replay struct {
 // Issuer is one trusted token issuer.
 type Issuer struct {
 	Issuer           string    `yaml:"issuer" required:"true" doc:"Exact value of claim iss."`
-	JWKSURL          string    `yaml:"jwks_url" doc:"URL of the key set. It must be https unless the host is loopback. Exactly one of jwks_url and jwks_file."`
-	JWKSFile         string    `yaml:"jwks_file" file:"true" doc:"File with the key set. Exactly one of jwks_url and jwks_file."`
-	CAFile           string    `yaml:"ca_file" file:"true" doc:"PEM file with the authorities that sign the certificate of jwks_url. Default: those of the system."`
-	ProxyURL         string    `yaml:"proxy_url" doc:"HTTP proxy on the way to jwks_url."`
+	JWKSURL          string    `yaml:"jwks_url" doc:"URL of the key set. It must be https unless the host is loopback. At most one of jwks_url and jwks_file; without them the issuer, which is then an https URL, is asked for its metadata (RFC 8414, then OpenID Connect Discovery)."`
+	JWKSFile         string    `yaml:"jwks_file" file:"true" doc:"File with the key set. At most one of jwks_url and jwks_file."`
+	DiscoveryHosts   []string  `yaml:"discovery_hosts" doc:"Hosts, with a port unless it is 443, besides that of the issuer, on which the key set that its metadata names may be. No other is asked."`
+	CAFile           string    `yaml:"ca_file" file:"true" doc:"PEM file with the authorities that sign the certificates of jwks_url, of the issuer's metadata and of an https proxy. Default: those of the system."`
+	ProxyURL         string    `yaml:"proxy_url" doc:"HTTP proxy on the way to jwks_url and to the issuer's metadata, which must be https then: http or https and a host, without user. The environment is not asked."`
 	Audiences        []string  `yaml:"audiences" required:"true" doc:"Values of claim aud that name this API."`
 	AudienceMatch    string    `yaml:"audience_match" default:"any" enum:"any|all" doc:"Whether a token must have one of the audiences, or all."`
 	Algorithms       []string  `yaml:"algorithms" default:"[RS256, ES256]" enum:"RS256|RS384|RS512|PS256|PS384|PS512|ES256|ES384|ES512|EdDSA" refused:"HS256|HS384|HS512|none: whoever can verify such a token can also make one" doc:"Accepted signature algorithms. Only public-key ones exist."`

@@ -54,14 +54,20 @@ func (v *validator) keySet(path string, is Issuer) {
 	switch {
 	case byURL && byFile:
 		v.add(path+".jwks_file", "jwks_url is given too", "keep one of them")
-	case !byURL && !byFile && !discoveryAvailable:
-		v.add(path+".jwks_url", "neither jwks_url nor jwks_file is given, and discovery is "+notAvailable, "add one of them")
 	case byFile && is.JWKSFile == "":
 		v.add(path+".jwks_file", "is empty", "name the file")
 	case byFile && is.CAFile != "":
 		v.add(path+".ca_file", "has no effect with jwks_file", "remove it")
 	case byURL:
 		v.keySetURL(path+".jwks_url", is.JWKSURL)
+	case !byFile:
+		v.metadataOf(path, is)
+	}
+	if (byURL || byFile) && v.given(path+".discovery_hosts") {
+		v.add(path+".discovery_hosts", "has no effect with jwks_url or jwks_file", "remove it")
+	}
+	if v.given(path + ".proxy_url") {
+		v.proxy(path, is, byFile)
 	}
 }
 
