@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"slices"
 	"time"
@@ -71,7 +72,7 @@ func (c *compiler) keySet(field string, cfg config.Issuer) *token.KeySet {
 		roots, authorities = pool, digest(pem)
 	}
 	source := stableID(cfg.Issuer, cfg.JWKSURL, cfg.JWKSFile)
-	id := stableID(cfg.Issuer, cfg.JWKSURL, cfg.JWKSFile, authorities, cfg.Algorithms, cfg.Refresh, cfg.MaxStale)
+	id := stableID(cfg.Issuer, cfg.JWKSURL, cfg.JWKSFile, authorities, cfg.Algorithms, cfg.Refresh, cfg.MaxStale, cfg.DiscoveryHosts, cfg.ProxyURL)
 	if keys, ok := c.previous.keySets[id]; ok {
 		c.parts.keySets[id], c.parts.seeds[source] = keys, keys
 		return keys
@@ -79,16 +80,27 @@ func (c *compiler) keySet(field string, cfg config.Issuer) *token.KeySet {
 	options := token.KeySetOptions{
 		Issuer: cfg.Issuer, URL: cfg.JWKSURL, File: cfg.JWKSFile, Algorithms: cfg.Algorithms,
 		Refresh: cfg.Refresh.Std(), MaxStale: cfg.MaxStale.Std(), Now: c.Now,
-		RootCAs: roots, Seed: c.previous.seeds[source],
+		RootCAs: roots, Seed: c.previous.seeds[source], DiscoveryHosts: cfg.DiscoveryHosts,
+	}
+	if cfg.ProxyURL != "" {
+		proxy, err := url.Parse(cfg.ProxyURL)
+		if err != nil { // config has parsed it before
+			c.problem(field+".proxy_url", "it is no URL", "write for example http://proxy.example.net:3128")
+			return nil
+		}
+		options.Proxy = proxy
 	}
 	if c.OnRefresh != nil {
 		options.OnRefresh = func(result token.RefreshResult, err error) { c.OnRefresh(cfg.Issuer, result, err) }
 	}
 	keys, err := token.NewKeySet(options)
 	if err != nil {
-		where := field + ".jwks_url"
-		if cfg.JWKSFile != "" {
+		where := field + ".issuer"
+		switch {
+		case cfg.JWKSFile != "":
 			where = field + ".jwks_file"
+		case cfg.JWKSURL != "":
+			where = field + ".jwks_url"
 		}
 		c.problem(where, err.Error(), "check where the key set is and what it holds")
 		return nil

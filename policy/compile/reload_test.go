@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -127,4 +128,60 @@ func TestDigestsSeeBehindReferences(t *testing.T) {
 	assert.Equal(t, measuredOne, measuredSame)
 	assert.NotEqual(t, one.Digest, two.Digest)
 	assert.NotEqual(t, measuredOne, measuredTwo)
+}
+
+// discovering is a server that is its own issuer, with metadata that leads to its
+// keys, and what a configuration says of it.
+func discovering(t *testing.T) (dir, issuer string, down *atomic.Bool) {
+	t.Helper()
+	down = new(atomic.Bool)
+	var server *httptest.Server
+	server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case down.Load():
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case r.URL.Path == "/.well-known/openid-configuration":
+			_, _ = w.Write([]byte(`{"issuer":"` + server.URL + `","jwks_uri":"` + server.URL + `/keys"}`))
+		case r.URL.Path == "/keys":
+			_, _ = w.Write([]byte(keySet))
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	dir = t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "ca.pem"), certificate(server), 0o600))
+	return dir, server.URL, down
+}
+
+func TestADiscoveredKeySetIsAPartLikeOthers(t *testing.T) {
+	t.Parallel()
+	dir, issuer, down := discovering(t)
+	compiled := func(options string, previous *compile.Parts) *compile.Output {
+		text := strings.Replace(head, "jwks_file: keys.json", "ca_file: ca.pem"+options, 1)
+		text = strings.Replace(text, `"https://i.example"`, strconv.Quote(issuer), 1)
+		out, err := compile.Compile(compile.Input{Config: readIn(t, dir, contract, text), Now: now, Previous: previous})
+		require.NoError(t, err)
+		require.Len(t, out.Parts.KeySets(), 1)
+		return out
+	}
+	first := compiled("", nil)
+	assert.False(t, first.Parts.KeySets()[0].Ready(), "nothing is asked before it runs")
+	running(t, first)
+	require.Eventually(t, first.Parts.KeySets()[0].Ready, 5*time.Second, 5*time.Millisecond)
+	assert.NotEmpty(t, first.Parts.KeySets()[0].Timeline())
+	down.Store(true)
+	same := compiled("", first.Parts)
+	assert.Same(t, first.Parts.KeySets()[0], same.Parts.KeySets()[0], "nothing changed")
+	for _, options := range []string{", discovery_hosts: [keys.example.net]", `, proxy_url: "http://127.0.0.1:3128"`, ", refresh: 6m"} {
+		other := compiled(options, first.Parts)
+		assert.NotSame(t, first.Parts.KeySets()[0], other.Parts.KeySets()[0], options)
+		assert.True(t, other.Parts.KeySets()[0].Ready(), "the keys go on with %s", options)
+		assert.Equal(t, first.Parts.KeySets()[0].Timeline(), other.Parts.KeySets()[0].Timeline(), "and so does what was seen of them")
+	}
+	moved := strings.Replace(head, "jwks_file: keys.json", `jwks_url: "`+issuer+`/keys", ca_file: ca.pem`, 1)
+	moved = strings.Replace(moved, `"https://i.example"`, strconv.Quote(issuer), 1)
+	out, err := compile.Compile(compile.Input{Config: readIn(t, dir, contract, moved), Now: now, Previous: first.Parts})
+	require.NoError(t, err)
+	assert.False(t, out.Parts.KeySets()[0].Ready(), "another source begins anew")
 }
