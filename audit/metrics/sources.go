@@ -28,15 +28,24 @@ type Sources struct {
 }
 
 // KeySet is what is known of one issuer's key set. Of several with one issuer the
-// counts are added and the greatest age counts.
+// counts are added, the greatest age counts, and all have to be ready.
 type KeySet struct {
 	// Issuer is the configured issuer.
 	Issuer string
 	// Age is the time since the keys were read; it counts only if Loaded.
 	Age    time.Duration
 	Loaded bool
-	// Refreshed and Failed count reads of the key set.
-	Refreshed, Failed uint64
+	// Ready reports that there are keys, and that they are not too old to be used.
+	Ready bool
+	// Keys is the number of usable keys.
+	Keys int
+	// Reads counts reads of the key set by result, Skipped the keys of the latest
+	// document that are not used by reason. Both are closed sets that the source
+	// gives whole, also what is zero.
+	Reads   map[string]uint64
+	Skipped map[string]int
+	// RetiredUses counts tokens of keys that had left the set.
+	RetiredUses uint64
 }
 
 // TokenCache is what is known of one issuer's tokens.
@@ -71,6 +80,10 @@ var (
 	refused    = desc("transport_refused_total", "Connections and requests refused by transport bounds before any policy.", "reason")
 	keyAge     = desc("key_set_age_seconds", "Time since the keys of an issuer were read; absent until they are.", "issuer")
 	keyReads   = desc("key_set_refresh_total", "Reads of an issuer's key set by result.", "issuer", "result")
+	keyReady   = desc("key_set_ready", "Whether there are keys of an issuer that are not too old to be used.", "issuer")
+	keys       = desc("key_set_keys", "Usable keys of an issuer.", "issuer")
+	keySkipped = desc("key_set_skipped_keys", "Keys of an issuer's latest key set that are not used, by reason.", "issuer", "reason")
+	keyRetired = desc("key_retired_uses_total", "Tokens that were signed by a key that had left the issuer's key set, and were denied for it.", "issuer")
 	tokenCache = desc("token_cache_total", "Well-formed tokens that name an issuer, by whether they were remembered as proven or their proof was looked for.", "issuer", "result")
 	expiry     = desc("exception_expiry_timestamp_seconds", "When an exception of the configuration ends, or ended.", "exception")
 	matches    = desc("exception_matches_total", "Findings that an exception covered.", "exception")
@@ -84,7 +97,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements [prometheus.Collector].
 func (s *scraped) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{policyInfo, refused, keyAge, keyReads, tokenCache, expiry, matches, records, dropped} {
+	for _, d := range []*prometheus.Desc{policyInfo, refused, keyAge, keyReads, keyReady, keys, keySkipped, keyRetired, tokenCache, expiry, matches, records, dropped} {
 		out <- d
 	}
 }
@@ -122,12 +135,22 @@ func (s *scraped) Collect(out chan<- prometheus.Metric) {
 func keySets(out chan<- prometheus.Metric, sets []KeySet) {
 	byIssuer := make(map[string]KeySet, len(sets))
 	for _, k := range sets {
-		sum := byIssuer[k.Issuer]
+		sum, again := byIssuer[k.Issuer]
+		if !again {
+			sum = KeySet{Ready: true, Reads: map[string]uint64{}, Skipped: map[string]int{}}
+		}
 		if k.Loaded {
 			sum.Loaded, sum.Age = true, max(sum.Age, k.Age)
 		}
-		sum.Refreshed += k.Refreshed
-		sum.Failed += k.Failed
+		sum.Ready = sum.Ready && k.Ready
+		sum.Keys += k.Keys
+		sum.RetiredUses += k.RetiredUses
+		for result, n := range k.Reads {
+			sum.Reads[result] += n
+		}
+		for reason, n := range k.Skipped {
+			sum.Skipped[reason] += n
+		}
 		byIssuer[k.Issuer] = sum
 	}
 	for _, issuer := range slices.Sorted(maps.Keys(byIssuer)) {
@@ -135,8 +158,19 @@ func keySets(out chan<- prometheus.Metric, sets []KeySet) {
 		if k.Loaded {
 			gauge(out, keyAge, k.Age.Seconds(), issuer)
 		}
-		count(out, keyReads, k.Refreshed, issuer, "success")
-		count(out, keyReads, k.Failed, issuer, "failure")
+		ready := 0.0
+		if k.Ready {
+			ready = 1
+		}
+		gauge(out, keyReady, ready, issuer)
+		gauge(out, keys, float64(k.Keys), issuer)
+		for result, n := range k.Reads {
+			count(out, keyReads, n, issuer, result)
+		}
+		for reason, n := range k.Skipped {
+			gauge(out, keySkipped, float64(n), issuer, reason)
+		}
+		count(out, keyRetired, k.RetiredUses, issuer)
 	}
 }
 

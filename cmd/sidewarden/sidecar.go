@@ -22,6 +22,7 @@ import (
 	"github.com/sidewarden/sidewarden/audit/metrics"
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/token"
 	"github.com/sidewarden/sidewarden/proxy"
 	"github.com/sidewarden/sidewarden/proxy/admin"
 )
@@ -168,13 +169,15 @@ func (s *sidecar) keySets() []metrics.KeySet {
 	var all []metrics.KeySet
 	for _, k := range s.current.Load().output.Parts.KeySets() {
 		stats := k.Stats()
-		m := metrics.KeySet{Issuer: stats.Issuer, Age: stats.Age, Loaded: stats.Loaded}
-		for result, n := range stats.Refreshes {
-			if result == "ok" {
-				m.Refreshed += n
-			} else {
-				m.Failed += n
-			}
+		m := metrics.KeySet{
+			Issuer: stats.Issuer, Age: stats.Age, Loaded: stats.Loaded, Ready: k.Ready(), Keys: stats.Keys,
+			Reads: make(map[string]uint64), Skipped: make(map[string]int), RetiredUses: stats.RetiredUses,
+		}
+		for _, result := range token.RefreshResults() {
+			m.Reads[string(result)] = stats.Refreshes[result]
+		}
+		for _, why := range token.SkipReasons() {
+			m.Skipped[string(why)] = stats.Skipped[why]
 		}
 		all = append(all, m)
 	}

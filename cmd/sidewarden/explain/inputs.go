@@ -83,8 +83,11 @@ func (v *view) token(c policy.Control, t *policy.Token) []Input {
 		if v.issuer == nil {
 			return append(inputs, Input{"key set", "none: the issuer is not configured"})
 		}
-		source := plain(is.JWKSFile)
-		if is.JWKSURL != "" {
+		source := "where the metadata of the issuer says"
+		switch {
+		case is.JWKSFile != "":
+			source = plain(is.JWKSFile)
+		case is.JWKSURL != "":
 			source = plain(is.JWKSURL)
 		}
 		return append(inputs, Input{"algorithms", strings.Join(is.Algorithms, ", ")}, Input{"key set", source})
