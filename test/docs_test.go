@@ -27,6 +27,7 @@ import (
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/compile"
+	"github.com/sidewarden/sidewarden/policy/token"
 	"github.com/sidewarden/sidewarden/policy/token/tokentest"
 )
 
@@ -490,10 +491,12 @@ func exposed(t *testing.T) map[string]metric {
 	t.Helper()
 	m := metrics.New(metrics.Options{Version: "docs", Sources: metrics.Sources{
 		TransportRefused: func() map[string]uint64 { return map[string]uint64{"malformed": 1} },
-		KeySets:          func() []metrics.KeySet { return []metrics.KeySet{{Issuer: "docs", Loaded: true}} },
-		TokenCache:       func() []metrics.TokenCache { return []metrics.TokenCache{{Issuer: "docs"}} },
-		Exceptions:       func() []metrics.Exception { return []metrics.Exception{{ID: "docs"}} },
-		Logs:             func() map[string]audit.LogStats { return map[string]audit.LogStats{"stdout": {}} },
+		KeySets: func() []metrics.KeySet {
+			return []metrics.KeySet{{Issuer: "docs", Loaded: true, Reads: map[string]uint64{"ok": 1}, Skipped: map[string]int{"use": 1}}}
+		},
+		TokenCache: func() []metrics.TokenCache { return []metrics.TokenCache{{Issuer: "docs"}} },
+		Exceptions: func() []metrics.Exception { return []metrics.Exception{{ID: "docs"}} },
+		Logs:       func() map[string]audit.LogStats { return map[string]audit.LogStats{"stdout": {}} },
 	}})
 	op := &policy.Operation{ID: "docs", Rules: []*policy.Rule{{Control: policy.TokSig, Mode: policy.Shadow}}}
 	m.Use(&policy.Policy{Digest: "docs", Operations: []*policy.Operation{op}})
@@ -537,5 +540,16 @@ func TestDocsListTheMetrics(t *testing.T) {
 			}
 			assert.NotEmpty(t, all[name].kind, "%s names metric %s, which the program does not have", file, name)
 		}
+	}
+}
+
+// Labels of closed sets that the metrics are given from elsewhere.
+func TestDocsListTheResultsOfKeySets(t *testing.T) {
+	page := read(t, "../docs/metrics.md")
+	for _, result := range token.RefreshResults() {
+		assert.Contains(t, page, "`"+string(result)+"`")
+	}
+	for _, why := range token.SkipReasons() {
+		assert.Contains(t, page, "`"+string(why)+"`")
 	}
 }

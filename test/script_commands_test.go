@@ -47,7 +47,7 @@ func (s *story) serve(_ *testscript.TestScript, args []string) error {
 		if err != nil {
 			return err
 		}
-		s.sidecars[mode], err = start(config, "BACKEND=http://"+s.backend.address, "IDP=http://"+s.idp.address+"/jwks",
+		s.sidecars[mode], err = start(config, "BACKEND=http://"+s.backend.address, "IDP="+s.idp.issuer()+"/jwks", "ISSUER="+s.idp.issuer(),
 			"AUDIT="+filepath.Join(s.dir, mode+".jsonl"), "PSEUDONYM="+pseudonymKey)
 		if err != nil {
 			delete(s.sidecars, mode)
@@ -207,13 +207,20 @@ func (s *story) keys(ts *testscript.TestScript, args []string) error {
 	return os.WriteFile(ts.MkAbs(args[0]), tokentest.JWKS(list...), 0o600)
 }
 
-// idp up FILE serves a key set at $IDP; idp down stops that.
+// idp up FILE [NAME METADATA] serves a key set at $IDP, and with it a file of
+// metadata, in which @issuer@ is $ISSUER, under a well-known name; idp down stops
+// that.
 func (s *story) runIDP(ts *testscript.TestScript, args []string) error {
 	if args[0] == "down" {
 		s.idp.down()
 		return nil
 	}
-	return s.idp.up([]byte(ts.ReadFile(args[1])))
+	s.idp.down()
+	keys := []byte(ts.ReadFile(args[1]))
+	if len(args) < 4 {
+		return s.idp.up(keys, "", nil)
+	}
+	return s.idp.up(keys, args[2], []byte(strings.ReplaceAll(ts.ReadFile(args[3]), "@issuer@", s.idp.issuer())))
 }
 
 // cert CERT KEY writes a self-signed certificate for localhost and its key.

@@ -91,7 +91,8 @@ func setUp(env *testscript.Env) error {
 	env.Values["story"] = s
 	env.Setenv("PATH", filepath.Dir(path)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	env.Setenv("BACKEND", "http://"+b.address)
-	env.Setenv("IDP", "http://"+s.idp.address+"/jwks")
+	env.Setenv("IDP", s.idp.issuer()+"/jwks")
+	env.Setenv("ISSUER", s.idp.issuer())
 	env.Setenv("AUDIT", filepath.Join(env.WorkDir, "check.jsonl"))
 	env.Setenv("PSEUDONYM", pseudonymKey)
 	env.Defer(func() {
@@ -187,11 +188,13 @@ func (s *story) stop(modes ...string) error {
 	return errors.Join(all...)
 }
 
-// idp is the token issuer's key set behind a URL.
+// idp is the token issuer: its key set behind a URL, and its metadata if it has any.
 type idp struct {
 	address string
 	server  *http.Server
 }
+
+func (i *idp) issuer() string { return "http://" + i.address }
 
 // newIDP returns an issuer that is down and has an address.
 func newIDP() (*idp, error) {
@@ -202,12 +205,23 @@ func newIDP() (*idp, error) {
 	return &idp{address: l.Addr().String()}, l.Close()
 }
 
-func (i *idp) up(keys []byte) error {
+// up serves metadata under its well-known name, and the key set under all other
+// paths that are not well-known.
+func (i *idp) up(keys []byte, name string, metadata []byte) error {
 	l, err := loopback(i.address)
 	if err != nil {
 		return err
 	}
-	i.server = &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	i.server = &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		known, isKnown := strings.CutPrefix(r.URL.Path, "/.well-known/")
+		switch {
+		case isKnown && name != "" && known == name:
+			_, _ = w.Write(metadata) // as below
+			return
+		case isKnown:
+			http.NotFound(w, r)
+			return
+		}
 		w.Header().Set("Content-Type", "application/jwk-set+json")
 		_, _ = w.Write(keys) // the sidecar tells when it got nothing
 	})}
