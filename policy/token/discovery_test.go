@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -337,6 +336,22 @@ func TestThreatMetadataOutage(t *testing.T) {
 	})
 }
 
+func TestThreatSlowMetadata(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		set := discover(t, discovered(answers(func(r *http.Request) (*http.Response, error) {
+			return document(http.StatusOK, drip{r}), nil
+		})))
+		w := newWorld(t, issuerWith(set, "ES256"))
+		start(t, set)
+		synctest.Wait()
+		began := realClock()
+		require.Equal(t, policy.KeySetUnavailable, w.proof(t, tokentest.EC().Token(claims(nil))).Reason)
+		require.Equal(t, began, realClock(), "no request waits for a fetch")
+		time.Sleep(5*time.Second + time.Millisecond)
+		require.Equal(t, uint64(1), set.Stats().Refreshes[token.RefreshMetadata])
+	})
+}
+
 func TestASeedGoesOnWithThePlaceThatIsStillPermitted(t *testing.T) {
 	s := tokentest.Fresh("ES256", "one")
 	const elsewhere = "https://keys.example.net/keys"
@@ -363,40 +378,4 @@ func TestASeedGoesOnWithThePlaceThatIsStillPermitted(t *testing.T) {
 		require.Equal(t, token.RefreshMetadata, result)
 		require.Equal(t, []string{byOAuth}, from.since(), "nor is that host asked")
 	})
-}
-
-func TestDiscoveryAndProxyOptionsAreJudged(t *testing.T) {
-	proxy := func(text string) *url.URL {
-		u, err := url.Parse(text)
-		require.NoError(t, err)
-		return u
-	}
-	for _, row := range []struct {
-		name   string
-		change func(*token.KeySetOptions)
-		cause  string
-	}{
-		{"no URL", func(o *token.KeySetOptions) { o.Issuer = "idp" }, "give a URL or a file"},
-		{"http", func(o *token.KeySetOptions) { o.Issuer = "http://idp.example.net" }, "give a URL or a file"},
-		{"user", func(o *token.KeySetOptions) { o.Issuer = "https://u:p@idp.example.net" }, "give a URL or a file"},
-		{"query", func(o *token.KeySetOptions) { o.Issuer = issuerName + "?a=b" }, "give a URL or a file"},
-		{"empty query", func(o *token.KeySetOptions) { o.Issuer = issuerName + "?" }, "give a URL or a file"},
-		{"empty fragment", func(o *token.KeySetOptions) { o.Issuer = issuerName + "#" }, "give a URL or a file"},
-		{"host with a scheme", func(o *token.KeySetOptions) { o.DiscoveryHosts = []string{"https://keys.example.net"} }, "is not a host"},
-		{"host with a path", func(o *token.KeySetOptions) { o.DiscoveryHosts = []string{"keys.example.net/"} }, "is not a host"},
-		{"empty host", func(o *token.KeySetOptions) { o.DiscoveryHosts = []string{""} }, "is not a host"},
-		{"proxy of another kind", func(o *token.KeySetOptions) { o.Proxy = proxy("socks5://proxy:1080") }, "not an http or https URL"},
-		{"proxy without a host", func(o *token.KeySetOptions) { o.Proxy = proxy("http:///x") }, "not an http or https URL"},
-		{"proxy with a password", func(o *token.KeySetOptions) { o.Proxy = proxy("http://user:the-secret@proxy:3128") }, "user or password"},
-		{"http issuer by proxy", func(o *token.KeySetOptions) { o.Issuer, o.Proxy = "http://127.0.0.1:1", proxy("http://proxy:3128") }, "must be https"},
-		{"http key set by proxy", func(o *token.KeySetOptions) { o.URL, o.Proxy = "http://127.0.0.1:1", proxy("http://proxy:3128") }, "must be https"},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			o := token.KeySetOptions{Issuer: issuerName, Algorithms: []string{"ES256"}, Now: atEpoch}
-			row.change(&o)
-			_, err := token.NewKeySet(o)
-			require.ErrorContains(t, err, row.cause)
-			assert.NotContains(t, err.Error(), "the-secret")
-		})
-	}
 }

@@ -210,3 +210,39 @@ func TestThreatServerSideRequestForgery(t *testing.T) {
 		})
 	}
 }
+
+func TestDiscoveryAndProxyOptionsAreJudged(t *testing.T) {
+	proxy := func(text string) *url.URL {
+		u, err := url.Parse(text)
+		require.NoError(t, err)
+		return u
+	}
+	for _, row := range []struct {
+		name   string
+		change func(*token.KeySetOptions)
+		cause  string
+	}{
+		{"no URL", func(o *token.KeySetOptions) { o.Issuer = "idp" }, "give a URL or a file"},
+		{"http", func(o *token.KeySetOptions) { o.Issuer = "http://idp.example.net" }, "give a URL or a file"},
+		{"user", func(o *token.KeySetOptions) { o.Issuer = "https://u:p@idp.example.net" }, "give a URL or a file"},
+		{"query", func(o *token.KeySetOptions) { o.Issuer = issuerName + "?a=b" }, "give a URL or a file"},
+		{"empty query", func(o *token.KeySetOptions) { o.Issuer = issuerName + "?" }, "give a URL or a file"},
+		{"empty fragment", func(o *token.KeySetOptions) { o.Issuer = issuerName + "#" }, "give a URL or a file"},
+		{"host with a scheme", func(o *token.KeySetOptions) { o.DiscoveryHosts = []string{"https://keys.example.net"} }, "is not a host"},
+		{"host with a path", func(o *token.KeySetOptions) { o.DiscoveryHosts = []string{"keys.example.net/"} }, "is not a host"},
+		{"empty host", func(o *token.KeySetOptions) { o.DiscoveryHosts = []string{""} }, "is not a host"},
+		{"proxy of another kind", func(o *token.KeySetOptions) { o.Proxy = proxy("socks5://proxy:1080") }, "not an http or https URL"},
+		{"proxy without a host", func(o *token.KeySetOptions) { o.Proxy = proxy("http:///x") }, "not an http or https URL"},
+		{"proxy with a password", func(o *token.KeySetOptions) { o.Proxy = proxy("http://user:the-secret@proxy:3128") }, "user or password"},
+		{"http issuer by proxy", func(o *token.KeySetOptions) { o.Issuer, o.Proxy = "http://127.0.0.1:1", proxy("http://proxy:3128") }, "must be https"},
+		{"http key set by proxy", func(o *token.KeySetOptions) { o.URL, o.Proxy = "http://127.0.0.1:1", proxy("http://proxy:3128") }, "must be https"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			o := token.KeySetOptions{Issuer: issuerName, Algorithms: []string{"ES256"}, Now: atEpoch}
+			row.change(&o)
+			_, err := token.NewKeySet(o)
+			require.ErrorContains(t, err, row.cause)
+			assert.NotContains(t, err.Error(), "the-secret")
+		})
+	}
+}
