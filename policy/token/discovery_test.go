@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -120,9 +121,7 @@ func TestMetadataIsAskedForInTheDocumentedOrder(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			pages := map[string]string{keysAt: keys}
-			for where, page := range row.pages {
-				pages[where] = page
-			}
+			maps.Copy(pages, row.pages)
 			from := &site{pages: pages}
 			o := discovered(from)
 			o.Issuer = row.issuer
