@@ -61,6 +61,33 @@ const (
 	TokenLifetimeNegative Reason = "token-lifetime-negative"
 )
 
+// Reasons of tok.bind.
+const (
+	TokenUnbound            Reason = "token-unbound"
+	ConfirmationUnsupported Reason = "confirmation-unsupported"
+	CertificateMissing      Reason = "certificate-missing"
+	CertificateMismatch     Reason = "certificate-mismatch"
+	DPoPScheme              Reason = "dpop-scheme"
+	DPoPUnconfigured        Reason = "dpop-unconfigured"
+	DPoPMissing             Reason = "dpop-missing"
+	DPoPDuplicate           Reason = "dpop-duplicate"
+	DPoPOversize            Reason = "dpop-oversize"
+	DPoPMalformed           Reason = "dpop-malformed"
+	DPoPHeader              Reason = "dpop-header"
+	DPoPType                Reason = "dpop-type"
+	DPoPAlg                 Reason = "dpop-alg"
+	DPoPKey                 Reason = "dpop-key"
+	DPoPMismatch            Reason = "dpop-mismatch"
+	DPoPSignature           Reason = "dpop-signature"
+	DPoPMethod              Reason = "dpop-method"
+	DPoPURL                 Reason = "dpop-url"
+	DPoPTime                Reason = "dpop-time"
+	DPoPToken               Reason = "dpop-token"
+	DPoPNonce               Reason = "dpop-nonce"
+	DPoPReplayed            Reason = "dpop-replayed"
+	DPoPStoreFull           Reason = "dpop-store-full"
+)
+
 // Reasons of in.route, in.method, in.ctype, in.size, in.wellformed and in.schema.
 const (
 	RouteUnknown          Reason = "route-unknown"

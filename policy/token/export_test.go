@@ -26,3 +26,13 @@ func ReadKeySet(document []byte, allowed []string) ([]UsableKey, map[SkipReason]
 	}
 	return keys, skipped, nil
 }
+
+// ReadProofKey returns the thumbprint of the key of a proof.
+func ReadProofKey(jwk []byte, name string) (thumb string, ok bool) {
+	alg, ok := algorithmOf(name)
+	if !ok {
+		return "", false
+	}
+	_, thumb, ok = readProofKey(jwk, alg)
+	return thumb, ok
+}

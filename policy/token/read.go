@@ -133,6 +133,10 @@ func readClaims(members []member, m mapping, facts *policy.Token) policy.Verdict
 	} else {
 		facts.Claimed.Scopes = r.names(m.scopes, false)
 	}
+	var ok bool
+	if facts.Confirmation, ok = readConfirmation(find(members, "cnf")); !ok {
+		r.fail("/cnf")
+	}
 	if r.fault != "" {
 		return policy.Denied(policy.TokenMalformed, r.fault)
 	}
