@@ -40,6 +40,7 @@ func (v *validator) warn() Problems {
 	if v.c.Token.ClockSkew > longSkew {
 		warn("token.clock_skew", "tokens are accepted "+v.c.Token.ClockSkew.String()+" after they expired", "keep it under "+longSkew.String())
 	}
+	v.warnDPoP(warn)
 	if v.c.Credential.Kind == KindNone {
 		warn("credential.kind", "no request has an identity: tok.* and az.* judge nothing, whatever the contract asks for", "say what arrives as soon as something does")
 	}
