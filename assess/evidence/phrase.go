@@ -43,6 +43,8 @@ func phraseOfControl(c policy.Control) phrase {
 		return phrase{"the token's time of validity", "with a token outside its time of validity"}
 	case policy.TokTTL:
 		return phrase{"the token's lifetime", "with a token that lives too long"}
+	case policy.TokBind:
+		return phrase{"who sends the token", "with a token that is bound to somebody else, or without the proof that it asks for"}
 	case policy.TokReplay:
 		return phrase{"whether a token was used before", "with a token that was used before"}
 	case policy.AzScope:
