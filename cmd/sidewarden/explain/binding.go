@@ -25,7 +25,7 @@ func (v *view) binding(to policy.Confirmation, is config.Issuer) []Input {
 		bound = []string{"nothing"}
 	}
 	from := v.r.Auth.Sender
-	scheme, proof, certificate := "another scheme", "not looked at", "none"
+	scheme, proof, certificate := "not DPoP", "not looked at", "none"
 	if from.DPoP {
 		scheme = "DPoP"
 		if proof = from.Proof.Effect.String(); from.Proof.Reason != "" {

@@ -62,6 +62,9 @@ func (v *view) credential() []Input {
 	if scheme := v.cfg.Credential.Scheme; scheme != "" {
 		expected += " with scheme " + plain(scheme)
 	}
+	if v.cfg.Token.DPoP != nil {
+		expected += " or DPoP"
+	}
 	sent := "no such header"
 	for name, values := range v.r.Header {
 		if strings.EqualFold(name, header) {
