@@ -50,7 +50,7 @@ func proofChallenge(p *policy.Policy, code string) string {
 // isProof reports whether a reason is about a proof and not about the token that it
 // came with.
 func isProof(reason policy.Reason) bool {
-	switch reason {
+	switch reason { //nolint:exhaustive // the others are about something else
 	case policy.DPoPMissing, policy.DPoPDuplicate, policy.DPoPOversize, policy.DPoPMalformed, policy.DPoPHeader,
 		policy.DPoPType, policy.DPoPAlg, policy.DPoPKey, policy.DPoPMismatch, policy.DPoPSignature, policy.DPoPMethod,
 		policy.DPoPURL, policy.DPoPTime, policy.DPoPToken, policy.DPoPNonce, policy.DPoPReplayed:

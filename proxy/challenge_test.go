@@ -43,8 +43,11 @@ func TestChallenges(t *testing.T) {
 		{"an unbound token with a proof", algs, proof, policy.TokBind, policy.TokenUnbound, []string{invalid}, ""},
 		{"an unbound token where it must be bound", algs, policy.Sender{}, policy.TokBind, policy.TokenUnbound, []string{`Bearer error="invalid_token"`}, ""},
 		{
-			"no nonce", algs, policy.Sender{DPoP: true, Nonce: "nonce-1"}, policy.TokBind, policy.DPoPNonce,
-			[]string{`DPoP error="use_dpop_nonce", algs="ES256 EdDSA"`}, "nonce-1",
+			"no nonce", algs,
+			policy.Sender{DPoP: true, Nonce: "nonce-1"},
+			policy.TokBind, policy.DPoPNonce,
+			[]string{`DPoP error="use_dpop_nonce", algs="ES256 EdDSA"`},
+			"nonce-1",
 		},
 		{"the scheme is configured, and proofs are not", nil, proof, policy.TokTime, policy.TokenExpired, []string{`DPoP error="invalid_token"`}, ""},
 	} {
