@@ -74,12 +74,11 @@ func (a *Authenticator) Authenticate(_ context.Context, r *policy.Request) polic
 	if reason != "" {
 		return unproven(nil, policy.Verdict{Effect: policy.Indeterminate, Reason: reason, Cause: policy.TokPresent})
 	}
-	auth := a.identify(c.token, r)
-	if c.dpop {
-		auth.Sender = a.dpop.sender(c.token, auth, r)
-	} else if auth.Identity != nil {
-		auth.Sender.Proof.Effect = policy.NotApplicable
+	if !c.dpop {
+		return a.identify(c.token, r)
 	}
+	auth := a.identify(c.token, r)
+	auth.Sender = a.dpop.sender(c.token, auth, r)
 	return auth
 }
 
@@ -211,8 +210,12 @@ func (i *issuer) prove(h *header, p parts, r *policy.Request) (*key, policy.Verd
 	return k, policy.Permitted()
 }
 
+// proven is what is known of a token that proved itself, of whose sender nothing is
+// asked.
 func proven(t *policy.Token) policy.Authentication {
-	return policy.Authentication{Proof: policy.Permitted(), Token: t, Identity: &t.Claimed}
+	return policy.Authentication{
+		Proof: policy.Permitted(), Token: t, Identity: &t.Claimed, Sender: policy.Sender{Proof: policy.Inapplicable()},
+	}
 }
 
 func unproven(t *policy.Token, proof policy.Verdict) policy.Authentication {
