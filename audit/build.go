@@ -169,7 +169,7 @@ func (b *builder) tells(value string) bool {
 			return true
 		}
 	}
-	if b.holdsUntold(&t) {
+	if b.holdsUntold(&t) || slices.ContainsFunc(b.r.Header["Dpop"], t.holds) {
 		return true
 	}
 	if tok := b.r.Auth.Token; tok != nil && (t.holds(tok.ID) || t.holdsName(&tok.Claimed)) {

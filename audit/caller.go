@@ -102,6 +102,7 @@ func (b *builder) remembered() *regular {
 func weight(t *policy.Token) int {
 	id := &t.Claimed
 	n := len(t.Algorithm) + len(t.KeyID) + len(t.Type) + len(t.ID) + len(id.Issuer) + len(id.Client) + len(id.Principal) + len(id.Actor)
+	n += len(t.Confirmation.Key) + len(t.Confirmation.Certificate)
 	for _, list := range [][]string{t.Audience, id.Accounts, id.Scopes} {
 		for _, name := range list {
 			n += nameBytes + len(name)
@@ -128,11 +129,26 @@ func (c *caller) learn(b *builder) {
 	c.token = t
 	c.tok = Tok{
 		Iss: b.issuer(t.Claimed.Issuer), Alg: algorithm(t.Algorithm), Typ: tokenType(t.Type),
-		ScopesN: len(t.Claimed.Scopes), FP: p.ofToken(t.Fingerprint),
+		ScopesN: len(t.Claimed.Scopes), Bound: bound(t.Confirmation), FP: p.ofToken(t.Fingerprint),
 	}
 	if t.KeyID != "" {
 		c.tok.Kid = p.Of(TypeKey, t.KeyID)
 	}
+}
+
+// bound says what a token is bound to. A thumbprint names a client and is not repeated.
+func bound(to policy.Confirmation) string {
+	switch {
+	case to.Other:
+		return other
+	case to.Key != "" && to.Certificate != "":
+		return "dpop+mtls"
+	case to.Key != "":
+		return "dpop"
+	case to.Certificate != "":
+		return "mtls"
+	}
+	return ""
 }
 
 // facts returns the token part of the record; nil when no token was read.

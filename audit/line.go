@@ -95,6 +95,7 @@ func (w *writer) identity(r *Record) {
 		w.optional(`"age_s":`, t.AgeS)
 		w.optional(`"ttl_s":`, t.TTLS)
 		w.int(`"scopes_n":`, int64(t.ScopesN))
+		w.some(`"bound":`, t.Bound)
 		w.str(`"fp":`, t.FP)
 		w.end('}')
 	}

@@ -182,6 +182,10 @@ type Tok struct {
 	TTLS *int64 `json:"ttl_s,omitempty"`
 	// ScopesN is the number of scopes.
 	ScopesN int `json:"scopes_n"`
+	// Bound is what the token is bound to: dpop (a key), mtls (a certificate),
+	// dpop+mtls, other (something that is not known here), or empty for a bearer
+	// token.
+	Bound string `json:"bound,omitempty"`
 	// FP is the pseudonym of the token's fingerprint.
 	FP string `json:"fp"`
 }

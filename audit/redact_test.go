@@ -81,11 +81,13 @@ func TestRequestIDCannotCarryAnIdentifierOfTheRequest(t *testing.T) {
 		{"the token's id", "jti-993412"},
 		{"the credential", "x-c2lnbmF0dXJl-opaque"},
 		{"a path parameter", "port-778899"},
+		{"the proof of the sender", "x-proof-of-possession"},
 	}
 	for _, row := range rows {
 		t.Run(row.rule, func(t *testing.T) {
 			r := request("ACCT-999888")
 			r.Header.Set("Authorization", "Bearer x-c2lnbmF0dXJl-opaque")
+			r.Header.Set("DPoP", "proof-of-possession")
 			r.Header.Set("X-Request-Id", row.value)
 			assert.Equal(t, "[redacted]", record(t, scenario{r: r}).RequestID)
 		})

@@ -32,6 +32,8 @@ func rules() []string {
 		gateway-proof gateway-proof-absent gateway-proof-empty gateway-proof-secret gateway-proof-literal
 		gateway-proof-twice gateway-proof-peers gateway-token identity-headers identity-headers-effect
 		identity-headers-replay header-twice nobody spec-name path-prefix health operation-actions
+		dpop-url dpop-url-missing dpop-url-userinfo dpop-url-query dpop-url-plain dpop-url-slash dpop-algorithms
+		dpop-algorithms-none dpop-nonce-key dpop-nonce-key-idle dpop-header dpop-tokenless sender-constraint
 		unavailable-evidence-dir
 		unavailable-listen-client-auth
 		unavailable-trace-inject`)
@@ -39,7 +41,7 @@ func rules() []string {
 
 // warnings names every danger that is told.
 func warnings() []string {
-	return strings.Fields("enforce-default fail-open undeclared-deny http-backend admin-exposed clock-skew issuer-clock-skew no-key nobody peers-alone")
+	return strings.Fields("enforce-default fail-open undeclared-deny http-backend admin-exposed clock-skew issuer-clock-skew no-key nobody peers-alone sender-constraint dpop-nonce-key")
 }
 
 // leak is a value that the test files hold where no message may repeat it.

@@ -23,6 +23,15 @@ const (
 	// ReplaySameSender accepts a token from its first sender only.
 	ReplaySameSender = "same_sender"
 
+	// SenderOptional takes bearer tokens of an issuer.
+	SenderOptional = "optional"
+	// SenderRequired takes tokens that are bound to a key or to a certificate.
+	SenderRequired = "required"
+	// SenderDPoP takes tokens that are bound to a key.
+	SenderDPoP = "dpop"
+	// SenderMTLS takes tokens that are bound to a certificate.
+	SenderMTLS = "mtls"
+
 	// AudienceAny accepts a token that has one of the audiences.
 	AudienceAny = "any"
 	// AudienceAll accepts a token that has all of the audiences.
@@ -60,6 +69,7 @@ type Token struct {
 	ClockSkew   Duration `yaml:"clock_skew" default:"30s" doc:"Tolerated difference between the clocks of issuer and sidecar."`
 	MaxLifetime Duration `yaml:"max_lifetime" default:"1h" positive:"true" doc:"Longest time between issue and expiry of a token."`
 	Replay      Replay   `yaml:"replay" doc:"Whether a token may be used again."`
+	DPoP        *DPoP    `yaml:"dpop" doc:"Take tokens with the scheme DPoP, beside credential.scheme, and judge the proof of possession that comes along (RFC 9449). Control tok.bind judges it. Without it no proof is looked at."`
 	Issuers     []Issuer `yaml:"issuers" doc:"The trusted issuers. A token of any other issuer is denied."`
 }
 
@@ -87,6 +97,7 @@ type Issuer struct {
 	Claims           Claims    `yaml:"claims" doc:"Where the identity stands in the claims."`
 	Refresh          Duration  `yaml:"refresh" default:"5m" positive:"true" doc:"Time between two reads of the key set."`
 	MaxStale         Duration  `yaml:"max_stale" default:"24h" positive:"true" doc:"Longest use of a key set that can not be read again."`
+	SenderConstraint string    `yaml:"sender_constraint" default:"optional" enum:"optional|required|dpop|mtls" doc:"What every token must be bound to: nothing, a key or a certificate, a key (dpop), or a certificate (mtls). A token that is bound is held to it anyway. Control tok.bind judges it."`
 }
 
 // The profiles of tokens.

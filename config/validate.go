@@ -27,6 +27,7 @@ func (v *validator) validate() {
 	v.contracts()
 	v.health()
 	v.token()
+	v.dpop()
 	v.accounts()
 	v.delegations()
 	v.limits()

@@ -107,6 +107,9 @@ func (v *validator) headersApart() {
 	if v.tokensArrive() {
 		uses = append([]use{{"credential.header", v.c.Credential.Header}}, uses...)
 	}
+	if v.c.Token.DPoP != nil {
+		uses = append([]use{{"token.dpop", proofHeader}}, uses...)
+	}
 	for i, r := range v.c.Account.Rules {
 		if r.In == InHeader {
 			uses = append(uses, use{fmt.Sprintf("account.rules[%d].name", i), r.Name})
@@ -136,6 +139,9 @@ func (v *validator) tokenless() {
 	}
 	if v.c.Token.Replay.Mode != ReplayOff {
 		v.add("token.replay.mode", cause, "remove it")
+	}
+	if v.c.Token.DPoP != nil {
+		v.add("token.dpop", cause, "remove it")
 	}
 	for key, o := range v.c.Operations {
 		if o.Replay != "" && o.Replay != ReplayOff {

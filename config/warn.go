@@ -48,6 +48,7 @@ func (v *validator) warn() Problems {
 			skew(fmt.Sprintf("token.issuers[%d].clock_skew", i), *is.ClockSkew)
 		}
 	}
+	v.warnDPoP(warn)
 	if v.c.Credential.Kind == KindNone {
 		warn("credential.kind", "no request has an identity: tok.* and az.* judge nothing, whatever the contract asks for", "say what arrives as soon as something does")
 	}

@@ -19,6 +19,9 @@ type Policy struct {
 	Spender       Spender
 	// Hints tell ClassOf what an answer of this backend means.
 	Hints Hints
+	// DPoP lists the algorithms of proofs (RFC 9449) that answers name; empty where no
+	// token may come with the scheme DPoP.
+	DPoP []string
 
 	// Operations are all operations of the contract, in the contract's order.
 	Operations []*Operation

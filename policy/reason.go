@@ -33,19 +33,19 @@ const (
 
 // Reasons of tok.sig.
 const (
-	TokenMalformed    Reason = "token-malformed"
-	TokenOversize     Reason = "token-oversize"
-	TokenHeader       Reason = "token-header"
-	TokenHeaderCrit   Reason = "token-header-crit"
-	TokenHeaderB64    Reason = "token-header-b64"
-	TokenHeaderKey    Reason = "token-header-key"
-	TokenHeaderJWE    Reason = "token-header-jwe"
-	TokenHeaderNested Reason = "token-header-nested"
-	TokenAlg          Reason = "token-alg"
-	TokenSignature    Reason = "token-signature"
-	KeyUnknown        Reason = "key-unknown"
-	KeyRetired        Reason = "key-retired"
-	KeySetUnavailable Reason = "key-set-unavailable"
+	TokenMalformed       Reason = "token-malformed"
+	TokenOversize        Reason = "token-oversize"
+	TokenHeader          Reason = "token-header"
+	TokenHeaderCrit      Reason = "token-header-crit"
+	TokenHeaderUnencoded Reason = "token-header-unencoded"
+	TokenHeaderKey       Reason = "token-header-key"
+	TokenHeaderJWE       Reason = "token-header-jwe"
+	TokenHeaderNested    Reason = "token-header-nested"
+	TokenAlg             Reason = "token-alg"
+	TokenSignature       Reason = "token-signature"
+	KeyUnknown           Reason = "key-unknown"
+	KeyRetired           Reason = "key-retired"
+	KeySetUnavailable    Reason = "key-set-unavailable"
 )
 
 // Reasons of tok.iss, tok.aud, tok.time, tok.typ and tok.ttl.
@@ -77,6 +77,33 @@ const (
 	// ReplayStoreUnavailable: the store of used tokens gave no answer in time, or
 	// another one than it can give.
 	ReplayStoreUnavailable Reason = "replay-store-unavailable"
+)
+
+// Reasons of tok.bind.
+const (
+	TokenUnbound            Reason = "token-unbound"
+	ConfirmationUnsupported Reason = "confirmation-unsupported"
+	CertificateMissing      Reason = "certificate-missing"
+	CertificateMismatch     Reason = "certificate-mismatch"
+	DPoPScheme              Reason = "dpop-scheme"
+	DPoPUnconfigured        Reason = "dpop-unconfigured"
+	DPoPMissing             Reason = "dpop-missing"
+	DPoPDuplicate           Reason = "dpop-duplicate"
+	DPoPOversize            Reason = "dpop-oversize"
+	DPoPMalformed           Reason = "dpop-malformed"
+	DPoPHeader              Reason = "dpop-header"
+	DPoPType                Reason = "dpop-type"
+	DPoPAlg                 Reason = "dpop-alg"
+	DPoPKey                 Reason = "dpop-key"
+	DPoPMismatch            Reason = "dpop-mismatch"
+	DPoPSignature           Reason = "dpop-signature"
+	DPoPMethod              Reason = "dpop-method"
+	DPoPURL                 Reason = "dpop-url"
+	DPoPTime                Reason = "dpop-time"
+	DPoPToken               Reason = "dpop-token"
+	DPoPNonce               Reason = "dpop-nonce"
+	DPoPReplayed            Reason = "dpop-replayed"
+	DPoPStoreFull           Reason = "dpop-store-full"
 )
 
 // Reasons of in.route, in.method, in.ctype, in.size, in.wellformed and in.schema.

@@ -166,8 +166,9 @@ type Authentication struct {
 type Sender struct {
 	// DPoP reports that the token came with the scheme DPoP (RFC 9449 section 7.1).
 	DPoP bool
-	// Proof is what is to be said of the DPoP proof that came along, with the reasons
-	// of tok.bind. It does not apply when none came.
+	// Proof is what is to be said of the DPoP proof that came along, or did not, with
+	// the reasons of tok.bind. It does not apply when the token came with another
+	// scheme: then nobody asks for a proof.
 	Proof Verdict
 	// Key is the thumbprint (RFC 7638, in base64url) of the key that made the DPoP
 	// proof; empty unless Proof permits.

@@ -97,7 +97,7 @@ func (x *exchange) block() {
 		return
 	}
 	x.blocked, x.done = true, true
-	writeBlocked(x.w, x.request, x.decision, f)
+	writeBlocked(x.w, x.policy, x.request, x.decision, f)
 }
 
 func (x *exchange) match() {

@@ -51,26 +51,27 @@ func answerTo(d policy.Decision, f policy.Finding) policy.Finding {
 	return f
 }
 
-// writeBlocked answers a request that the finding f of the decision d blocks.
-func writeBlocked(w http.ResponseWriter, r *policy.Request, d policy.Decision, f policy.Finding) {
+// writeBlocked answers a request that the finding f of the decision d, by the policy
+// p, blocks.
+func writeBlocked(w http.ResponseWriter, p *policy.Policy, r *policy.Request, d policy.Decision, f policy.Finding) {
 	f = answerTo(d, f)
 	status := statusOf(f)
-	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status}
+	answer := problem{Type: "about:blank", Title: http.StatusText(status), Status: status}
 	header := w.Header()
 	switch {
 	case status == http.StatusUnauthorized:
 		// No code and no detail: an oracle would tell an attacker which check to
 		// work on. The record has the reason.
-		header.Set("WWW-Authenticate", challenge(f.Verdict.Reason))
+		challenge(header, p, r, f)
 	case f.Verdict.Effect == policy.Deny:
-		p.Code, p.Detail = string(f.Verdict.Reason), f.Verdict.Detail
+		answer.Code, answer.Detail = string(f.Verdict.Reason), f.Verdict.Detail
 	default:
-		p.Code = "undecided"
+		answer.Code = "undecided"
 	}
 	switch status {
 	case http.StatusForbidden:
 		if f.Verdict.Reason == policy.ScopeMissing {
-			header.Set("WWW-Authenticate", `Bearer error="insufficient_scope"`)
+			header.Set("WWW-Authenticate", scheme(r)+` error="insufficient_scope"`)
 		}
 	case http.StatusMethodNotAllowed:
 		header.Set("Allow", strings.Join(r.Match.Allow, ", "))
@@ -79,16 +80,7 @@ func writeBlocked(w http.ResponseWriter, r *policy.Request, d policy.Decision, f
 	case http.StatusRequestEntityTooLarge:
 		header.Set("Connection", "close") // the rest of the body is not read
 	}
-	write(w, r, p)
-}
-
-// challenge returns the Bearer challenge of a 401. A request without a credential
-// gets no error code (RFC 6750, section 3.1).
-func challenge(reason policy.Reason) string {
-	if reason == policy.CredentialMissing {
-		return "Bearer"
-	}
-	return `Bearer error="invalid_token"`
+	write(w, r, answer)
 }
 
 // retryAfter is delay-seconds (RFC 9110, section 10.2.3), rounded up, at least a

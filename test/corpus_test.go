@@ -37,9 +37,11 @@ type vector struct {
 }
 
 type request struct {
-	Method string      `json:"method"`
-	Target string      `json:"target"`
-	Token  *minted     `json:"token"` // nil sends none
+	Method string  `json:"method"`
+	Target string  `json:"target"`
+	Token  *minted `json:"token"` // nil sends none
+	// Proof is sent beside the token, which then has the scheme DPoP; nil sends none.
+	Proof  *proven     `json:"proof"`
 	Header [][2]string `json:"header"`
 	// Around leaves out the proof of the gateway, which every other request has.
 	Around bool `json:"around"`
@@ -55,6 +57,18 @@ type minted struct {
 	Header map[string]any `json:"header"`
 	Fault  string         `json:"fault"`
 	Signer string         `json:"signer"`
+	// Bound names the signer to whose key the token is bound; "" for none.
+	Bound string `json:"bound"`
+}
+
+// proven says how a DPoP proof of the signer "client" differs from a good one.
+type proven struct {
+	Claims map[string]any `json:"claims"`
+	Header map[string]any `json:"header"`
+	Fault  string         `json:"fault"`
+	Signer string         `json:"signer"`
+	// Absent sends the scheme and no proof.
+	Absent bool `json:"absent"`
 }
 
 func corpus(t *testing.T) []vector {
@@ -113,7 +127,7 @@ func (v *vector) aboutAnswer() bool {
 func (v *vector) call() call {
 	c := call{method: v.Request.Method, target: v.Request.Target, chunked: v.Request.Chunked}
 	if v.Request.Token != nil {
-		c.header = append(c.header, [2]string{"Authorization", "Bearer " + v.Request.Token.mint(v.Name)})
+		c.header = append(c.header, v.Request.credential(v.Name)...)
 	}
 	if !v.Request.Around {
 		c.header = append(c.header, [2]string{"X-Gateway-Proof", gatewayProof})
@@ -123,6 +137,33 @@ func (v *vector) call() call {
 		c.body, c.hasBody = []byte(*v.Request.Body), true
 	}
 	return c
+}
+
+// credential returns the token and, if there is to be one, its proof.
+func (r *request) credential(name string) [][2]string {
+	token := r.Token.mint(name)
+	if r.Proof == nil {
+		return [][2]string{{"Authorization", "Bearer " + token}}
+	}
+	credential := [][2]string{{"Authorization", "DPoP " + token}}
+	if r.Proof.Absent {
+		return credential
+	}
+	signer := "client"
+	if r.Proof.Signer != "" {
+		signer = r.Proof.Signer
+	}
+	change := map[string]any{}
+	for claimName, value := range r.Proof.Claims {
+		if text, ok := value.(string); ok && strings.HasPrefix(text, "now") {
+			value = claim(text)
+		}
+		change[claimName] = value
+	}
+	return append(credential, [2]string{"DPoP", signers()[signer].Proof(tokentest.Proof{
+		Method: r.Method, URL: "https://api.example.net" + r.Target, Token: token, Time: time.Now(), ID: name,
+		Header: r.Proof.Header, Claims: change, Fault: faults()[r.Proof.Fault],
+	})})
 }
 
 func (m *minted) mint(name string) string {
@@ -136,6 +177,9 @@ func (m *minted) mint(name string) string {
 	signer := tokentest.RSA()
 	if m.Signer != "" {
 		signer = signers()[m.Signer]
+	}
+	if m.Bound != "" {
+		change["cnf"] = map[string]any{"jkt": signers()[m.Bound].Thumbprint()}
 	}
 	claims := tokentest.Claims("https://idp.example.net", "https://api.example.net", time.Now(), change)
 	return signer.Mint(tokentest.Spec{Header: m.Header, Claims: claims, Fault: faults()[m.Fault]})

@@ -34,6 +34,7 @@ func explainTokens() map[string]string {
 		"expired":  mint(good, map[string]any{"iat": explained().Add(-2 * time.Hour).Unix(), "exp": explained().Add(-time.Hour).Unix()}),
 		"audience": mint(good, map[string]any{"aud": []string{"https://billing.example.net"}}),
 		"scope":    mint(good, map[string]any{"scope": "orders:read invoices:read"}),
+		"bound":    mint(good, map[string]any{"cnf": map[string]any{"jkt": tokentest.EC().Thumbprint()}}),
 		"stranger": mint(tokentest.Fresh("RS256", "rsa-1"), nil),
 	}
 }

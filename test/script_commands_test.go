@@ -132,7 +132,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// token NAME [-signer rsa|ec|stranger] [-fault NAME] [-typ TYPE] [-header NAME=JSON]
+// token NAME [-signer rsa|ec|stranger] [-fault NAME] [-bound SIGNER] [-header NAME=JSON]
 // [CLAIM=JSON...] mints a token that is good but for what is given. A value that
 // is not JSON is a string; now+61s and now-1h are times; "-" removes.
 func (s *story) token(_ *testscript.TestScript, args []string) error {
@@ -153,6 +153,8 @@ func (s *story) token(_ *testscript.TestScript, args []string) error {
 			signer = signers()[rest[0]]
 		case "-fault":
 			spec.Fault = faults()[rest[0]]
+		case "-bound":
+			change["cnf"] = map[string]any{"jkt": signers()[rest[0]].Thumbprint()}
 		case "-header":
 			name, value, _ := strings.Cut(rest[0], "=")
 			spec.Header[name] = claim(value)
@@ -171,6 +173,7 @@ func (s *story) token(_ *testscript.TestScript, args []string) error {
 func signers() map[string]*tokentest.Signer {
 	return map[string]*tokentest.Signer{
 		"rsa": tokentest.RSA(), "ec": tokentest.EC(), "stranger": tokentest.Fresh("RS256", "rsa-1"),
+		"client": tokentest.Shared("EdDSA", ""), "other": tokentest.Shared("ES384", ""),
 	}
 }
 

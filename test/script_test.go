@@ -31,7 +31,7 @@ func TestScript(t *testing.T) {
 		Setup:               setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": command((*story).serve), "ready": command((*story).ready), "stop": command((*story).stopSome), "reload": command((*story).reload),
-			"token": command((*story).token), "keys": command((*story).keys), "idp": command((*story).runIDP),
+			"token": command((*story).token), "proof": command((*story).proof), "keys": command((*story).keys), "idp": command((*story).runIDP),
 			"cert": command((*story).cert), "backend": command((*story).backendIs),
 			"req": command((*story).req), "await": command((*story).await), "raw": command((*story).raw),
 			"denied": command((*story).denied), "permitted": command((*story).permitted),

@@ -89,7 +89,7 @@ const shown = "X-Gateway-Proof: " + proofOfScript
 func TestIdentityHeadersAreJudgedBehindTheirProof(t *testing.T) {
 	t.Parallel()
 	p := mustBehind(t, "").Policy
-	tokenless := []policy.Control{policy.TokSig, policy.TokIss, policy.TokTyp, policy.TokAud, policy.TokTime, policy.TokTTL}
+	tokenless := []policy.Control{policy.TokSig, policy.TokIss, policy.TokTyp, policy.TokAud, policy.TokTime, policy.TokTTL, policy.TokBind}
 
 	got, _ := effects(t, p, "/accounts/acct-1/ports", caller(shown))
 	for _, control := range tokenless {

@@ -44,6 +44,8 @@ type Parts struct {
 	quotas        map[string]*ratelimit.Quota
 	limits        []Limit
 	replay        map[string]*ratelimit.Once
+	// proofs remembers DPoP proofs; nil where none are taken.
+	proofs *proofStore
 }
 
 // KeySets returns the key sets of all issuers.
@@ -148,6 +150,7 @@ func (c *compiler) compile() *Output {
 		}
 	}
 	c.checkNeeds(plans)
+	c.checkNonces(plans.all)
 	c.doubt(plans.all)
 	exceptions := c.exceptions(plans.all)
 	c.match(p, plans.all)
@@ -155,6 +158,7 @@ func (c *compiler) compile() *Output {
 		return nil
 	}
 	p.Authenticator = c.authenticator(issuers)
+	p.DPoP = c.proofAlgorithms()
 	p.Spender = plans.spending.stage
 	digest, measured, err := c.digests(contracts)
 	if err != nil {

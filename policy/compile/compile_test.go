@@ -26,7 +26,7 @@ func controls(op *policy.Operation) []string {
 
 func TestRulesOfOperations(t *testing.T) {
 	t.Parallel()
-	tok := "tok.present tok.sig tok.iss tok.typ tok.aud tok.time tok.ttl"
+	tok := "tok.present tok.sig tok.iss tok.typ tok.aud tok.time tok.ttl tok.bind"
 	out := " out.size out.schema"
 	in := "in.ctype in.size in.wellformed in.schema" + out
 	for _, c := range []struct{ name, text, operation, want string }{
@@ -153,7 +153,7 @@ func TestEnforceLinesWork(t *testing.T) {
 	t.Parallel()
 	rest := partners + "limits: [{name: l, key: [client], rate: 1/s}]\noperations: {listSites: {account: none, scopes: [], replay: single_use}}\n"
 	lines := compile.EnforceLines(must(t, head+rest+byName).Policy)
-	require.Len(t, lines, 21)
+	require.Len(t, lines, 22)
 	for _, line := range lines {
 		p := must(t, head+rest+line+"\n").Policy
 		last := line[strings.LastIndex(line, " ")+1:]
@@ -198,7 +198,7 @@ func TestBrokenInputsAreAllTold(t *testing.T) {
 
 func TestControlsWithoutACheckAreRefusedByName(t *testing.T) {
 	t.Parallel()
-	_, err := build(t, head+"controls: {tok.bind: enforce, out.data: shadow, az.object: off}\noperations: {listSites: {controls: {in.frame: shadow}}}")
+	_, err := build(t, head+"controls: {waf.sqli: enforce, out.data: shadow, az.object: off}\noperations: {listSites: {controls: {in.frame: shadow}}}")
 	var problems config.Problems
 	require.ErrorAs(t, err, &problems)
 	var fields []string
@@ -206,7 +206,7 @@ func TestControlsWithoutACheckAreRefusedByName(t *testing.T) {
 		fields = append(fields, p.Field)
 		assert.Contains(t, p.Cause, "not available in this version")
 	}
-	assert.ElementsMatch(t, []string{`controls["tok.bind"]`, `controls["out.data"]`, `operations.listSites.controls["in.frame"]`}, fields)
+	assert.ElementsMatch(t, []string{`controls["waf.sqli"]`, `controls["out.data"]`, `operations.listSites.controls["in.frame"]`}, fields)
 }
 
 func TestDigests(t *testing.T) {

@@ -35,6 +35,7 @@ func (c *compiler) issuers() []token.Issuer {
 				Client: cfg.Claims.Client, Principal: cfg.Claims.Principal, Actor: cfg.Claims.Actor,
 				Accounts: cfg.Claims.Accounts, AccountMember: cfg.Claims.AccountMember, Scopes: cfg.Claims.Scopes,
 			},
+			Sender: senderConstraint(cfg.SenderConstraint),
 		})
 	}
 	return issuers
@@ -145,14 +146,15 @@ func (c *compiler) authenticator(issuers []token.Issuer) policy.Authenticator {
 	if len(issuers) == 0 {
 		return nobody{}
 	}
-	id := stableID(c.cfg.Credential, c.cfg.Token.Issuers, slices.Sorted(maps.Keys(c.parts.keySets)))
+	id := stableID(c.cfg.Credential, c.cfg.Token.Issuers, slices.Sorted(maps.Keys(c.parts.keySets)), c.proofID())
 	if c.previous.authID == id {
+		c.parts.proofs = c.previous.proofs
 		c.parts.authenticator, c.parts.authID = c.previous.authenticator, id
 		return c.parts.authenticator
 	}
 	a, err := token.NewAuthenticator(token.Options{
 		Header: c.cfg.Credential.Header, Scheme: c.cfg.Credential.Scheme, Issuers: issuers,
-		Previous: c.previous.authenticator,
+		DPoP: c.proofs(), Previous: c.previous.authenticator,
 	})
 	if err != nil {
 		c.problem("token", err.Error(), "correct credential and token.issuers")

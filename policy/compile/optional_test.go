@@ -72,7 +72,7 @@ func TestAnOptionalCredentialIsJudgedWhenItIsThere(t *testing.T) {
 				assert.Equal(t, c.applies, f.Verdict.Effect != policy.NotApplicable, "%s: %s", c.name, id)
 			}
 		}
-		require.Equal(t, 9, judged, c.name)
+		require.Equal(t, 10, judged, c.name)
 		_, blocks := d.Blocking()
 		assert.Equal(t, c.blocks, blocks, c.name)
 	}

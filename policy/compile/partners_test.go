@@ -226,7 +226,7 @@ func TestExceptionsAreRefusedOrDoubted(t *testing.T) {
 		{"soon", one("control: az.scope, expires: 2026-12-01"), "exceptions[0].expires", "expires with 2026-12-01, within 30 days: then what it covered is a finding again"},
 		{"a control that is off", one("control: az.scope, expires: 2199-01-31") + "controls: {az.scope: off}\n", "exceptions[0]", "covers nothing: no rule of az.scope serves any operation"},
 		{"an operation without the rule", one("control: az.scope, operation: GET /status, expires: 2199-01-31"), "exceptions[0]", "covers nothing: no rule of az.scope serves GET /status"},
-		{"what others need", one("control: tok.present, operation: listPorts, expires: 2199-01-31") + "controls: {tok: enforce, tok.ttl: shadow}\n", "exceptions[0]", "covers tok.present alone: tok.sig, tok.iss, tok.typ, tok.aud, tok.time, which can not decide without it, block nevertheless"},
+		{"what others need", one("control: tok.present, operation: listPorts, expires: 2199-01-31") + "controls: {tok: enforce, tok.ttl: shadow}\n", "exceptions[0]", "covers tok.present alone: tok.sig, tok.iss, tok.typ, tok.aud, tok.time, tok.bind, which can not decide without it, block nevertheless"},
 		{"what nothing that enforces needs", one("control: tok.time, expires: 2199-01-31") + "controls: {tok: enforce}\n", "", ""},
 		{"nothing to doubt", one("control: in.route, operation: unmatched, expires: 2199-01-31"), "", ""},
 	} {

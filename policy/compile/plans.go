@@ -131,6 +131,7 @@ func (c *compiler) tokenChecks(issuers []token.Issuer) map[policy.Control]policy
 		policy.TokPresent: token.Present{}, policy.TokSig: token.Sig{}, policy.TokIss: token.Iss{},
 		policy.TokTyp: token.NewTyp(issuers), policy.TokAud: token.NewAud(issuers),
 		policy.TokTime: token.NewTime(issuers), policy.TokTTL: token.NewTTL(issuers),
+		policy.TokBind: token.NewBind(issuers),
 	}
 	if c.gateway != nil {
 		checks[policy.PathGateway] = c.gateway

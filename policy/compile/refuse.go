@@ -43,7 +43,7 @@ func (c *compiler) idle(operation string, control policy.Control) (fix string, i
 	switch control {
 	case policy.PathGateway:
 		return "add gateway.proof", !c.cfg.Gateway.Proof.Configured()
-	case policy.TokSig, policy.TokIss, policy.TokTyp, policy.TokAud, policy.TokTime, policy.TokTTL:
+	case policy.TokSig, policy.TokIss, policy.TokTyp, policy.TokAud, policy.TokTime, policy.TokTTL, policy.TokBind:
 		return "remove it: no token arrives with credential.kind " + c.cfg.Credential.Kind, c.asserted()
 	case policy.RateApp:
 		return "add a limit with a rate, and without account in its key", !c.judges(control)

@@ -19,6 +19,7 @@ type Authenticator struct {
 	issuers map[string]*issuer
 	b64     *base64.Encoding
 	cache   *cache // nil when nothing is cached
+	dpop    *dpop  // nil when no proof is taken
 }
 
 var _ policy.Authenticator = (*Authenticator)(nil)
@@ -48,12 +49,15 @@ func NewAuthenticator(o Options) (*Authenticator, error) {
 		}
 		a.issuers[i.Issuer] = compiled
 	}
+	var err error
+	if a.dpop, err = compileDPoP(o.DPoP, o.Previous); err != nil {
+		return nil, fmt.Errorf("token: %w", err)
+	}
 	bytes := o.CacheBytes
 	if bytes == 0 {
 		bytes = DefaultCacheBytes
 	}
 	if bytes > 0 {
-		var err error
 		if a.cache, err = newCache(bytes); err != nil {
 			return nil, fmt.Errorf("token: cache of %d bytes: %w", bytes, err)
 		}
@@ -61,15 +65,25 @@ func NewAuthenticator(o Options) (*Authenticator, error) {
 	return a, nil
 }
 
-// Authenticate returns the facts of the request's credential. It reads
-// r.Header, r.Query and r.Time and never waits: not for a key set, and not for
-// ctx. The returned token and identity may be shared with other requests, so they
-// are read-only.
+// Authenticate returns the facts of the request's credential and of who sends it. It
+// reads r.Method, r.Path, r.Header, r.Query and r.Time and never waits: not for a key
+// set, and not for ctx. The returned token and identity may be shared with other
+// requests, so they are read-only.
 func (a *Authenticator) Authenticate(_ context.Context, r *policy.Request) policy.Authentication {
-	t, reason := a.credential(r)
+	c, reason := a.credential(r)
 	if reason != "" {
 		return unproven(nil, policy.Verdict{Effect: policy.Indeterminate, Reason: reason, Cause: policy.TokPresent})
 	}
+	if !c.dpop {
+		return a.identify(c.token, r)
+	}
+	auth := a.identify(c.token, r)
+	auth.Sender = a.dpop.sender(c.token, auth, r)
+	return auth
+}
+
+// identify returns what the token says and whether it proved itself.
+func (a *Authenticator) identify(t string, r *policy.Request) policy.Authentication {
 	if len(t) > maxToken {
 		return unproven(nil, policy.Denied(policy.TokenOversize, ""))
 	}
@@ -95,32 +109,26 @@ func (a *Authenticator) Authenticate(_ context.Context, r *policy.Request) polic
 
 // credential returns the token that the request carries, or the reason of
 // tok.present that it has none.
-func (a *Authenticator) credential(r *policy.Request) (string, policy.Reason) {
+func (a *Authenticator) credential(r *policy.Request) (credential, policy.Reason) {
 	values := r.Header[a.header]
 	switch len(values) {
 	case 0:
-		return "", policy.CredentialMissing
+		return credential{}, policy.CredentialMissing
 	case 1:
 	default:
-		return "", policy.CredentialDuplicate
+		return credential{}, policy.CredentialDuplicate
 	}
 	for i := range r.Query {
 		// RFC 6750 section 2: a client uses one method only.
 		if r.Query[i].Name == "access_token" {
-			return "", policy.CredentialDuplicate
+			return credential{}, policy.CredentialDuplicate
 		}
 	}
-	t := values[0]
-	if n := len(a.scheme); n > 0 {
-		if len(t) <= n || t[n] != ' ' || !strings.EqualFold(t[:n], a.scheme) {
-			return "", policy.CredentialScheme
-		}
-		t = strings.TrimLeft(t[n:], " ") // RFC 9110 section 11.4: one or more spaces
+	c, ok := a.scheming(values[0])
+	if !ok || c.token == "" {
+		return credential{}, policy.CredentialScheme
 	}
-	if t == "" {
-		return "", policy.CredentialScheme
-	}
-	return t, ""
+	return c, ""
 }
 
 // read reads and verifies a token that is not in the cache.
@@ -213,8 +221,12 @@ func (i *issuer) refused(why policy.Reason, h *header, p parts, r *policy.Reques
 	return policy.Denied(why, "")
 }
 
+// proven is what is known of a token that proved itself, of whose sender nothing is
+// asked.
 func proven(t *policy.Token) policy.Authentication {
-	return policy.Authentication{Proof: policy.Permitted(), Token: t, Identity: &t.Claimed}
+	return policy.Authentication{
+		Proof: policy.Permitted(), Token: t, Identity: &t.Claimed, Sender: policy.Sender{Proof: policy.Inapplicable()},
+	}
 }
 
 func unproven(t *policy.Token, proof policy.Verdict) policy.Authentication {

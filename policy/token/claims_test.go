@@ -121,7 +121,7 @@ func TestChecksWithoutToken(t *testing.T) {
 	r := &policy.Request{Time: epoch, Auth: policy.Authentication{Proof: policy.Permitted(), Identity: &policy.Identity{Issuer: issuerName}}}
 	for _, c := range w.checks {
 		v := c.Check.Check(t.Context(), r)
-		if slices.Contains([]policy.Control{policy.TokTyp, policy.TokAud, policy.TokTime, policy.TokTTL}, c.Control) {
+		if slices.Contains([]policy.Control{policy.TokTyp, policy.TokAud, policy.TokTime, policy.TokTTL, policy.TokBind}, c.Control) {
 			assert.Equal(t, policy.UndecidedBy(policy.TokSig), v, "%s", c.Control)
 			continue
 		}

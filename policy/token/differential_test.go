@@ -40,7 +40,7 @@ func stricter() []policy.Reason {
 	return []policy.Reason{
 		policy.TokenOversize,
 		policy.TokenMalformed, // repeated members, invalid UTF-8, times with fractions, claims of other types, deep nesting
-		policy.TokenHeader, policy.TokenHeaderCrit, policy.TokenHeaderB64, policy.TokenHeaderKey, policy.TokenHeaderJWE,
+		policy.TokenHeader, policy.TokenHeaderCrit, policy.TokenHeaderUnencoded, policy.TokenHeaderKey, policy.TokenHeaderJWE,
 		policy.TokenHeaderNested,
 		policy.TokenType, policy.TokenClaimMissing, policy.TokenIssuedAtMissing, policy.TokenLifetime, policy.TokenLifetimeNegative,
 		policy.TokenExpired, // on the very second

@@ -52,3 +52,13 @@ func KeySetPlace(issuer string, hosts []string, metadata []byte) (string, Refres
 	}
 	return d.judge(metadata)
 }
+
+// ReadProofKey returns the thumbprint of the key of a proof.
+func ReadProofKey(jwk []byte, name string) (thumb string, ok bool) {
+	alg, ok := algorithmOf(name)
+	if !ok {
+		return "", false
+	}
+	_, thumb, ok = readProofKey(jwk, alg)
+	return thumb, ok
+}

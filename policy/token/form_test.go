@@ -32,8 +32,8 @@ func TestThreatMalformedJOSE(t *testing.T) {
 	}{
 		{"unknown crit", head(`{"alg":"RS256","kid":"rsa-1","crit":["x"],"x":1}`), policy.TokenHeaderCrit, "crit"},
 		{"empty crit", head(`{"alg":"RS256","kid":"rsa-1","crit":[]}`), policy.TokenHeaderCrit, "crit"},
-		{"b64 false", head(`{"alg":"RS256","kid":"rsa-1","b64":false}`), policy.TokenHeaderB64, "b64"},
-		{"b64 true", head(`{"alg":"RS256","kid":"rsa-1","b64":true}`), policy.TokenHeaderB64, "b64"},
+		{"b64 false", head(`{"alg":"RS256","kid":"rsa-1","b64":false}`), policy.TokenHeaderUnencoded, "b64"},
+		{"b64 true", head(`{"alg":"RS256","kid":"rsa-1","b64":true}`), policy.TokenHeaderUnencoded, "b64"},
 		{"escaped crit", head(`{"alg":"RS256","kid":"rsa-1","\u0063rit":["x"]}`), policy.TokenHeaderCrit, "crit"},
 		{"nested JWT", head(`{"alg":"RS256","kid":"rsa-1","cty":"JWT"}`), policy.TokenHeaderNested, "cty"},
 		{"alg is a number", head(`{"alg":256,"kid":"rsa-1"}`), policy.TokenHeader, "alg"},

@@ -23,6 +23,9 @@ type Options struct {
 	Scheme string
 	// Issuers are the issuers whose tokens can prove themselves.
 	Issuers []Issuer
+	// DPoP says which proofs of possession are taken; nil takes none, and no token
+	// with that scheme unless it is Scheme.
+	DPoP *DPoP
 	// CacheBytes bounds the cache of verified facts, in bytes; a token takes about
 	// twice its own length and half a kilobyte. Zero means DefaultCacheBytes, a
 	// negative number means no cache.
@@ -61,6 +64,8 @@ type Issuer struct {
 	Namespace []string
 	// Claims say where the identity is.
 	Claims Claims
+	// Sender is what every token of the issuer has to be bound to.
+	Sender SenderConstraint
 }
 
 // Profile is a profile of access tokens.

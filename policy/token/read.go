@@ -118,7 +118,7 @@ func refused(name string) policy.Reason {
 	case "crit": // RFC 7515 section 4.1.11: no extension is understood here
 		return policy.TokenHeaderCrit
 	case "b64": // RFC 7797: changes what is signed
-		return policy.TokenHeaderB64
+		return policy.TokenHeaderUnencoded
 	case "jwk", "jku", "x5u", "x5c": // RFC 8725 section 3.10: a key of the sender's choice
 		return policy.TokenHeaderKey
 	case "cty": // RFC 7519 section 5.2: the claims are another token
@@ -142,6 +142,10 @@ func readClaims(members []member, m mapping, facts *policy.Token) policy.Verdict
 	facts.Claimed.Accounts, facts.Foreign = r.accounts(m)
 	facts.Claimed.Scopes = r.scopes(m.scopes)
 	facts.PriorActors, facts.Missing, facts.Purpose = r.actors(), lacking(members), purposeOf(members)
+	var ok bool
+	if facts.Confirmation, ok = readConfirmation(find(members, "cnf")); !ok {
+		r.fail("/cnf")
+	}
 	if r.fault != "" {
 		return policy.Denied(policy.TokenMalformed, r.fault)
 	}

@@ -12,7 +12,7 @@ import (
 // algorithm pinned to that key and allowed for that issuer. It is denied with
 // token-oversize above 8 KiB, token-malformed when a segment or a claim cannot be
 // read (the detail names it), token-header when alg, kid or typ is no string,
-// token-header-crit, token-header-b64, token-header-key, token-header-jwe or
+// token-header-crit, token-header-unencoded, token-header-key, token-header-jwe or
 // token-header-nested for a member that changes how the token is read or verified,
 // token-alg, key-unknown, key-retired when a key that has left the set signed it, or
 // token-signature. It is undecided with key-set-unavailable while there are no keys,

@@ -80,6 +80,7 @@ func newWorld(t testing.TB, issuers ...token.Issuer) world {
 		{policy.TokAud, token.NewAud(issuers)},
 		{policy.TokTime, token.NewTime(issuers)},
 		{policy.TokTTL, token.NewTTL(issuers)},
+		{policy.TokBind, token.NewBind(issuers)},
 	}}
 }
 
@@ -120,7 +121,7 @@ func (w world) onlyDenied(t testing.TB, r *policy.Request, control policy.Contro
 	require.Equal(t, policy.Deny, all[control].Effect, "%s: %+v", control, all[control])
 	require.Equal(t, reason, all[control].Reason)
 	for c, v := range all {
-		if c == control || v.Effect == policy.Permit {
+		if c == control || v.Passes() {
 			continue
 		}
 		require.Equal(t, policy.UndecidedBy(control), v, "%s", c)
@@ -131,6 +132,10 @@ func (w world) onlyDenied(t testing.TB, r *policy.Request, control policy.Contro
 func (w world) allPermit(t testing.TB, r *policy.Request) {
 	t.Helper()
 	for c, v := range w.verdicts(t, r) {
+		if c == policy.TokBind && !r.Auth.Token.Confirmation.Bound() {
+			require.Equal(t, policy.Inapplicable(), v, "%s", c)
+			continue
+		}
 		require.Equal(t, policy.Permitted(), v, "%s", c)
 	}
 }

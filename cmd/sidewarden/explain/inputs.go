@@ -20,7 +20,7 @@ func (v *view) inputs(c policy.Control) []Input {
 		return v.methods()
 	case policy.TokPresent:
 		return v.credential()
-	case policy.TokSig, policy.TokIss, policy.TokTyp, policy.TokAud, policy.TokTime, policy.TokTTL, policy.TokReplay:
+	case policy.TokSig, policy.TokIss, policy.TokTyp, policy.TokAud, policy.TokTime, policy.TokTTL, policy.TokBind, policy.TokReplay:
 		if v.r.Auth.Token == nil {
 			return []Input{{"token", "none that could be read"}}
 		}
@@ -61,6 +61,9 @@ func (v *view) credential() []Input {
 	expected := plain(header)
 	if scheme := v.cfg.Credential.Scheme; scheme != "" {
 		expected += " with scheme " + plain(scheme)
+	}
+	if v.cfg.Token.DPoP != nil {
+		expected += " or DPoP"
 	}
 	sent := "no such header"
 	for name, values := range v.r.Header {
@@ -127,6 +130,8 @@ func (v *view) token(c policy.Control, t *policy.Token) []Input {
 			{"nbf", v.moment(t.NotBefore)},
 			{"iat", v.moment(t.IssuedAt)},
 		}
+	case policy.TokBind:
+		return v.binding(t.Confirmation, is)
 	case policy.TokTTL:
 		lifetime := "not known"
 		if !t.Expires.IsZero() && !t.IssuedAt.IsZero() {

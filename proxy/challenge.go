@@ -1,0 +1,68 @@
+package proxy
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/sidewarden/sidewarden/policy"
+)
+
+// challenge says in the header of a 401 how to ask again (RFC 9110, section 11.6.1;
+// RFC 6750, section 3; RFC 9449, section 7.1). It tells a client what kind of fault
+// there is and never which one, except that a proof needs a nonce.
+func challenge(header http.Header, p *policy.Policy, r *policy.Request, f policy.Finding) {
+	const name = "WWW-Authenticate"
+	proofs := len(p.DPoP) > 0
+	switch reason := f.Verdict.Reason; {
+	case reason == policy.CredentialMissing:
+		header.Set(name, "Bearer") // no error code (RFC 6750, section 3.1)
+		if proofs {
+			header.Add(name, proofChallenge(p, ""))
+		}
+	case reason == policy.DPoPNonce && r.Auth.Sender.Nonce != "":
+		header.Set(name, proofChallenge(p, "use_dpop_nonce"))
+		header.Set("DPoP-Nonce", r.Auth.Sender.Nonce)
+	case isProof(reason):
+		header.Set(name, proofChallenge(p, "invalid_dpop_proof"))
+	case r.Auth.Sender.DPoP, reason == policy.DPoPScheme && proofs:
+		header.Set(name, proofChallenge(p, "invalid_token"))
+	default:
+		header.Set(name, `Bearer error="invalid_token"`)
+		if reason == policy.CredentialScheme && proofs {
+			header.Add(name, proofChallenge(p, ""))
+		}
+	}
+}
+
+// proofChallenge asks for a token with the scheme DPoP. Without algorithms no proof is
+// taken, and the scheme is only the one that is configured.
+func proofChallenge(p *policy.Policy, code string) string {
+	var parameters []string
+	if code != "" {
+		parameters = append(parameters, `error="`+code+`"`)
+	}
+	if len(p.DPoP) > 0 {
+		parameters = append(parameters, `algs="`+strings.Join(p.DPoP, " ")+`"`)
+	}
+	return "DPoP " + strings.Join(parameters, ", ")
+}
+
+// isProof reports whether a reason is about a proof and not about the token that it
+// came with.
+func isProof(reason policy.Reason) bool {
+	switch reason { //nolint:exhaustive // the others are about something else
+	case policy.DPoPMissing, policy.DPoPDuplicate, policy.DPoPOversize, policy.DPoPMalformed, policy.DPoPHeader,
+		policy.DPoPType, policy.DPoPAlg, policy.DPoPKey, policy.DPoPMismatch, policy.DPoPSignature, policy.DPoPMethod,
+		policy.DPoPURL, policy.DPoPTime, policy.DPoPToken, policy.DPoPNonce, policy.DPoPReplayed:
+		return true
+	}
+	return false
+}
+
+// scheme is the authentication scheme that the request's token came with.
+func scheme(r *policy.Request) string {
+	if r.Auth.Sender.DPoP {
+		return "DPoP"
+	}
+	return "Bearer"
+}
