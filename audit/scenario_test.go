@@ -37,6 +37,7 @@ func contract() audit.Contract {
 		Operations: []*policy.Operation{bandwidth()},
 		Parameters: []string{"dryRun", "account"},
 		Issuers:    []string{issuer},
+		Scopes:     []string{"ports:read", "ports:admin"},
 		Selectors: []audit.Selector{
 			{In: "path", Name: "accountId"},
 			{In: "query", Name: "account"},

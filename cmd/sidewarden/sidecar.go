@@ -204,7 +204,11 @@ func vocabulary(l *loaded) audit.Contract {
 		for _, op := range contract.Operations() {
 			c.Parameters = append(c.Parameters, op.QueryParams...)
 			c.MediaTypes = append(c.MediaTypes, op.RequestMediaTypes...)
+			c.Scopes = append(c.Scopes, slices.Concat(op.Security...)...)
 		}
+	}
+	for _, op := range l.config.Operations {
+		c.Scopes = append(c.Scopes, slices.Concat(op.Scopes...)...)
 	}
 	c.Issuers = issuersOf(l.config)
 	if h := l.config.Credential.Headers; l.config.Credential.Kind == config.KindIdentityHeaders {
