@@ -130,7 +130,8 @@ func (c *caller) learn(b *builder) {
 	c.token = t
 	c.tok = Tok{
 		Iss: b.issuer(t.Claimed.Issuer), Alg: algorithm(t.Algorithm), Typ: tokenType(t.Type),
-		ScopesN: len(t.Claimed.Scopes), Missing: b.claimSets.missing(t), FP: p.ofToken(t.Fingerprint),
+		ScopesN: len(t.Claimed.Scopes), Missing: b.claimSets.missing(t), Bound: bound(t.Confirmation),
+		FP: p.ofToken(t.Fingerprint),
 	}
 	c.tok.Scopes, c.cutScopes = b.words.declared(t.Claimed.Scopes)
 	if t.KeyID != "" {

@@ -76,3 +76,18 @@ func (w *words) declared(scopes []string) (list []string, cut bool) {
 	}
 	return list, cut
 }
+
+// bound names what a token is bound to.
+func bound(c policy.Confirmation) string {
+	switch {
+	case c.Other:
+		return other
+	case c.Key != "" && c.Certificate != "":
+		return "dpop+mtls"
+	case c.Key != "":
+		return "dpop"
+	case c.Certificate != "":
+		return "mtls"
+	}
+	return ""
+}

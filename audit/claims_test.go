@@ -123,6 +123,20 @@ func with(t *testing.T, c audit.Contract, r *policy.Request) *audit.Record {
 	return got.rec
 }
 
+func TestWhatATokenIsBoundToIsNamed(t *testing.T) {
+	for want, cnf := range map[string]policy.Confirmation{
+		"":          {},
+		"dpop":      {Key: "thumbprint"},
+		"mtls":      {Certificate: "thumbprint"},
+		"dpop+mtls": {Key: "thumbprint", Certificate: "thumbprint"},
+		"other":     {Key: "thumbprint", Other: true},
+	} {
+		r := request("A-1")
+		r.Auth.Token.Confirmation = cnf
+		assert.Equal(t, want, record(t, scenario{r: r}).Tok.Bound)
+	}
+}
+
 func TestAnActorHasAPseudonym(t *testing.T) {
 	p := pseudonyms(t)
 	s := byToken("a", "ACCT-100200")

@@ -102,6 +102,7 @@ func (w *writer) identity(r *Record) {
 		if len(t.Missing) > 0 {
 			array(w, `"missing":`, t.Missing)
 		}
+		w.some(`"bound":`, t.Bound)
 		w.str(`"fp":`, t.FP)
 		w.end('}')
 	}

@@ -192,6 +192,10 @@ type Tok struct {
 	// of iss, exp, aud, sub, client_id, iat, jti and nbf, in this order. Client and
 	// principal are looked for where the issuer is configured to put them.
 	Missing []string `json:"missing,omitempty"`
+	// Bound is what whoever sends the token has to prove: dpop, mtls, dpop+mtls, or
+	// other for what is not known here; empty of a bearer token. Whether it was proven
+	// is for tok.bind to say.
+	Bound string `json:"bound,omitempty"`
 	// FP is the pseudonym of the token's fingerprint.
 	FP string `json:"fp"`
 }
