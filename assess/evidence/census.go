@@ -13,7 +13,7 @@ import (
 // Defaults of CensusOptions.
 const (
 	DefaultMaxClients = 1000
-	DefaultMaxEntries = 4096
+	DefaultMaxEntries = 2048
 )
 
 const (

@@ -102,7 +102,7 @@ func TestNamesAndObjectionsBeyondTheBoundAreOthers(t *testing.T) {
 // TestTheMemoryOfTheCensusIsBounded fills a census in every respect, with names as
 // long as records have them.
 func TestTheMemoryOfTheCensusIsBounded(t *testing.T) {
-	const documented = 40 << 20
+	const documented = 20 << 20
 	var objections []audit.Finding
 	var scopes []string // of the contract, so that records share them
 	var tokens []audit.Tok
@@ -115,21 +115,24 @@ func TestTheMemoryOfTheCensusIsBounded(t *testing.T) {
 	c := evidence.NewCensus(censusOptions())
 	for client := 0; c.Stats().Entries == 0; client++ {
 		for op := range 6 {
-			rec := sent{client: fmt.Sprintf("p1_%026d", client%1100), op: fmt.Sprintf("operation-%0128d", client/1100*6+op)}.record()
-			rec.Findings = objections
+			rec := sent{client: fmt.Sprintf("p1_%026d", client%600), op: fmt.Sprintf("operation-%0128d", client/600*6+op)}.record()
 			for i := range tokens {
-				rec.Tok = &tokens[i]
+				rec.Tok, rec.Findings = &tokens[i], objections[i:i+1]
 				rec.Tok.Scopes, rec.Tok.Missing = scopes[i:min(i+8, len(scopes))], scopes[:i]
 				c.Consume(rec)
 			}
 		}
 	}
 	used := heap() - before
-	full := places(c.Document())
-	t.Logf("%d entries take %.1f MiB", len(full), float64(used)/(1<<20))
+	doc := c.Document()
+	full := places(doc)
+	text, err := json.Marshal(doc)
+	require.NoError(t, err)
+	t.Logf("%d entries take %.1f MiB, their document has %.1f MiB", len(full), float64(used)/(1<<20), float64(len(text))/(1<<20))
 	assert.GreaterOrEqual(t, len(full), evidence.DefaultMaxEntries)
 	assert.LessOrEqual(t, len(full), evidence.DefaultMaxEntries+8)
 	assert.Less(t, used, int64(documented))
+	assert.LessOrEqual(t, len(text), evidence.MaxDocument)
 	runtime.KeepAlive(c)
 }
 

@@ -119,11 +119,11 @@
 // key id. Names are those of closed sets, of the contract and of the configuration, or
 // pseudonyms.
 //
-// It is bounded too. 1000 clients and 4096 pairs of client and operation have counts
+// It is bounded too. 1000 clients and 2048 pairs of client and operation have counts
 // of their own, each with 32 names of a kind, and 64 key ids of each issuer are told
 // apart; everything else is counted as "other". Who came first stays. A census that
-// is full in every respect takes less than 40 MiB, which a test fills;
-// [Census.Stats] counts what did not fit.
+// is full in every respect takes less than 20 MiB and makes a document of at most
+// [MaxDocument] bytes; a test fills one. [Census.Stats] counts what did not fit.
 //
 // # What it leaves to others
 //
