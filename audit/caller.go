@@ -22,11 +22,12 @@ type caller struct {
 	token *policy.Token
 	raw   []string
 
-	client, principal string
-	accounts          []string // pseudonyms, in the order of raw
-	cut               bool     // raw has more than a record has
+	client, principal, actor string
+	accounts                 []string // pseudonyms, in the order of raw
+	cut                      bool     // raw has more than a record has
 
-	tok Tok // without its age
+	tok       Tok  // without its age
+	cutScopes bool // the token has more than tok names
 }
 
 // regular is a caller that is remembered.
@@ -118,6 +119,7 @@ func (c *caller) learn(b *builder) {
 	c.accounts = []string{}
 	if id := b.r.Auth.Identity; id != nil {
 		c.client, c.principal = p.Owned(TypeClient, id.Issuer, id.Client), p.Owned(TypePrincipal, id.Issuer, id.Principal)
+		c.actor = p.Owned(TypeActor, id.Issuer, id.Actor)
 		c.cut = len(id.Accounts) > maxAccounts
 		c.accounts = b.accounts(id.Accounts)
 		c.raw = id.Accounts
@@ -129,8 +131,10 @@ func (c *caller) learn(b *builder) {
 	c.token = t
 	c.tok = Tok{
 		Iss: b.issuer(t.Claimed.Issuer), Alg: algorithm(t.Algorithm), Typ: tokenType(t.Type),
-		ScopesN: len(t.Claimed.Scopes), Bound: bound(t.Confirmation), FP: p.ofToken(t.Fingerprint),
+		ScopesN: len(t.Claimed.Scopes), Missing: b.claimSets.missing(t), Bound: bound(t.Confirmation),
+		FP: p.ofToken(t.Fingerprint),
 	}
+	c.tok.Scopes, c.cutScopes = b.words.declared(t.Claimed.Scopes)
 	if t.KeyID != "" {
 		c.tok.Kid = p.Of(TypeKey, t.KeyID)
 	}

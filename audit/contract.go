@@ -21,6 +21,9 @@ type Contract struct {
 	MediaTypes []string
 	// Issuers are the configured issuers of identities.
 	Issuers []string
+	// Scopes are the names of scopes that the contract's security or the
+	// configuration declares.
+	Scopes []string
 	// Untold names the headers in which the gateway proves itself and names the
 	// caller. What stands in one, in any spelling, is not repeated, whether or not it
 	// could be read as an identity.
@@ -44,6 +47,9 @@ type words struct {
 	segments, media, issuers map[string]struct{}
 	// parameters has each as the list that a record with it alone has.
 	parameters map[string][]string
+	// scopes has each as the list that a token with it alone has, at its full length:
+	// appending to one copies it.
+	scopes     map[string][]string
 	selectors  []selector
 	operations map[operationKey]*operation
 	plans      map[*policy.Operation]*operation // the same, of this policy
@@ -76,6 +82,7 @@ func (c Contract) words() *words {
 	w := &words{
 		segments:   make(map[string]struct{}),
 		parameters: make(map[string][]string, len(c.Parameters)),
+		scopes:     make(map[string][]string, len(c.Scopes)),
 		media:      fit(commonMedia()),
 		issuers:    fit(c.Issuers),
 		operations: make(map[operationKey]*operation, len(c.Operations)),
@@ -88,6 +95,11 @@ func (c Contract) words() *words {
 	}
 	for p := range fit(c.Parameters) {
 		w.parameters[p] = []string{p}
+	}
+	for scope := range fit(c.Scopes) {
+		if len(scope) <= maxScope {
+			w.scopes[scope] = []string{scope}
+		}
 	}
 	for _, s := range c.Selectors {
 		if s.In == "header" {

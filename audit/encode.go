@@ -46,6 +46,13 @@ func cuts() []func(*Record) {
 		},
 		func(r *Record) { r.HTTP.QueryKeys = nil },
 		func(r *Record) {
+			if r.Tok != nil {
+				tok := *r.Tok
+				tok.Scopes = nil
+				r.Tok = &tok
+			}
+		},
+		func(r *Record) {
 			r.Account.Token, r.Account.Requested = head(r.Account.Token, 2), head(r.Account.Requested, 2)
 			if r.Claimed != nil {
 				claimed := *r.Claimed

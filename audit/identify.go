@@ -11,8 +11,8 @@ import (
 // mix: without an identity everything that the token says is claimed.
 func (b *builder) identify(rec *Record) {
 	c := b.caller()
-	rec.ClientID, rec.PrincipalID, rec.Account.Token = c.client, c.principal, c.accounts
-	b.cut = b.cut || c.cut
+	rec.ClientID, rec.PrincipalID, rec.ActorID, rec.Account.Token = c.client, c.principal, c.actor, c.accounts
+	b.cut = b.cut || c.cut || c.cutScopes
 	rec.Account.Requested, rec.Account.Carrier = b.requested()
 	rec.Tok = b.facts()
 	t := b.r.Auth.Token
@@ -27,6 +27,7 @@ func (b *builder) identify(rec *Record) {
 	rec.Claimed = &Claimed{
 		ClientID:    p.Owned(TypeClient, claims.Issuer, claims.Client),
 		PrincipalID: p.Owned(TypePrincipal, claims.Issuer, claims.Principal),
+		ActorID:     p.Owned(TypeActor, claims.Issuer, claims.Actor),
 		Accounts:    b.accounts(claims.Accounts),
 		Iss:         b.issuer(claims.Issuer),
 	}

@@ -81,6 +81,7 @@ func (w *writer) message(r *Record) {
 func (w *writer) identity(r *Record) {
 	w.str(`"client_id":`, r.ClientID)
 	w.str(`"principal_id":`, r.PrincipalID)
+	w.some(`"actor_id":`, r.ActorID)
 	w.open(`"account":{`)
 	array(w, `"token":`, r.Account.Token)
 	array(w, `"requested":`, r.Account.Requested)
@@ -95,6 +96,12 @@ func (w *writer) identity(r *Record) {
 		w.optional(`"age_s":`, t.AgeS)
 		w.optional(`"ttl_s":`, t.TTLS)
 		w.int(`"scopes_n":`, int64(t.ScopesN))
+		if len(t.Scopes) > 0 {
+			array(w, `"scopes":`, t.Scopes)
+		}
+		if len(t.Missing) > 0 {
+			array(w, `"missing":`, t.Missing)
+		}
 		w.some(`"bound":`, t.Bound)
 		w.str(`"fp":`, t.FP)
 		w.end('}')
@@ -103,6 +110,7 @@ func (w *writer) identity(r *Record) {
 		w.open(`"claimed":{`)
 		w.some(`"client_id":`, c.ClientID)
 		w.some(`"principal_id":`, c.PrincipalID)
+		w.some(`"actor_id":`, c.ActorID)
 		if len(c.Accounts) > 0 {
 			array(w, `"accounts":`, c.Accounts)
 		}

@@ -21,6 +21,7 @@ type Type string
 const (
 	TypeClient    Type = "client"    // issuer, 0x1f, client
 	TypePrincipal Type = "principal" // issuer, 0x1f, principal
+	TypeActor     Type = "actor"     // issuer, 0x1f, actor
 	TypeAccount   Type = "account"   // as the token or the carrier spells it
 	TypePath      Type = "path"      // a path parameter or segment, percent-decoded
 	TypeToken     Type = "token"     // the 32 bytes of the token's fingerprint
@@ -69,8 +70,9 @@ type Pseudonymizer struct {
 	// An issuer that is not configured is hostile or a mistake, and is not.
 	seed                  maphash.Seed
 	accounts, paths, keys memo[string]
-	clients, principals   memo[name]
 	tokens                memo[[32]byte]
+
+	clients, principals, actors memo[name]
 }
 
 // NewPseudonymizer returns the pseudonymizer of one key and tenant. Kid names the
@@ -133,7 +135,7 @@ func (p *Pseudonymizer) Of(t Type, value string) string {
 		m = &p.paths
 	case TypeKey:
 		m = &p.keys
-	case TypeClient, TypePrincipal, TypeToken, TypeIssuer, TypePeer, TypeBucket:
+	case TypeClient, TypePrincipal, TypeActor, TypeToken, TypeIssuer, TypePeer, TypeBucket:
 	}
 	if m == nil || len(value) > maxRemembered {
 		return p.digest(t, name{value: value})
@@ -148,7 +150,7 @@ func (p *Pseudonymizer) Of(t Type, value string) string {
 }
 
 // Owned returns the pseudonym of a name that is unique only within its issuer: a
-// client or a principal. It is empty when the name is.
+// client, a principal or an actor. It is empty when the name is.
 func (p *Pseudonymizer) Owned(t Type, issuer, value string) string {
 	if value == "" {
 		return ""
@@ -160,6 +162,8 @@ func (p *Pseudonymizer) Owned(t Type, issuer, value string) string {
 		m = &p.clients
 	case TypePrincipal:
 		m = &p.principals
+	case TypeActor:
+		m = &p.actors
 	case TypeAccount, TypePath, TypeKey, TypeToken, TypeIssuer, TypePeer, TypeBucket:
 	}
 	if m == nil || len(issuer)+len(value) > maxRemembered {

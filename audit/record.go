@@ -62,6 +62,9 @@ type Record struct {
 	// PrincipalID is the pseudonym of the proven issuer and principal; empty
 	// without an identity or when the token names none.
 	PrincipalID string `json:"principal_id"`
+	// ActorID is the pseudonym of the proven issuer and actor, who acts for the
+	// principal (RFC 8693, section 4.1); absent without one.
+	ActorID string `json:"actor_id,omitempty"`
 	// Account is whose data the request is about.
 	Account Account `json:"account"`
 	// Tok has facts of the token; nil when none could be read.
@@ -182,9 +185,15 @@ type Tok struct {
 	TTLS *int64 `json:"ttl_s,omitempty"`
 	// ScopesN is the number of scopes.
 	ScopesN int `json:"scopes_n"`
-	// Bound is what the token is bound to: dpop (a key), mtls (a certificate),
-	// dpop+mtls, other (something that is not known here), or empty for a bearer
-	// token.
+	// Scopes are those of them that the contract or the configuration declares, each
+	// once, sorted, at most 32. Others are counted in ScopesN alone.
+	Scopes []string `json:"scopes,omitempty"`
+	// Missing are the claims that the token lacks of iss, exp, aud, sub, client_id, iat,
+	// jti and nbf, in this order; none if its claims could not be read.
+	Missing []string `json:"missing,omitempty"`
+	// Bound is what whoever sends the token has to prove: dpop, mtls, dpop+mtls, or
+	// other for what is not known here; empty of a bearer token. Whether it was proven
+	// is for tok.bind to say.
 	Bound string `json:"bound,omitempty"`
 	// FP is the pseudonym of the token's fingerprint.
 	FP string `json:"fp"`
@@ -197,6 +206,8 @@ type Claimed struct {
 	ClientID string `json:"client_id,omitempty"`
 	// PrincipalID is the pseudonym of the claimed issuer and principal.
 	PrincipalID string `json:"principal_id,omitempty"`
+	// ActorID is the pseudonym of the claimed issuer and actor.
+	ActorID string `json:"actor_id,omitempty"`
 	// Accounts are the claimed accounts.
 	Accounts []string `json:"accounts,omitempty"`
 	// Iss is the claimed issuer verbatim if it is configured, else a pseudonym.

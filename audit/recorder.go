@@ -40,8 +40,10 @@ type Recorder struct {
 	options Options
 	ids     IDs
 	authn   map[policy.Control]bool
-	words   atomic.Pointer[words]
-	applied []string // fields of options that the pattern net replaced
+	// claimSets are shared by all records.
+	claimSets *claimSets
+	words     atomic.Pointer[words]
+	applied   []string // fields of options that the pattern net replaced
 }
 
 var _ policy.Observer = (*Recorder)(nil)
@@ -56,7 +58,7 @@ func NewRecorder(o Options) *Recorder {
 	var s sieve
 	o.Product, o.Environment = s.text("product", o.Product, maxText), s.text("env", o.Environment, maxText)
 	o.Instance, o.Version = s.text("instance", o.Instance, maxText), s.text("sidecar_version", o.Version, maxText)
-	rc := &Recorder{options: o, authn: make(map[policy.Control]bool), applied: s.applied}
+	rc := &Recorder{options: o, authn: make(map[policy.Control]bool), claimSets: newClaimSets(), applied: s.applied}
 	for _, e := range policy.Catalogue() {
 		rc.authn[e.ID] = e.Family == policy.AuthN
 	}

@@ -37,6 +37,7 @@ func contract() audit.Contract {
 		Operations: []*policy.Operation{bandwidth()},
 		Parameters: []string{"dryRun", "account"},
 		Issuers:    []string{issuer},
+		Scopes:     []string{"ports:read", "ports:admin"},
 		Selectors: []audit.Selector{
 			{In: "path", Name: "accountId"},
 			{In: "query", Name: "account"},
@@ -132,7 +133,7 @@ func proven() policy.Authentication {
 
 func token() *policy.Token {
 	return &policy.Token{
-		Algorithm: "RS256", KeyID: "k3", Type: "at+JWT", ID: "jti-993412",
+		Algorithm: "RS256", KeyID: "k3", Type: "at+JWT", ID: "jti-993412", Missing: []string{"nbf"},
 		Audience: []string{"https://api.example.net"},
 		IssuedAt: start.Add(-212 * time.Second), Expires: start.Add(3388 * time.Second),
 		Claimed: identity(), Fingerprint: sha256.Sum256([]byte("token")),

@@ -203,8 +203,8 @@ type Token struct {
 	// PriorActors are the actors before the current one, latest first: the nested act
 	// members of RFC 8693 section 4.1, which say who acted and entitle nobody.
 	PriorActors []string
-	// Missing are the claims that RFC 9068 section 2.2 requires and the token lacks, in
-	// the order of that section.
+	// Missing are the claims that the token lacks of those that RFC 9068 section 2.2
+	// requires, in the order of that section, and then nbf, which it does not require.
 	Missing []string
 	// Purpose is the registered claim by which the token was made for something else
 	// than access, such as "nonce" for an ID token; empty if none does.

@@ -1,5 +1,6 @@
 // Package evidence counts what traffic says about every control: a cell for
-// each operation and control, split into strata by reason and backend instance.
+// each operation and control, split into strata by reason and backend instance; and
+// what callers send as credentials.
 //
 // # A fold over records
 //
@@ -103,6 +104,26 @@
 // what did not fit. Each limit follows 256 windows, and each cell 64 trials of them;
 // what other keys do while all are open is not counted. Callers are known by their client, and kept only as keyed
 // hashes; all callers without a proven client are one.
+//
+// # The census
+//
+// A [Census] is another fold over the same records. It says what callers send: which
+// algorithms, keys, types, scopes and sender constraints their tokens have, how long
+// they live, how old they are when they are used, what they lack, and what was
+// refused of them and why; by issuer, client and operation. Cells describe a policy
+// and end with it. The census describes callers, so that a reload, which may come with
+// every rotation of a secret, ends nothing: it begins with the process.
+//
+// Who anybody is stands on proof. What did not prove itself is counted for the issuer
+// that it names, if that is configured, and for nobody else: it makes no client and no
+// key id. Names are those of closed sets, of the contract and of the configuration, or
+// pseudonyms.
+//
+// It is bounded too. 1000 clients and 2048 pairs of client and operation have counts
+// of their own, each with 32 names of a kind, and 64 key ids of each issuer are told
+// apart; everything else is counted as "other". Who came first stays. A census that
+// is full in every respect takes less than 20 MiB and makes a document of at most
+// [MaxDocument] bytes; a test fills one. [Census.Stats] counts what did not fit.
 //
 // # What it leaves to others
 //

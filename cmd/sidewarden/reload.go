@@ -135,6 +135,7 @@ func (s *sidecar) apply(next *loaded, r *runners) {
 	r.start(next.output.Runners)
 	s.metrics.Use(next.output.Policy)
 	s.recorder.Use(vocabulary(next))
+	s.census.Use(tokenIssuers(next.config))
 	if next.output.Measured == old.output.Measured && samePlans(old, next) {
 		s.evidence.Accept(next.output.Policy.Digest)
 	} else {

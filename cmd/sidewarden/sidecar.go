@@ -21,7 +21,6 @@ import (
 	"github.com/sidewarden/sidewarden/audit"
 	"github.com/sidewarden/sidewarden/audit/metrics"
 	"github.com/sidewarden/sidewarden/config"
-	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/token"
 	"github.com/sidewarden/sidewarden/proxy"
 	"github.com/sidewarden/sidewarden/proxy/admin"
@@ -54,6 +53,7 @@ type sidecar struct {
 	names     *audit.Pseudonymizer
 	metrics   *metrics.Metrics
 	evidence  *evidence.Store
+	census    *evidence.Census
 	refusals  *proxy.Refusals
 	excepted  *exceptionLedger
 	transport *http.Transport
@@ -140,11 +140,12 @@ func (s *sidecar) observers() error {
 		Logs:             func() map[string]audit.LogStats { return map[string]audit.LogStats{sinkName(cfg): s.records.Stats()} },
 	}})
 	s.evidence = evidence.New(evidenceOptions(l))
+	s.census = evidence.NewCensus(s.censusOptions(l))
 	s.recorder = audit.NewRecorder(audit.Options{
 		Product: cfg.Product, Environment: cfg.Environment, Instance: hostname(), Version: version,
 		RequestIDHeader: cfg.Gateway.RequestIDHeader, CredentialHeader: cfg.Credential.Header,
 		Contract: vocabulary(l), Pseudonyms: pseudonyms, Log: s.records,
-		Consumers: []audit.Consumer{s.metrics, s.evidence, s.excepted},
+		Consumers: []audit.Consumer{s.metrics, s.evidence, s.census, s.excepted},
 	})
 	return nil
 }
@@ -206,7 +207,7 @@ func vocabulary(l *loaded) audit.Contract {
 			c.MediaTypes = append(c.MediaTypes, op.RequestMediaTypes...)
 		}
 	}
-	c.Issuers = issuersOf(l.config)
+	c.Issuers, c.Scopes = issuersOf(l.config), scopesOf(l)
 	if h := l.config.Credential.Headers; l.config.Credential.Kind == config.KindIdentityHeaders {
 		c.Untold = append(c.Untold, h.Client, h.Principal, h.Accounts)
 	}
@@ -221,29 +222,6 @@ func vocabulary(l *loaded) audit.Contract {
 	return c
 }
 
-func evidenceOptions(l *loaded) evidence.Options {
-	return evidence.Options{
-		Policy:            l.output.Policy.Digest,
-		Operations:        evidence.OperationsOf(l.output.Policy),
-		Limits:            limitsOf(l.output.Parts),
-		Gateway:           evidence.Gateway{Present: l.config.Gateway.Present, Proof: everywhere(l.output, policy.PathGateway)},
-		AccountParameters: accountParameters(l),
-		CredentialKind:    l.config.Credential.Kind,
-		Since:             time.Now(),
-	}
-}
-
-// accountParameters are the path parameters that name the account.
-func accountParameters(l *loaded) []string {
-	var names []string
-	for _, r := range l.config.Account.Rules {
-		if r.In == "path" {
-			names = append(names, r.Name)
-		}
-	}
-	return names
-}
-
 // listen opens both listeners, so that a taken address is told before anything
 // starts.
 func (s *sidecar) listen(serverTLS *tls.Config) error {
@@ -254,6 +232,7 @@ func (s *sidecar) listen(serverTLS *tls.Config) error {
 	if !cfg.Admin.InsecureExposeMetrics {
 		options.Sources = map[string]func() (any, error){
 			"cells":  func() (any, error) { return s.evidence.Document(), nil },
+			"census": func() (any, error) { return s.census.Document(), nil },
 			"config": s.configDocument,
 			"limits": s.limitsDocument,
 			"exceptions": func() (any, error) {

@@ -10,13 +10,16 @@ import (
 // maxActors bounds the actors of one token.
 const maxActors = 8
 
-// required are the claims of an access token by RFC 9068 section 2.2.
-func required() []string { return []string{"iss", "exp", "aud", "sub", "client_id", "iat", "jti"} }
+// expected are the claims of an access token: what RFC 9068 section 2.2 requires, and
+// nbf.
+func expected() []string {
+	return []string{"iss", "exp", "aud", "sub", "client_id", "iat", "jti", "nbf"}
+}
 
-// lacking returns the required claims that are not there, or are null.
+// lacking returns the expected claims that are not there, or are null.
 func lacking(members []member) []string {
 	var missing []string
-	for _, name := range required() {
+	for _, name := range expected() {
 		if v := find(members, name); v == nil || v.Kind() == 'n' {
 			missing = append(missing, name)
 		}

@@ -40,7 +40,7 @@ func TestThreatProfileRFC9068(t *testing.T) {
 		t.Run(row.claim, func(t *testing.T) {
 			r := bearer(ec.Token(claims(map[string]any{row.claim: nil})))
 			assert.Equal(t, row.detail, w.onlyDenied(t, r, row.control, row.reason).Detail)
-			assert.Equal(t, []string{row.claim}, r.Auth.Token.Missing)
+			assert.Equal(t, []string{row.claim, "nbf"}, r.Auth.Token.Missing)
 		})
 	}
 	null := bearer(ec.Token(claims(map[string]any{"sub": json("null")})))

@@ -154,6 +154,7 @@ func consume(t testing.TB, w *world, method string) func() {
 	return func() {
 		w.metrics.Consume(rec)
 		w.evidence.Consume(rec)
+		w.census.Consume(rec)
 	}
 }
 

@@ -52,6 +52,7 @@ type world struct {
 	full     *audit.Recorder // with log, metrics and evidence
 	metrics  *metrics.Metrics
 	evidence *evidence.Store
+	census   *evidence.Census
 	clock    *clock
 	token    string
 }
@@ -87,16 +88,18 @@ func newWorld(t testing.TB, mode string) *world {
 		Policy: out.Policy.Digest, Operations: evidence.OperationsOf(out.Policy),
 		Gateway: evidence.Gateway{Present: true}, Since: noon(),
 	})
+	w.census = evidence.NewCensus(evidence.CensusOptions{Issuers: []string{issuer}, Since: noon()})
 	options := audit.Options{
 		Product: "orders", Environment: "budget", Instance: "i-1", Version: "1", RequestIDHeader: "X-Request-Id",
 		Pseudonyms: pseudonyms, Contract: audit.Contract{
 			Operations: out.Policy.Operations, Parameters: []string{"expand"}, Issuers: []string{issuer},
+			Scopes:    []string{"orders:read", "orders:write"},
 			Selectors: []audit.Selector{{In: "path", Name: "accountId"}, {In: "query", Name: "account"}, {In: "body", Name: "/accountId"}},
 		},
 	}
 	w.recorder = audit.NewRecorder(options)
 	options.Log = audit.NewLog(io.Discard, 1<<16)
-	options.Consumers = []audit.Consumer{w.metrics, w.evidence}
+	options.Consumers = []audit.Consumer{w.metrics, w.evidence, w.census}
 	w.full = audit.NewRecorder(options)
 	w.token = tokentest.EC().Token(tokentest.Claims(issuer, audience, noon(), map[string]any{
 		"client_id": "shop", "scope": "orders:read orders:write", "account_id": []string{"acct-1"},

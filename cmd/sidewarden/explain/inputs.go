@@ -113,7 +113,7 @@ func (v *view) token(c policy.Control, t *policy.Token) []Input {
 			{"profile", is.Profile},
 		}
 		if len(t.Missing) > 0 {
-			inputs = append(inputs, Input{"missing claims", strings.Join(t.Missing, ", ")})
+			inputs = append(inputs, Input{"claims that it lacks", strings.Join(t.Missing, ", ")})
 		}
 		return inputs
 	case policy.TokAud:
