@@ -23,6 +23,7 @@ const (
 	TokAud       Control = "tok.aud"
 	TokTime      Control = "tok.time"
 	TokTTL       Control = "tok.ttl"
+	TokRevoked   Control = "tok.revoked"
 	AzDefault    Control = "az.default"
 	AzScope      Control = "az.scope"
 	AzAccount    Control = "az.account"

@@ -17,6 +17,7 @@ type Authenticator struct {
 	header  string
 	scheme  string
 	issuers map[string]*issuer
+	opaque  []*issuer // those with opaque tokens, in the order in which prefixes are compared
 	b64     *base64.Encoding
 	cache   *cache // nil when nothing is cached
 }
@@ -36,17 +37,20 @@ func NewAuthenticator(o Options) (*Authenticator, error) {
 		b64:     base64.RawURLEncoding.Strict(),
 	}
 	for _, i := range o.Issuers {
-		compiled, err := compileIssuer(i)
+		compiled, err := compileIssuer(i, o)
 		if err != nil {
 			return nil, fmt.Errorf("token: %w", err)
 		}
 		if a.issuers[i.Issuer] != nil {
 			return nil, fmt.Errorf("token: issuer %q is given twice", i.Issuer)
 		}
-		if o.Previous != nil && o.Previous.issuers[i.Issuer] != nil {
-			compiled.uses = o.Previous.issuers[i.Issuer].uses
+		if o.Previous != nil {
+			compiled.follow(o.Previous.issuers[i.Issuer])
 		}
 		a.issuers[i.Issuer] = compiled
+	}
+	if err := a.route(); err != nil {
+		return nil, fmt.Errorf("token: %w", err)
 	}
 	bytes := o.CacheBytes
 	if bytes == 0 {
@@ -62,10 +66,11 @@ func NewAuthenticator(o Options) (*Authenticator, error) {
 }
 
 // Authenticate returns the facts of the request's credential. It reads
-// r.Header, r.Query and r.Time and never waits: not for a key set, and not for
-// ctx. The returned token and identity may be shared with other requests, so they
-// are read-only.
-func (a *Authenticator) Authenticate(_ context.Context, r *policy.Request) policy.Authentication {
+// r.Header, r.Query and r.Time. It never waits for a key set; where the issuer of a
+// token is asked about it, it waits for Options.DecisionTimeout at most, and for ctx.
+// The returned token and identity may be shared with other requests, so they are
+// read-only.
+func (a *Authenticator) Authenticate(ctx context.Context, r *policy.Request) policy.Authentication {
 	t, reason := a.credential(r)
 	if reason != "" {
 		return unproven(nil, policy.Verdict{Effect: policy.Indeterminate, Reason: reason, Cause: policy.TokPresent})
@@ -74,6 +79,9 @@ func (a *Authenticator) Authenticate(_ context.Context, r *policy.Request) polic
 		return unproven(nil, policy.Denied(policy.TokenOversize, ""))
 	}
 	if strings.Count(t, ".") != 2 {
+		if len(a.opaque) > 0 {
+			return a.introspect(ctx, t, r)
+		}
 		return unproven(nil, policy.Denied(policy.TokenMalformed, "segments"))
 	}
 	if f, ok := a.cache.get(t); ok {
@@ -85,11 +93,14 @@ func (a *Authenticator) Authenticate(_ context.Context, r *policy.Request) polic
 		}
 		if set.has(f.key) {
 			f.issuer.uses.hits.Add(1)
-			return proven(f.token)
+			return f.issuer.confirm(ctx, t, f.token, r)
 		}
 		a.cache.drop(t)
 	}
-	return a.read(t, r)
+	if len(a.opaque) > 0 && !isJWT(t) {
+		return a.introspect(ctx, t, r)
+	}
+	return a.read(ctx, t, r)
 }
 
 // credential returns the token that the request carries, or the reason of
@@ -123,7 +134,7 @@ func (a *Authenticator) credential(r *policy.Request) (string, policy.Reason) {
 }
 
 // read reads and verifies a token that is not in the cache.
-func (a *Authenticator) read(t string, r *policy.Request) policy.Authentication {
+func (a *Authenticator) read(ctx context.Context, t string, r *policy.Request) policy.Authentication {
 	p, verdict := split(t, a.b64)
 	if verdict.Effect != policy.Permit {
 		return unproven(nil, verdict)
@@ -146,6 +157,9 @@ func (a *Authenticator) read(t string, r *policy.Request) policy.Authentication 
 	var m mapping
 	from := a.issuers[issuerOf(members)]
 	if from != nil {
+		if from.keys == nil {
+			return from.introspect(ctx, t, r) // to its issuer alone it is a JWT
+		}
 		m = from.claims
 	}
 	claimed := readClaims(members, m, facts)
@@ -165,7 +179,7 @@ func (a *Authenticator) read(t string, r *policy.Request) policy.Authentication 
 		return unproven(facts, verdict)
 	}
 	a.cache.put(t, fact{token: facts, issuer: from, key: by})
-	return proven(facts)
+	return from.confirm(ctx, t, facts, r)
 }
 
 // issuerOf returns the claim iss as far as it is needed to find the issuer's

@@ -12,6 +12,10 @@ import (
 // string (RFC 7519 section 4.1.1). It is denied with issuer-missing without the
 // claim and with issuer-unknown for any other value; the token of a configured
 // issuer permits when that issuer's key proved it.
+//
+// An opaque token names its issuer by the prefix that is configured for it. It is
+// denied with issuer-unknown when it begins with none of them, and permits when the
+// issuer itself proved it.
 type Iss struct{}
 
 // Check judges tok.iss.
