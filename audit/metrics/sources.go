@@ -21,6 +21,8 @@ type Sources struct {
 	KeySets func() []KeySet
 	// TokenCache tells how often tokens of the configured issuers were remembered.
 	TokenCache func() []TokenCache
+	// Introspection tells how often issuers were asked about tokens.
+	Introspection func() []Introspection
 	// Exceptions tells of the exceptions of the configuration in force.
 	Exceptions func() []Exception
 	// Logs tells of the audit logs, by the name of their sink.
@@ -48,6 +50,17 @@ type TokenCache struct {
 	Hits, Misses uint64
 }
 
+// Introspection is what is known of the questions to one issuer about its tokens.
+type Introspection struct {
+	// Issuer is the configured issuer.
+	Issuer string
+	// Results counts questions by how they ended, of a closed set.
+	Results map[string]uint64
+	// Hits counts requests for which an answer was remembered, Misses those for which
+	// one was looked for.
+	Hits, Misses uint64
+}
+
 // Exception is what is known of one exception of the configuration. Its id is
 // unique there.
 type Exception struct {
@@ -72,6 +85,8 @@ var (
 	keyAge     = desc("key_set_age_seconds", "Time since the keys of an issuer were read; absent until they are.", "issuer")
 	keyReads   = desc("key_set_refresh_total", "Reads of an issuer's key set by result.", "issuer", "result")
 	tokenCache = desc("token_cache_total", "Well-formed tokens that name an issuer, by whether they were remembered as proven or their proof was looked for.", "issuer", "result")
+	questions  = desc("introspection_total", "Questions to an issuer about a token by how they ended, and those that were not asked.", "issuer", "result")
+	answers    = desc("introspection_cache_total", "Requests with a token about which its issuer is asked, by whether an answer was remembered or looked for.", "issuer", "result")
 	expiry     = desc("exception_expiry_timestamp_seconds", "When an exception of the configuration ends, or ended.", "exception")
 	matches    = desc("exception_matches_total", "Findings that an exception covered.", "exception")
 	records    = desc("audit_records_total", "Audit records by sink and result of writing.", "sink", "result")
@@ -84,7 +99,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements [prometheus.Collector].
 func (s *scraped) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{policyInfo, refused, keyAge, keyReads, tokenCache, expiry, matches, records, dropped} {
+	for _, d := range []*prometheus.Desc{policyInfo, refused, keyAge, keyReads, tokenCache, questions, answers, expiry, matches, records, dropped} {
 		out <- d
 	}
 }
@@ -107,6 +122,9 @@ func (s *scraped) Collect(out chan<- prometheus.Metric) {
 			count(out, tokenCache, c.Hits, c.Issuer, "hit")
 			count(out, tokenCache, c.Misses, c.Issuer, "miss")
 		}
+	}
+	if s.sources.Introspection != nil {
+		introspection(out, s.sources.Introspection())
 	}
 	if s.sources.Exceptions != nil {
 		for _, e := range s.sources.Exceptions() {
@@ -137,6 +155,16 @@ func keySets(out chan<- prometheus.Metric, sets []KeySet) {
 		}
 		count(out, keyReads, k.Refreshed, issuer, "success")
 		count(out, keyReads, k.Failed, issuer, "failure")
+	}
+}
+
+func introspection(out chan<- prometheus.Metric, issuers []Introspection) {
+	for _, i := range issuers {
+		for result, n := range i.Results {
+			count(out, questions, n, i.Issuer, result)
+		}
+		count(out, answers, i.Hits, i.Issuer, "hit")
+		count(out, answers, i.Misses, i.Issuer, "miss")
 	}
 }
 

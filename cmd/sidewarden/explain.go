@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/sidewarden/sidewarden/cmd/sidewarden/explain"
+	"github.com/sidewarden/sidewarden/policy/compile"
 )
 
 // explainOptions are the flags of explain.
@@ -32,7 +33,7 @@ the line that sets its mode; then what is done with the request as configured, i
 The request is a file in the form of an HTTP/1.1 message: request line, header fields, an empty line, the body. Lines may
 end with LF, the target may be a whole URL, and lines before it that start with # or // are skipped. --at is the time of the
 request, so that a recorded token can be explained after it expired. Key sets behind a URL are read once; nothing is sent to
-the backend.
+the backend, and the token to nobody: what only its issuer can tell is undecided.
 
 With --record, print what the audit file has of a decision: ID is its decision id, which a blocked client got in
 Sidewarden-Decision-Id, or its record id. Inputs are not recorded. --config tells whether the policy is still the same.
@@ -91,7 +92,7 @@ func (o *explainOptions) explain(ctx context.Context, stdin io.Reader) (*explain
 	if err != nil {
 		return nil, noError{fmt.Sprintf("%s: %v", o.request, err)}
 	}
-	l, err := loadAt(o.config, nil, zap.NewNop(), func() time.Time { return at })
+	l, err := loadInto(o.config, compile.Input{Now: func() time.Time { return at }, Offline: true}, zap.NewNop())
 	if err != nil {
 		return nil, err
 	}

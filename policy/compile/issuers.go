@@ -20,18 +20,22 @@ import (
 func (c *compiler) issuers() []token.Issuer {
 	issuers := make([]token.Issuer, 0, len(c.cfg.Token.Issuers))
 	for i, cfg := range c.cfg.Token.Issuers {
-		keys := c.keySet(fmt.Sprintf("token.issuers[%d]", i), cfg)
-		if keys == nil {
-			continue
-		}
-		issuers = append(issuers, token.Issuer{
-			Issuer: cfg.Issuer, Keys: keys, Algorithms: cfg.Algorithms, Types: cfg.Types,
+		field := fmt.Sprintf("token.issuers[%d]", i)
+		issuer := token.Issuer{
+			Issuer: cfg.Issuer, Algorithms: cfg.Algorithms, Types: cfg.Types,
 			Audiences: cfg.Audiences, AllAudiences: cfg.AudienceMatch == "all",
 			Claims: token.Claims{
 				Client: cfg.Claims.Client, Principal: cfg.Claims.Principal,
 				Accounts: cfg.Claims.Accounts, Scopes: cfg.Claims.Scopes,
 			},
-		})
+			Introspection: c.introspection(field, cfg),
+		}
+		if cfg.Tokens != config.TokensOpaque {
+			if issuer.Keys = c.keySet(field, cfg); issuer.Keys == nil {
+				continue
+			}
+		}
+		issuers = append(issuers, issuer)
 	}
 	return issuers
 }
@@ -113,13 +117,15 @@ func (c *compiler) authenticator(issuers []token.Issuer) policy.Authenticator {
 	if len(issuers) == 0 {
 		return nobody{}
 	}
-	id := stableID(c.cfg.Credential, c.cfg.Token.Issuers, slices.Sorted(maps.Keys(c.parts.keySets)))
+	id := stableID(c.cfg.Credential, c.cfg.Token.Issuers, slices.Sorted(maps.Keys(c.parts.keySets)),
+		c.asked, c.cfg.DecisionTimeout, c.cfg.Token.ClockSkew, c.Offline)
 	if c.previous.authID == id {
 		c.parts.authenticator, c.parts.authID = c.previous.authenticator, id
 		return c.parts.authenticator
 	}
 	a, err := token.NewAuthenticator(token.Options{
 		Header: c.cfg.Credential.Header, Scheme: c.cfg.Credential.Scheme, Issuers: issuers,
+		DecisionTimeout: c.cfg.DecisionTimeout.Std(), Skew: c.cfg.Token.ClockSkew.Std(), Offline: c.Offline,
 		Previous: c.previous.authenticator,
 	})
 	if err != nil {

@@ -133,6 +133,9 @@ func (c *compiler) tokenChecks(issuers []token.Issuer) map[policy.Control]policy
 		policy.TokTyp: token.NewTyp(issuers), policy.TokAud: token.NewAud(issuers),
 		policy.TokTime: token.Time{Skew: skew}, policy.TokTTL: token.TTL{Max: c.cfg.Token.MaxLifetime.Std()},
 	}
+	if c.asks() {
+		checks[policy.TokRevoked] = token.Revoked{}
+	}
 	if c.gateway != nil {
 		checks[policy.PathGateway] = c.gateway
 	}

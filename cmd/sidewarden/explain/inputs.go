@@ -20,7 +20,7 @@ func (v *view) inputs(c policy.Control) []Input {
 		return v.methods()
 	case policy.TokPresent:
 		return v.credential()
-	case policy.TokSig, policy.TokIss, policy.TokTyp, policy.TokAud, policy.TokTime, policy.TokTTL, policy.TokReplay:
+	case policy.TokSig, policy.TokIss, policy.TokTyp, policy.TokAud, policy.TokTime, policy.TokTTL, policy.TokRevoked, policy.TokReplay:
 		if v.r.Auth.Token == nil {
 			return []Input{{"token", "none that could be read"}}
 		}
@@ -79,6 +79,9 @@ func (v *view) token(c policy.Control, t *policy.Token) []Input {
 	}
 	switch c {
 	case policy.TokSig:
+		if t.Introspected {
+			return []Input{v.endpoint()}
+		}
 		inputs := []Input{{"token's alg", v.known(t.Algorithm, is.Algorithms)}, {"token's kid", v.value(t.KeyID)}}
 		if v.issuer == nil {
 			return append(inputs, Input{"key set", "none: the issuer is not configured"})
@@ -94,7 +97,12 @@ func (v *view) token(c policy.Control, t *policy.Token) []Input {
 			trusted = append(trusted, i.Issuer)
 		}
 		return []Input{{"token's iss", v.known(t.Claimed.Issuer, trusted)}, {"trusted", (mask{show: true}).values(trusted, nil)}}
+	case policy.TokRevoked:
+		return []Input{v.endpoint()}
 	case policy.TokTyp:
+		if t.Introspected && is.Introspection != nil {
+			return []Input{{"answer's token_type", v.known(t.TokenType, is.Introspection.Types)}, {"accepted", (mask{show: true}).values(is.Introspection.Types, nil)}}
+		}
 		return []Input{{"token's typ", v.known(t.Type, is.Types)}, {"accepted", (mask{show: true}).values(is.Types, nil)}}
 	case policy.TokAud:
 		return []Input{
@@ -122,6 +130,14 @@ func (v *view) token(c policy.Control, t *policy.Token) []Input {
 		id = v.value(t.ID)
 	}
 	return []Input{{"token's jti", id}}
+}
+
+// endpoint tells where the issuer would be asked about the token.
+func (v *view) endpoint() Input {
+	if v.issuer == nil || v.issuer.Introspection == nil {
+		return Input{"introspection", "none: the issuer is not asked"}
+	}
+	return Input{"introspection", plain(v.issuer.Introspection.URL)}
 }
 
 // moment is a time of the token and how far it is from the request.

@@ -182,6 +182,9 @@ func (v *view) notes(parts *compile.Parts) []string {
 	}
 	slices.Sort(unavailable)
 	notes = append(notes, unavailable...)
+	if v.issuer != nil && v.issuer.Introspection != nil {
+		notes = append(notes, fmt.Sprintf("Issuer %s was not asked about the token: what only it can tell, an opaque token or tok.revoked, is undecided here.", plain(v.issuer.Issuer)))
+	}
 	if !v.show {
 		notes = append(notes, "Values that the request and its token bring are masked; --show-values shows them.")
 	}
