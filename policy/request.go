@@ -160,9 +160,9 @@ type Authentication struct {
 	Sender Sender
 	// Active is what is to be said of the question to the issuer whether the proven
 	// token is still active (RFC 7662): it permits when the issuer said so, and is
-	// undecided with a reason of tok.revoked when the issuer did not tell. The zero
-	// value says that nobody was asked. That the issuer said no is Token.Revoked.
-	Active Verdict
+	// undecided with a reason of tok.revoked when the issuer did not tell. Nil when
+	// nobody was asked, and when the issuer said no, which is Token.Revoked.
+	Active *Verdict
 }
 
 // Sender is what a request proves of who sends its credential, beside the

@@ -100,11 +100,11 @@ func (e *endpoint) join(t string, signed *policy.Token, at time.Time) *flight {
 // timeout, whoever waits.
 func (e *endpoint) fly(f *flight, t string, signed *policy.Token, at time.Time) {
 	result := IntrospectionMalformed
-	f.answer = unanswered(policy.IntrospectionUnavailable, string(result), errors.New("the question ended early"))
 	defer func() {
 		if p := recover(); p != nil { // what is read comes from outside, and nobody else is up the stack
 			result = IntrospectionMalformed
-			f.answer.err = fmt.Errorf("asking panicked: %T", p) // the type only: a value may hold the answer
+			// The type only: a value may hold the answer.
+			f.answer = unanswered(policy.IntrospectionUnavailable, string(result), fmt.Errorf("asking panicked: %T", p))
 		}
 		e.counts.add(result)
 		e.mu.Lock()
@@ -146,7 +146,8 @@ func (e *endpoint) learn(document []byte, t string, signed *policy.Token, at tim
 			}
 			a.bytes = len(document)
 		}
-		a.outcome, a.token, a.until = active, facts, at.Add(e.options.TTL)
+		said := policy.Permitted()
+		a.outcome, a.active, a.token, a.until = active, &said, facts, at.Add(e.options.TTL)
 		if expires := facts.Expires; !expires.IsZero() && expires.Before(a.until) {
 			a.until = expires
 		}
@@ -161,7 +162,8 @@ func (e *endpoint) learn(document []byte, t string, signed *policy.Token, at tim
 			a.outcome, a.token = revoked, &gone
 		}
 	default:
-		a.outcome = foreign
+		said := policy.Undecided(policy.IntrospectionIssuer, nil)
+		a.outcome, a.active = foreign, &said
 	}
 	e.remember(t, a)
 	return a, result, nil

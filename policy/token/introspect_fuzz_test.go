@@ -51,6 +51,6 @@ func FuzzIntrospection(f *testing.F) {
 			require.Equal(t, client, a.Identity.Client)
 		}
 		require.True(t, a.Token.Introspected)
-		require.Equal(t, policy.Permitted(), a.Active)
+		require.Equal(t, policy.Permitted(), *a.Active)
 	})
 }

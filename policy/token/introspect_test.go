@@ -35,7 +35,7 @@ func TestOpaqueTokenProvesItselfByItsIssuer(t *testing.T) {
 	}
 	assert.Equal(t, want, *r.Auth.Token)
 	assert.NotZero(t, want.Fingerprint)
-	assert.Equal(t, policy.Permitted(), r.Auth.Active)
+	assert.Equal(t, said(policy.Permitted()), r.Auth.Active)
 	again := w.authenticate(t, bearer("opaque-1"))
 	assert.Same(t, r.Auth.Token, again.Token, "the second use is a hit")
 	assert.Len(t, d.questions(), 1)

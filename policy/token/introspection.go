@@ -173,10 +173,9 @@ type answer struct {
 	outcome outcome
 	// token has the facts of a token that is active, or revoked.
 	token *policy.Token
-	// reason, detail and err say why the issuer did not tell.
-	reason policy.Reason
-	detail string
-	err    error
+	// active is what is to be said of a proven token by this answer; nil of one that is
+	// revoked.
+	active *policy.Verdict
 	// until is when the issuer has to be asked again.
 	until time.Time
 	// bytes is about what the answer takes.
@@ -186,10 +185,5 @@ type answer struct {
 // unanswered is the answer of an issuer that did not tell. The detail is one of a
 // closed set.
 func unanswered(reason policy.Reason, detail string, err error) answer {
-	return answer{reason: reason, detail: detail, err: err}
-}
-
-// verdict returns what is undecided about a token of which the issuer did not tell.
-func (a *answer) verdict() policy.Verdict {
-	return policy.Verdict{Reason: a.reason, Detail: a.detail, Err: a.err}
+	return answer{active: &policy.Verdict{Reason: reason, Detail: detail, Err: err}}
 }

@@ -60,20 +60,17 @@ func (i *issuer) introspect(ctx context.Context, t string, r *policy.Request) po
 	case foreign:
 		proof = policy.Denied(policy.IntrospectionIssuer, "")
 	case untold:
-		proof = said.verdict()
+		proof = *said.active
 	}
 	facts := &policy.Token{Introspected: true, Fingerprint: sha256.Sum256([]byte(t))}
 	facts.Claimed.Issuer = i.name // by what the token begins with, which is all that it says
 	return unproven(facts, proof)
 }
 
-// confirm asks the issuer, where it is to be asked, whether a token that proved
-// itself by its signature is still active. Nobody is asked about one that has
-// expired: that is the answer already.
+// confirm asks the issuer whether a token that proved itself by its signature is
+// still active. Nobody is asked about one that has expired: that is the answer
+// already.
 func (i *issuer) confirm(ctx context.Context, t string, facts *policy.Token, r *policy.Request) policy.Authentication {
-	if i.endpoint == nil || !i.endpoint.options.JWTs {
-		return proven(facts)
-	}
 	if !facts.Expires.IsZero() && !facts.Expires.After(r.Time.Add(-i.endpoint.skew)) {
 		return proven(facts)
 	}
@@ -87,14 +84,6 @@ func (i *issuer) confirm(ctx context.Context, t string, facts *policy.Token, r *
 // asked is what is known of a proven token about which the issuer was asked.
 func asked(facts *policy.Token, said *answer) policy.Authentication {
 	a := proven(facts)
-	switch said.outcome {
-	case active:
-		a.Active = policy.Permitted()
-	case foreign:
-		a.Active = policy.Undecided(policy.IntrospectionIssuer, nil)
-	case untold:
-		a.Active = said.verdict()
-	case revoked, inactive: // Token.Revoked says it
-	}
+	a.Active = said.active
 	return a
 }

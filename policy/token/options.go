@@ -91,6 +91,8 @@ type issuer struct {
 	uses    *uses
 	// endpoint asks the issuer about tokens; nil when nobody is asked.
 	endpoint *endpoint
+	// confirms reports that the issuer is asked about JWTs, too.
+	confirms bool
 }
 
 // follow goes on with the counts of the same issuer in a previous authenticator, nil
@@ -156,6 +158,7 @@ func compileIssuer(i Issuer, o Options) (*issuer, error) {
 	if compiled.endpoint, err = newEndpoint(i, compiled.claims, o); err != nil {
 		return nil, fmt.Errorf("issuer %q: %w", i.Issuer, err)
 	}
+	compiled.confirms = i.Introspection.JWTs
 	return compiled, nil
 }
 

@@ -23,8 +23,8 @@ func (Revoked) Check(_ context.Context, r *policy.Request) policy.Verdict {
 		return v
 	case t.Revoked:
 		return policy.Denied(policy.TokenRevoked, "")
-	case r.Auth.Active.Effect == policy.Indeterminate && r.Auth.Active.Reason == "":
+	case r.Auth.Active == nil:
 		return policy.Inapplicable() // nobody was asked
 	}
-	return r.Auth.Active
+	return *r.Auth.Active
 }

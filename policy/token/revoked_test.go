@@ -20,6 +20,8 @@ import (
 
 func away(*http.Request) (*http.Response, error) { return nil, errors.New("refused") }
 
+func said(v policy.Verdict) *policy.Verdict { return &v }
+
 func TestRevoked(t *testing.T) {
 	request := func(change func(*policy.Authentication)) *policy.Request {
 		r := bearer("opaque-1")
@@ -35,11 +37,13 @@ func TestRevoked(t *testing.T) {
 		want   policy.Verdict
 	}{
 		{"nobody was asked", func(*policy.Authentication) {}, policy.Inapplicable()},
-		{"active", func(a *policy.Authentication) { a.Active = policy.Permitted() }, policy.Permitted()},
+		{"active", func(a *policy.Authentication) { a.Active = said(policy.Permitted()) }, policy.Permitted()},
 		{"revoked", func(a *policy.Authentication) { a.Token.Revoked = true }, policy.Denied(policy.TokenRevoked, "")},
-		{"revoked, whatever else was said", func(a *policy.Authentication) { a.Token.Revoked, a.Active = true, policy.Permitted() }, policy.Denied(policy.TokenRevoked, "")},
-		{"not told", func(a *policy.Authentication) { a.Active = policy.Undecided(policy.IntrospectionUnavailable, cause) }, policy.Undecided(policy.IntrospectionUnavailable, cause)},
-		{"busy", func(a *policy.Authentication) { a.Active = policy.Undecided(policy.IntrospectionBusy, nil) }, policy.Undecided(policy.IntrospectionBusy, nil)},
+		{"revoked, whatever else was said", func(a *policy.Authentication) { a.Token.Revoked, a.Active = true, said(policy.Permitted()) }, policy.Denied(policy.TokenRevoked, "")},
+		{"not told", func(a *policy.Authentication) {
+			a.Active = said(policy.Undecided(policy.IntrospectionUnavailable, cause))
+		}, policy.Undecided(policy.IntrospectionUnavailable, cause)},
+		{"busy", func(a *policy.Authentication) { a.Active = said(policy.Undecided(policy.IntrospectionBusy, nil)) }, policy.Undecided(policy.IntrospectionBusy, nil)},
 		{"not proven", func(a *policy.Authentication) {
 			*a = policy.Authentication{Proof: policy.Denied(policy.TokenInactive, "")}
 		}, policy.UndecidedBy(policy.TokSig)},
