@@ -78,9 +78,9 @@ func (c *clerk) answer(w http.ResponseWriter, r *http.Request) {
 }
 
 // introspection up|down starts or stops the endpoints at $OPAQUE, path idp, and
-// $OTHER, path other; introspection slow DURATION lets them take that long; introspection asked PATH N
-// asks that N questions came there since the last such line, and
-// introspection forget PATH begins to count anew.
+// $OTHER, path other; introspection slow DURATION lets them take that long;
+// introspection asked PATH N asks that N questions came there since the last such
+// line, and introspection forget PATH begins to count anew.
 func (s *story) introspection(_ *testscript.TestScript, args []string) error {
 	switch args[0] {
 	case "up":

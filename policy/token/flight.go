@@ -146,8 +146,7 @@ func (e *endpoint) learn(document []byte, t string, signed *policy.Token, at tim
 			}
 			a.bytes = len(document)
 		}
-		said := policy.Permitted()
-		a.outcome, a.active, a.token, a.until = active, &said, facts, at.Add(e.options.TTL)
+		a.outcome, a.active, a.token, a.until = active, new(policy.Permitted()), facts, at.Add(e.options.TTL)
 		if expires := facts.Expires; !expires.IsZero() && expires.Before(a.until) {
 			a.until = expires
 		}
@@ -162,8 +161,7 @@ func (e *endpoint) learn(document []byte, t string, signed *policy.Token, at tim
 			a.outcome, a.token = revoked, &gone
 		}
 	default:
-		said := policy.Undecided(policy.IntrospectionIssuer, nil)
-		a.outcome, a.active = foreign, &said
+		a.outcome, a.active = foreign, new(policy.Undecided(policy.IntrospectionIssuer, nil))
 	}
 	e.remember(t, a)
 	return a, result, nil
