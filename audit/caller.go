@@ -102,7 +102,7 @@ func (b *builder) remembered() *regular {
 // weight is about how many bytes a token takes that could be any number.
 func weight(t *policy.Token) int {
 	id := &t.Claimed
-	n := len(t.Algorithm) + len(t.KeyID) + len(t.Type) + len(t.ID) + len(id.Issuer) + len(id.Client) + len(id.Principal) + len(id.Actor)
+	n := len(t.Algorithm) + len(t.KeyID) + len(t.Type) + len(t.TokenType) + len(t.ID) + len(id.Issuer) + len(id.Client) + len(id.Principal) + len(id.Actor)
 	n += len(t.Confirmation.Key) + len(t.Confirmation.Certificate)
 	for _, list := range [][]string{t.Audience, id.Accounts, id.Scopes} {
 		for _, name := range list {

@@ -28,7 +28,7 @@ type Config struct {
 	Operations       map[string]Operation `yaml:"operations" doc:"Settings of single operations, by operationId, with the name of its contract and a colon before it if that has one, or by METHOD /path."`
 	Exceptions       []Exception          `yaml:"exceptions" doc:"Callers that may violate a control for a while."`
 	InsecureFailOpen []string             `yaml:"insecure_fail_open" enum:"@families" doc:"Controls, or families, that let a request pass when they could not decide. Insecure: whoever can break the check gets around it."`
-	DecisionTimeout  Duration             `yaml:"decision_timeout" default:"50ms" positive:"true" doc:"Time for the stages of a decision that ask somebody else over the network. When it is over, what was not decided counts as undecided. No stage of this version does."`
+	DecisionTimeout  Duration             `yaml:"decision_timeout" default:"50ms" positive:"true" doc:"Time for the stages of a decision that ask somebody else over the network. When it is over, what was not decided counts as undecided: an issuer that is asked about a token (token.issuers[].introspection) has this long for the request that asks."`
 	Trace            Trace                `yaml:"trace" doc:"Trace context."`
 	Audit            Audit                `yaml:"audit" doc:"The audit log: one record per request."`
 	Evidence         Evidence             `yaml:"evidence" doc:"Where measured evidence is kept."`

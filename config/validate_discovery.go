@@ -33,14 +33,11 @@ func (v *validator) metadataOf(path string, is Issuer) {
 
 // proxy checks the proxy on the way to an issuer.
 func (v *validator) proxy(path string, is Issuer, byFile bool) {
-	at, from := path+".proxy_url", is.JWKSURL
-	if from == "" {
-		from = is.Issuer
-	}
-	keys, errKeys := url.Parse(from)
+	at := path + ".proxy_url"
+	reached := is.reached(byFile)
 	u, err := url.Parse(is.ProxyURL)
 	switch {
-	case byFile:
+	case len(reached) == 0:
 		v.add(at, "has no effect with jwks_file", "remove it")
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || !isHost(u.Host):
 		v.add(at, v.named(at, withoutUser(is.ProxyURL))+" is not the URL of an HTTP proxy", "write for example http://proxy.example.net:3128")
@@ -48,9 +45,31 @@ func (v *validator) proxy(path string, is Issuer, byFile bool) {
 		v.add(at, "has a user or password in it", "remove everything up to the @, and let the proxy know this host by its address")
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery || strings.Contains(is.ProxyURL, "#"):
 		v.add(at, "has more than a host", "write for example http://proxy.example.net:3128")
-	case errKeys == nil && keys.Scheme == "http":
-		v.add(at, "the keys come by http, and whoever runs the proxy can replace them", "use https for the issuer or jwks_url, or remove the proxy")
+	case slices.ContainsFunc(reached, isPlain):
+		v.add(at, "keys or answers come by http, and whoever runs the proxy can replace them", "use https for the issuer, jwks_url and introspection.url, or remove the proxy")
 	}
+}
+
+// reached are the URLs that are asked on behalf of the issuer.
+func (is Issuer) reached(byFile bool) []string {
+	var urls []string
+	switch {
+	case byFile || is.Tokens == TokensOpaque:
+	case is.JWKSURL != "":
+		urls = append(urls, is.JWKSURL)
+	default:
+		urls = append(urls, is.Issuer)
+	}
+	if is.Introspection != nil {
+		urls = append(urls, is.Introspection.URL)
+	}
+	return urls
+}
+
+// isPlain reports whether a URL is asked without TLS.
+func isPlain(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme == "http"
 }
 
 // isHost reports whether s is a host in ASCII with or without a port.

@@ -21,6 +21,7 @@ func (v *validator) token() {
 			first[is.Issuer] = i
 		}
 		v.keySet(path, is)
+		v.introspection(path, is)
 		if len(is.Algorithms) == 0 {
 			v.add(path+".algorithms", "is empty", "name at least one, or remove the line for [RS256, ES256]")
 		}
@@ -35,6 +36,7 @@ func (v *validator) token() {
 			v.add(path+".max_stale", fmt.Sprintf("%s is shorter than refresh, which is %s", is.MaxStale, is.Refresh), "make it longer, or refresh shorter")
 		}
 	}
+	v.prefixes()
 }
 
 func (v *validator) claims(path string, c Claims) {
@@ -52,14 +54,15 @@ func (v *validator) claims(path string, c Claims) {
 func (v *validator) keySet(path string, is Issuer) {
 	byURL, byFile := v.given(path+".jwks_url"), v.given(path+".jwks_file")
 	switch {
+	case is.Tokens == TokensOpaque: // see introspection
 	case byURL && byFile:
 		v.add(path+".jwks_file", "jwks_url is given too", "keep one of them")
 	case byFile && is.JWKSFile == "":
 		v.add(path+".jwks_file", "is empty", "name the file")
-	case byFile && is.CAFile != "":
+	case byFile && is.CAFile != "" && is.Introspection == nil:
 		v.add(path+".ca_file", "has no effect with jwks_file", "remove it")
 	case byURL:
-		v.keySetURL(path+".jwks_url", is.JWKSURL)
+		v.issuerURL(path+".jwks_url", is.JWKSURL, "https://idp.example.net/jwks", "whoever is on the way can replace the keys")
 	case !byFile:
 		v.metadataOf(path, is)
 	}
@@ -71,15 +74,16 @@ func (v *validator) keySet(path string, is Issuer) {
 	}
 }
 
-func (v *validator) keySetURL(path, s string) {
+// issuerURL checks an address of an issuer. Danger is what http would allow.
+func (v *validator) issuerURL(path, s, example, danger string) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
-		v.add(path, v.named(path, s)+" is not an https URL", "write for example https://idp.example.net/jwks")
+		v.add(path, v.named(path, s)+" is not an https URL", "write for example "+example)
 	case u.User != nil:
 		v.add(path, "has a user or password in it", "remove everything up to the @")
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		v.add(path, "is http: whoever is on the way can replace the keys", "write https")
+		v.add(path, "is http: "+danger, "write https")
 	}
 }
 

@@ -24,6 +24,7 @@ const (
 	TokTime      Control = "tok.time"
 	TokTTL       Control = "tok.ttl"
 	TokBind      Control = "tok.bind"
+	TokRevoked   Control = "tok.revoked"
 	AzDefault    Control = "az.default"
 	AzScope      Control = "az.scope"
 	AzAccount    Control = "az.account"

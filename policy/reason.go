@@ -106,6 +106,15 @@ const (
 	DPoPStoreFull           Reason = "dpop-store-full"
 )
 
+// Reasons of tok.revoked, and of tok.sig for a token whose issuer is asked about it.
+const (
+	TokenRevoked             Reason = "token-revoked"
+	TokenInactive            Reason = "token-inactive"
+	IntrospectionIssuer      Reason = "introspection-issuer"
+	IntrospectionUnavailable Reason = "introspection-unavailable"
+	IntrospectionBusy        Reason = "introspection-busy"
+)
+
 // Reasons of in.route, in.method, in.ctype, in.size, in.wellformed and in.schema.
 const (
 	RouteUnknown          Reason = "route-unknown"

@@ -158,6 +158,11 @@ type Authentication struct {
 	Identity *Identity
 	// Sender is what the request proves of who sends the credential.
 	Sender Sender
+	// Active is what is to be said of the question to the issuer whether the proven
+	// token is still active (RFC 7662): it permits when the issuer said so, and is
+	// undecided with a reason of tok.revoked when the issuer did not tell. Nil when
+	// nobody was asked, and when the issuer said no, which is Token.Revoked.
+	Active *Verdict
 }
 
 // Sender is what a request proves of who sends its credential, beside the
@@ -214,9 +219,12 @@ type Token struct {
 	Foreign bool
 	// Confirmation is what the claim cnf binds the token to.
 	Confirmation Confirmation
-	// Introspected reports that the issuer was asked for the facts (RFC 7662), so that
+	// Introspected reports that the issuer is asked for the facts (RFC 7662), so that
 	// there is no header and no signature.
 	Introspected bool
+	// TokenType is how the token is to be used (RFC 6749 section 7.1), such as Bearer, by
+	// the issuer's answer; empty when the answer does not tell, and of other tokens.
+	TokenType string
 	// Revoked reports that the token proved itself and that its issuer says that it is
 	// no longer active.
 	Revoked bool

@@ -362,7 +362,7 @@ func merge(under, over map[string]any) map[string]any {
 
 func TestDocsShowConfigurationThatWorks(t *testing.T) {
 	dir := t.TempDir()
-	for name, text := range map[string]string{"openapi.yaml": contract, "keys.json": string(tokentest.JWKS(tokentest.RSA())), "gateway-proof": "an-example-of-a-secret"} {
+	for name, text := range map[string]string{"openapi.yaml": contract, "keys.json": string(tokentest.JWKS(tokentest.RSA())), "gateway-proof": "an-example-of-a-secret", "introspection": "another-secret"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	for _, e := range implemented() {
@@ -495,6 +495,9 @@ func exposed(t *testing.T) map[string]metric {
 			return []metrics.KeySet{{Issuer: "docs", Loaded: true, Reads: map[string]uint64{"ok": 1}, Skipped: map[string]int{"use": 1}}}
 		},
 		TokenCache: func() []metrics.TokenCache { return []metrics.TokenCache{{Issuer: "docs"}} },
+		Introspection: func() []metrics.Introspection {
+			return []metrics.Introspection{{Issuer: "docs", Results: map[string]uint64{"active": 0}}}
+		},
 		Exceptions: func() []metrics.Exception { return []metrics.Exception{{ID: "docs"}} },
 		Logs:       func() map[string]audit.LogStats { return map[string]audit.LogStats{"stdout": {}} },
 	}})

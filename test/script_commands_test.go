@@ -48,7 +48,8 @@ func (s *story) serve(_ *testscript.TestScript, args []string) error {
 			return err
 		}
 		s.sidecars[mode], err = start(config, "BACKEND=http://"+s.backend.address, "IDP="+s.idp.issuer()+"/jwks", "ISSUER="+s.idp.issuer(),
-			"AUDIT="+filepath.Join(s.dir, mode+".jsonl"), "PSEUDONYM="+pseudonymKey)
+			"AUDIT="+filepath.Join(s.dir, mode+".jsonl"), "PSEUDONYM="+pseudonymKey,
+			"OPAQUE=http://"+s.clerk.address+"/idp", "OTHER=http://"+s.clerk.address+"/other", "CLIENT_SECRET="+asksSecret)
 		if err != nil {
 			delete(s.sidecars, mode)
 			return err

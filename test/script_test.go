@@ -32,6 +32,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": command((*story).serve), "ready": command((*story).ready), "stop": command((*story).stopSome), "reload": command((*story).reload),
 			"token": command((*story).token), "proof": command((*story).proof), "keys": command((*story).keys), "idp": command((*story).runIDP),
+			"introspection": command((*story).introspection), "opaque": command((*story).opaque),
 			"cert": command((*story).cert), "backend": command((*story).backendIs),
 			"req": command((*story).req), "await": command((*story).await), "raw": command((*story).raw),
 			"denied": command((*story).denied), "permitted": command((*story).permitted),
@@ -50,6 +51,7 @@ type story struct {
 	dir      string
 	backend  *backend
 	idp      *idp
+	clerk    *clerk
 	sidecars map[string]*sidecar // by mode
 	ended    []*sidecar
 	tokens   map[string]string
@@ -81,6 +83,10 @@ func setUp(env *testscript.Env) error {
 		return err
 	}
 	env.Defer(s.idp.down)
+	if s.clerk, err = newClerk(); err != nil {
+		return err
+	}
+	env.Defer(func() { s.clerk.down() })
 	if err := prepare(env.WorkDir); err != nil {
 		return err
 	}
@@ -95,6 +101,9 @@ func setUp(env *testscript.Env) error {
 	env.Setenv("ISSUER", s.idp.issuer())
 	env.Setenv("AUDIT", filepath.Join(env.WorkDir, "check.jsonl"))
 	env.Setenv("PSEUDONYM", pseudonymKey)
+	env.Setenv("OPAQUE", "http://"+s.clerk.address+"/idp")
+	env.Setenv("OTHER", "http://"+s.clerk.address+"/other")
+	env.Setenv("CLIENT_SECRET", asksSecret)
 	env.Defer(func() {
 		if err := s.stop(); err != nil {
 			env.T().Log(err)

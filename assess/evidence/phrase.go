@@ -45,6 +45,8 @@ func phraseOfControl(c policy.Control) phrase {
 		return phrase{"the token's lifetime", "with a token that lives too long"}
 	case policy.TokBind:
 		return phrase{"who sends the token", "with a token that is bound to somebody else, or without the proof that it asks for"}
+	case policy.TokRevoked:
+		return phrase{"whether a token was revoked", "with a token that its issuer takes back"}
 	case policy.TokReplay:
 		return phrase{"whether a token may be used again", "with a token that was used before, or by another sender"}
 	case policy.AzScope:

@@ -64,6 +64,9 @@ func sources() metrics.Sources {
 			}
 		},
 		TokenCache: func() []metrics.TokenCache { return []metrics.TokenCache{{Issuer: "https://a", Hits: 9, Misses: 8}} },
+		Introspection: func() []metrics.Introspection {
+			return []metrics.Introspection{{Issuer: "https://a", Results: map[string]uint64{"active": 3, "busy": 0}, Hits: 5, Misses: 4}}
+		},
 		Exceptions: func() []metrics.Exception {
 			return []metrics.Exception{{ID: "EX-1", Expires: time.Unix(1801440000, 0), Matches: 9}, {ID: "EX-2", Expires: time.Unix(1, 0)}}
 		},
@@ -171,6 +174,10 @@ func TestRecordsAreCounted(t *testing.T) {
 		`sidewarden_key_retired_uses_total{issuer="https://b"} 0`,
 		`sidewarden_token_cache_total{issuer="https://a",result="hit"} 9`,
 		`sidewarden_token_cache_total{issuer="https://a",result="miss"} 8`,
+		`sidewarden_introspection_total{issuer="https://a",result="active"} 3`,
+		`sidewarden_introspection_total{issuer="https://a",result="busy"} 0`,
+		`sidewarden_introspection_cache_total{issuer="https://a",result="hit"} 5`,
+		`sidewarden_introspection_cache_total{issuer="https://a",result="miss"} 4`,
 		`sidewarden_exception_expiry_timestamp_seconds{exception="EX-1"} 1.80144e+09`,
 		`sidewarden_exception_expiry_timestamp_seconds{exception="EX-2"} 1`,
 		`sidewarden_exception_matches_total{exception="EX-1"} 9`,

@@ -21,6 +21,8 @@ type Sources struct {
 	KeySets func() []KeySet
 	// TokenCache tells how often tokens of the configured issuers were remembered.
 	TokenCache func() []TokenCache
+	// Introspection tells how often issuers were asked about tokens.
+	Introspection func() []Introspection
 	// Exceptions tells of the exceptions of the configuration in force.
 	Exceptions func() []Exception
 	// Logs tells of the audit logs, by the name of their sink.
@@ -57,6 +59,17 @@ type TokenCache struct {
 	Hits, Misses uint64
 }
 
+// Introspection is what is known of the questions to one issuer about its tokens.
+type Introspection struct {
+	// Issuer is the configured issuer.
+	Issuer string
+	// Results counts questions by how they ended, of a closed set.
+	Results map[string]uint64
+	// Hits counts requests for which an answer was remembered, Misses those for which
+	// one was looked for.
+	Hits, Misses uint64
+}
+
 // Exception is what is known of one exception of the configuration. Its id is
 // unique there.
 type Exception struct {
@@ -85,6 +98,8 @@ var (
 	keySkipped = desc("key_set_skipped_keys", "Keys of an issuer's latest key set that are not used, by reason.", "issuer", "reason")
 	keyRetired = desc("key_retired_uses_total", "Tokens that were signed by a key that had left the issuer's key set, and were denied for it.", "issuer")
 	tokenCache = desc("token_cache_total", "Well-formed tokens that name an issuer, by whether they were remembered as proven or their proof was looked for.", "issuer", "result")
+	questions  = desc("introspection_total", "Questions to an issuer about a token by how they ended, and those that were not asked.", "issuer", "result")
+	answers    = desc("introspection_cache_total", "Requests with a token about which its issuer is asked, by whether an answer was remembered or looked for.", "issuer", "result")
 	expiry     = desc("exception_expiry_timestamp_seconds", "When an exception of the configuration ends, or ended.", "exception")
 	matches    = desc("exception_matches_total", "Findings that an exception covered.", "exception")
 	records    = desc("audit_records_total", "Audit records by sink and result of writing.", "sink", "result")
@@ -97,7 +112,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements [prometheus.Collector].
 func (s *scraped) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{policyInfo, refused, keyAge, keyReads, keyReady, keys, keySkipped, keyRetired, tokenCache, expiry, matches, records, dropped} {
+	for _, d := range []*prometheus.Desc{policyInfo, refused, keyAge, keyReads, keyReady, keys, keySkipped, keyRetired, tokenCache, questions, answers, expiry, matches, records, dropped} {
 		out <- d
 	}
 }
@@ -120,6 +135,9 @@ func (s *scraped) Collect(out chan<- prometheus.Metric) {
 			count(out, tokenCache, c.Hits, c.Issuer, "hit")
 			count(out, tokenCache, c.Misses, c.Issuer, "miss")
 		}
+	}
+	if s.sources.Introspection != nil {
+		introspection(out, s.sources.Introspection())
 	}
 	if s.sources.Exceptions != nil {
 		for _, e := range s.sources.Exceptions() {
@@ -171,6 +189,16 @@ func keySets(out chan<- prometheus.Metric, sets []KeySet) {
 			gauge(out, keySkipped, float64(n), issuer, reason)
 		}
 		count(out, keyRetired, k.RetiredUses, issuer)
+	}
+}
+
+func introspection(out chan<- prometheus.Metric, issuers []Introspection) {
+	for _, i := range issuers {
+		for result, n := range i.Results {
+			count(out, questions, n, i.Issuer, result)
+		}
+		count(out, answers, i.Hits, i.Issuer, "hit")
+		count(out, answers, i.Misses, i.Issuer, "miss")
 	}
 }
 

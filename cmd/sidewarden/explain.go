@@ -14,6 +14,7 @@ import (
 
 	"github.com/sidewarden/sidewarden/cmd/sidewarden/explain"
 	"github.com/sidewarden/sidewarden/config"
+	"github.com/sidewarden/sidewarden/policy/compile"
 )
 
 // explainOptions are the flags of explain.
@@ -35,7 +36,7 @@ the line that sets its mode; then what is done with the request as configured, i
 The request is a file in the form of an HTTP/1.1 message: request line, header fields, an empty line, the body. Lines may
 end with LF, the target may be a whole URL, and lines before it that start with # or // are skipped. --at is the time of the
 request, so that a recorded token can be explained after it expired. Key sets behind a URL are read once; nothing is sent to
-the backend.
+the backend, and the token to nobody: what only its issuer can tell is undecided.
 
 With --token, the file holds a token alone, and what every check of tokens says of it is printed, with the first that objects.
 
@@ -139,7 +140,7 @@ func (o *explainOptions) explainToken(ctx context.Context, stdin io.Reader, at t
 
 // policyAt loads the configuration with its key sets, as it is at a time.
 func (o *explainOptions) policyAt(ctx context.Context, at time.Time) (*loaded, error) {
-	l, err := loadAt(o.config, nil, zap.NewNop(), func() time.Time { return at })
+	l, err := loadInto(o.config, compile.Input{Now: func() time.Time { return at }, Offline: true}, zap.NewNop())
 	if err != nil {
 		return nil, err
 	}

@@ -23,23 +23,22 @@ type loaded struct {
 // load reads a configuration and compiles it. An error holds every problem, one
 // per line.
 func load(path string, previous *compile.Parts, log *zap.Logger) (*loaded, error) {
-	return loadAt(path, previous, log, time.Now)
+	return loadInto(path, compile.Input{Now: time.Now, Previous: previous}, log)
 }
 
-// loadAt is load with a clock of the key sets.
-func loadAt(path string, previous *compile.Parts, log *zap.Logger, now func() time.Time) (*loaded, error) {
+// loadInto is load with what is to be made of the configuration.
+func loadInto(path string, in compile.Input, log *zap.Logger) (*loaded, error) {
 	cfg, err := config.Load(path, config.Env{})
 	if err != nil {
 		return nil, problems(path, err)
 	}
-	output, err := compile.Compile(compile.Input{
-		Config: cfg, Now: now, Previous: previous,
-		OnRefresh: func(issuer string, result token.RefreshResult, err error) {
-			if err != nil {
-				log.Warn("a key set could not be read", zap.String("issuer", issuer), zap.String("result", string(result)), zap.Error(err))
-			}
-		},
-	})
+	in.Config = cfg
+	in.OnRefresh = func(issuer string, result token.RefreshResult, err error) {
+		if err != nil {
+			log.Warn("a key set could not be read", zap.String("issuer", issuer), zap.String("result", string(result)), zap.Error(err))
+		}
+	}
+	output, err := compile.Compile(in)
 	if err != nil {
 		return nil, problems(path, err)
 	}

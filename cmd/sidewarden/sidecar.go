@@ -136,6 +136,7 @@ func (s *sidecar) observers() error {
 		TransportRefused: s.refusals.Counts,
 		KeySets:          s.keySets,
 		TokenCache:       s.tokenCache,
+		Introspection:    s.introspection,
 		Exceptions:       func() []metrics.Exception { return s.excepted.forMetrics(s.current.Load().config) },
 		Logs:             func() map[string]audit.LogStats { return map[string]audit.LogStats{sinkName(cfg): s.records.Stats()} },
 	}})
@@ -275,7 +276,9 @@ func (s *sidecar) configDocument() (any, error) {
 }
 
 // notReady says why requests should not come, if they should not. A key set that
-// is not there makes an enforcing sidecar not ready; in shadow a gauge tells.
+// is not there makes an enforcing sidecar not ready; in shadow a gauge tells. An
+// introspection endpoint does not count: whether it answers is not known before a
+// token comes, and what it said may still be in use.
 func (s *sidecar) notReady() error {
 	if !s.ready.Load() {
 		return errors.New("not started, or shutting down")

@@ -24,6 +24,8 @@ type Input struct {
 	Now func() time.Time
 	// OnRefresh is told of every read of a key set; nil does nothing.
 	OnRefresh func(issuer string, result token.RefreshResult, err error)
+	// Offline asks no issuer about tokens: what only it could tell is undecided.
+	Offline bool
 	// Previous are the parts of the policy in force; nil for the first one.
 	Previous *Parts
 }
@@ -63,6 +65,15 @@ func (p *Parts) TokenCache() []token.CacheStats {
 		return nil
 	}
 	return p.authenticator.CacheStats()
+}
+
+// Introspection tells how often the issuers were asked about tokens, and how that
+// ended.
+func (p *Parts) Introspection() []token.IntrospectionStats {
+	if p.authenticator == nil {
+		return nil
+	}
+	return p.authenticator.IntrospectionStats()
 }
 
 // Output is a policy and what belongs to it.
@@ -121,6 +132,8 @@ type compiler struct {
 	// of the files that name the accounts, nil for none.
 	partners *account.Delegations
 	lists    []byte
+	// asked has digests of what questions to issuers are made with; see introspection.
+	asked []string
 }
 
 func (c *compiler) problem(field, cause, fix string) {

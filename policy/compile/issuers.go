@@ -22,12 +22,9 @@ import (
 func (c *compiler) issuers() []token.Issuer {
 	issuers := make([]token.Issuer, 0, len(c.cfg.Token.Issuers))
 	for i, cfg := range c.cfg.Token.Issuers {
-		keys := c.keySet(fmt.Sprintf("token.issuers[%d]", i), cfg)
-		if keys == nil {
-			continue
-		}
-		issuers = append(issuers, token.Issuer{
-			Issuer: cfg.Issuer, Keys: keys, Algorithms: cfg.Algorithms, Profile: profileOf(cfg), Types: cfg.AcceptedTypes(),
+		field := fmt.Sprintf("token.issuers[%d]", i)
+		issuer := token.Issuer{
+			Issuer: cfg.Issuer, Algorithms: cfg.Algorithms, Profile: profileOf(cfg), Types: cfg.AcceptedTypes(),
 			Audiences: cfg.Audiences, AllAudiences: cfg.AudienceMatch == config.AudienceAll,
 			Skew: c.cfg.Token.Skew(cfg).Std(), MaxLifetime: c.cfg.Token.Lifetime(cfg).Std(),
 			Namespace: cfg.AccountNamespace,
@@ -35,8 +32,15 @@ func (c *compiler) issuers() []token.Issuer {
 				Client: cfg.Claims.Client, Principal: cfg.Claims.Principal, Actor: cfg.Claims.Actor,
 				Accounts: cfg.Claims.Accounts, AccountMember: cfg.Claims.AccountMember, Scopes: cfg.Claims.Scopes,
 			},
-			Sender: senderConstraint(cfg.SenderConstraint),
-		})
+			Sender:        senderConstraint(cfg.SenderConstraint),
+			Introspection: c.introspection(field, cfg),
+		}
+		if cfg.Tokens != config.TokensOpaque {
+			if issuer.Keys = c.keySet(field, cfg); issuer.Keys == nil {
+				continue
+			}
+		}
+		issuers = append(issuers, issuer)
 	}
 	return issuers
 }
@@ -81,15 +85,7 @@ func (c *compiler) keySet(field string, cfg config.Issuer) *token.KeySet {
 	options := token.KeySetOptions{
 		Issuer: cfg.Issuer, URL: cfg.JWKSURL, File: cfg.JWKSFile, Algorithms: cfg.Algorithms,
 		Refresh: cfg.Refresh.Std(), MaxStale: cfg.MaxStale.Std(), Now: c.Now,
-		RootCAs: roots, Seed: c.previous.seeds[source], DiscoveryHosts: cfg.DiscoveryHosts,
-	}
-	if cfg.ProxyURL != "" {
-		proxy, err := url.Parse(cfg.ProxyURL)
-		if err != nil { // config has parsed it before
-			c.problem(field+".proxy_url", "it is no URL", "write for example http://proxy.example.net:3128")
-			return nil
-		}
-		options.Proxy = proxy
+		RootCAs: roots, Proxy: proxyOf(cfg), Seed: c.previous.seeds[source], DiscoveryHosts: cfg.DiscoveryHosts,
 	}
 	if c.OnRefresh != nil {
 		options.OnRefresh = func(result token.RefreshResult, err error) { c.OnRefresh(cfg.Issuer, result, err) }
@@ -108,6 +104,19 @@ func (c *compiler) keySet(field string, cfg config.Issuer) *token.KeySet {
 	}
 	c.parts.keySets[id], c.parts.seeds[source] = keys, keys
 	return keys
+}
+
+// proxyOf returns the proxy on the way to an issuer; nil for none. Config has parsed
+// it before.
+func proxyOf(cfg config.Issuer) *url.URL {
+	if cfg.ProxyURL == "" {
+		return nil
+	}
+	proxy, err := url.Parse(cfg.ProxyURL)
+	if err != nil {
+		return &url.URL{} // which no client takes
+	}
+	return proxy
 }
 
 // CertPool reads authorities. A file without a certificate is an error: an empty
@@ -146,7 +155,8 @@ func (c *compiler) authenticator(issuers []token.Issuer) policy.Authenticator {
 	if len(issuers) == 0 {
 		return nobody{}
 	}
-	id := stableID(c.cfg.Credential, c.cfg.Token.Issuers, slices.Sorted(maps.Keys(c.parts.keySets)), c.proofID())
+	id := stableID(c.cfg.Credential, c.cfg.Token.Issuers, slices.Sorted(maps.Keys(c.parts.keySets)),
+		c.proofID(), c.asked, c.cfg.DecisionTimeout, c.cfg.Token.ClockSkew, c.Offline)
 	if c.previous.authID == id {
 		c.parts.proofs = c.previous.proofs
 		c.parts.authenticator, c.parts.authID = c.previous.authenticator, id
@@ -154,7 +164,8 @@ func (c *compiler) authenticator(issuers []token.Issuer) policy.Authenticator {
 	}
 	a, err := token.NewAuthenticator(token.Options{
 		Header: c.cfg.Credential.Header, Scheme: c.cfg.Credential.Scheme, Issuers: issuers,
-		DPoP: c.proofs(), Previous: c.previous.authenticator,
+		DPoP: c.proofs(), DecisionTimeout: c.cfg.DecisionTimeout.Std(), Offline: c.Offline,
+		Previous: c.previous.authenticator,
 	})
 	if err != nil {
 		c.problem("token", err.Error(), "correct credential and token.issuers")

@@ -133,6 +133,9 @@ func (c *compiler) tokenChecks(issuers []token.Issuer) map[policy.Control]policy
 		policy.TokTime: token.NewTime(issuers), policy.TokTTL: token.NewTTL(issuers),
 		policy.TokBind: token.NewBind(issuers),
 	}
+	if c.asks() {
+		checks[policy.TokRevoked] = token.Revoked{}
+	}
 	if c.gateway != nil {
 		checks[policy.PathGateway] = c.gateway
 	}

@@ -17,6 +17,7 @@ type Authenticator struct {
 	header  string
 	scheme  string
 	issuers map[string]*issuer
+	opaque  []*issuer // those with opaque tokens, in the order in which prefixes are compared
 	b64     *base64.Encoding
 	cache   *cache // nil when nothing is cached
 	dpop    *dpop  // nil when no proof is taken
@@ -37,19 +38,22 @@ func NewAuthenticator(o Options) (*Authenticator, error) {
 		b64:     base64.RawURLEncoding.Strict(),
 	}
 	for _, i := range o.Issuers {
-		compiled, err := compileIssuer(i)
+		compiled, err := compileIssuer(i, o)
 		if err != nil {
 			return nil, fmt.Errorf("token: %w", err)
 		}
 		if a.issuers[i.Issuer] != nil {
 			return nil, fmt.Errorf("token: issuer %q is given twice", i.Issuer)
 		}
-		if o.Previous != nil && o.Previous.issuers[i.Issuer] != nil {
-			compiled.uses = o.Previous.issuers[i.Issuer].uses
+		if o.Previous != nil {
+			compiled.follow(o.Previous.issuers[i.Issuer])
 		}
 		a.issuers[i.Issuer] = compiled
 	}
 	var err error
+	if err := a.route(); err != nil {
+		return nil, fmt.Errorf("token: %w", err)
+	}
 	if a.dpop, err = compileDPoP(o.DPoP, o.Previous); err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
@@ -66,28 +70,32 @@ func NewAuthenticator(o Options) (*Authenticator, error) {
 }
 
 // Authenticate returns the facts of the request's credential and of who sends it. It
-// reads r.Method, r.Path, r.Header, r.Query and r.Time and never waits: not for a key
-// set, and not for ctx. The returned token and identity may be shared with other
-// requests, so they are read-only.
-func (a *Authenticator) Authenticate(_ context.Context, r *policy.Request) policy.Authentication {
+// reads r.Method, r.Path, r.Header, r.Query and r.Time. It never waits for a key set;
+// where the issuer of a token is asked about it, it waits for Options.DecisionTimeout at
+// most, and for ctx. The returned token and identity may be shared with other requests,
+// so they are read-only.
+func (a *Authenticator) Authenticate(ctx context.Context, r *policy.Request) policy.Authentication {
 	c, reason := a.credential(r)
 	if reason != "" {
 		return unproven(nil, policy.Verdict{Effect: policy.Indeterminate, Reason: reason, Cause: policy.TokPresent})
 	}
 	if !c.dpop {
-		return a.identify(c.token, r)
+		return a.identify(ctx, c.token, r)
 	}
-	auth := a.identify(c.token, r)
+	auth := a.identify(ctx, c.token, r)
 	auth.Sender = a.dpop.sender(c.token, auth, r)
 	return auth
 }
 
 // identify returns what the token says and whether it proved itself.
-func (a *Authenticator) identify(t string, r *policy.Request) policy.Authentication {
+func (a *Authenticator) identify(ctx context.Context, t string, r *policy.Request) policy.Authentication {
 	if len(t) > maxToken {
 		return unproven(nil, policy.Denied(policy.TokenOversize, ""))
 	}
 	if strings.Count(t, ".") != 2 {
+		if len(a.opaque) > 0 {
+			return a.introspect(ctx, t, r)
+		}
 		return unproven(nil, policy.Denied(policy.TokenMalformed, "segments"))
 	}
 	if f, ok := a.cache.get(t); ok {
@@ -100,11 +108,17 @@ func (a *Authenticator) identify(t string, r *policy.Request) policy.Authenticat
 		if set.has(f.key) {
 			f.issuer.uses.hits.Add(1)
 			f.key.life.use(r.Time)
+			if f.issuer.confirms {
+				return f.issuer.confirm(ctx, t, f.token, r)
+			}
 			return proven(f.token)
 		}
 		a.cache.drop(t)
 	}
-	return a.read(t, r)
+	if len(a.opaque) > 0 && !isJWT(t) {
+		return a.introspect(ctx, t, r)
+	}
+	return a.read(ctx, t, r)
 }
 
 // credential returns the token that the request carries, or the reason of
@@ -132,7 +146,7 @@ func (a *Authenticator) credential(r *policy.Request) (credential, policy.Reason
 }
 
 // read reads and verifies a token that is not in the cache.
-func (a *Authenticator) read(t string, r *policy.Request) policy.Authentication {
+func (a *Authenticator) read(ctx context.Context, t string, r *policy.Request) policy.Authentication {
 	p, verdict := split(t, a.b64)
 	if verdict.Effect != policy.Permit {
 		return unproven(nil, verdict)
@@ -155,6 +169,9 @@ func (a *Authenticator) read(t string, r *policy.Request) policy.Authentication 
 	var m mapping
 	from := a.issuers[issuerOf(members)]
 	if from != nil {
+		if from.keys == nil {
+			return from.introspect(ctx, t, r) // to its issuer alone it is a JWT
+		}
 		m = from.claims
 	}
 	claimed := readClaims(members, m, facts)
@@ -174,6 +191,9 @@ func (a *Authenticator) read(t string, r *policy.Request) policy.Authentication 
 		return unproven(facts, verdict)
 	}
 	a.cache.put(t, fact{token: facts, issuer: from, key: by})
+	if from.confirms {
+		return from.confirm(ctx, t, facts, r)
+	}
 	return proven(facts)
 }
 
@@ -200,13 +220,13 @@ func (i *issuer) prove(h *header, p parts, r *policy.Request) (*key, policy.Verd
 		if h.keyID != "" {
 			i.keys.want()
 		}
-		return nil, i.refused(policy.KeyUnknown, h, p, r)
+		return nil, i.refused(policy.KeyUnknown, set, h, p, r)
 	}
 	if k.alg.name != h.alg.name {
-		return nil, i.refused(policy.TokenAlg, h, p, r)
+		return nil, i.refused(policy.TokenAlg, set, h, p, r)
 	}
 	if !k.verifies(p.input, p.signature) {
-		return nil, i.refused(policy.TokenSignature, h, p, r)
+		return nil, i.refused(policy.TokenSignature, set, h, p, r)
 	}
 	k.life.use(r.Time)
 	return k, policy.Permitted()
@@ -214,8 +234,8 @@ func (i *issuer) prove(h *header, p parts, r *policy.Request) (*key, policy.Verd
 
 // refused denies a token that no key of the set proves. If a key that left the set
 // signed it, that is the cause: the token is genuine, and too late.
-func (i *issuer) refused(why policy.Reason, h *header, p parts, r *policy.Request) policy.Verdict {
-	if i.keys.timeline.signed(h, p, r.Time) {
+func (i *issuer) refused(why policy.Reason, s *set, h *header, p parts, r *policy.Request) policy.Verdict {
+	if i.keys.timeline.signed(s, h, p, r.Time) {
 		why = policy.KeyRetired
 	}
 	return policy.Denied(why, "")

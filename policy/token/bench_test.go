@@ -44,6 +44,18 @@ func BenchmarkAuthenticate(b *testing.B) {
 			}
 		})
 	}
+	b.Run("introspected", func(b *testing.B) {
+		d := newDesk()
+		d.say("idp.example.net", "opaque-1", opaque(epoch, nil))
+		stage, r := askingWorld(b, opaqueIssuer(d)).stage, bearer("opaque-1")
+		b.ReportAllocs()
+		ctx := b.Context()
+		for b.Loop() {
+			if stage.Authenticate(ctx, r).Proof.Effect != policy.Permit {
+				b.Fatal("not proven")
+			}
+		}
+	})
 	b.Run("crypto-rsa", func(b *testing.B) {
 		input, sig := signed(b, tokentest.RSA().Token(claims(nil)))
 		public, ok := tokentest.RSA().Public().(*rsa.PublicKey)

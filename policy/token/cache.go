@@ -21,7 +21,7 @@ type fact struct {
 // one another share them.
 type uses struct{ hits, misses atomic.Uint64 }
 
-// CacheStats count the well-formed tokens that name one issuer.
+// CacheStats count the well-formed JWTs that name one issuer.
 type CacheStats struct {
 	// Issuer is the configured issuer.
 	Issuer string
@@ -31,11 +31,14 @@ type CacheStats struct {
 	Hits, Misses uint64
 }
 
-// CacheStats returns the counts of every issuer, in no order. They go on when an
+// CacheStats returns the counts of every issuer with keys, in no order. They go on when an
 // authenticator takes the place of another one, as long as the issuer stays.
 func (a *Authenticator) CacheStats() []CacheStats {
 	all := make([]CacheStats, 0, len(a.issuers))
 	for _, i := range a.issuers {
+		if i.keys == nil {
+			continue // its tokens are no JWTs
+		}
 		all = append(all, CacheStats{Issuer: i.name, Hits: i.uses.hits.Load(), Misses: i.uses.misses.Load()})
 	}
 	return all

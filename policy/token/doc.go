@@ -7,7 +7,7 @@
 // [Authenticator.Authenticate] takes the token out of its header, reads it, finds
 // the key and verifies the signature. It answers with facts: what the token says
 // and whether it proved itself. The checks [Present], [Sig], [Iss], [Typ], [Aud],
-// [Time] and [TTL] judge those facts, each by one rule that stands at the top of
+// [Time], [TTL] and [Revoked] judge those facts, each by one rule that stands at the top of
 // its file. An expired token of a known key therefore has an identity, and only
 // tok.time denies it.
 //
@@ -15,9 +15,21 @@
 // in headers instead. What proves those is [Gateway], the check of path.gateway:
 // without it there is no identity.
 //
+// # Opaque tokens and revocation
+//
+// Where an issuer has an [Introspection], it is asked (RFC 7662): for the facts of a
+// token that is opaque to everybody else, or whether a JWT that proved itself is still
+// active. A token goes to its own issuer and to no other: a JWT to the one that it
+// names, an opaque token to the one whose prefix it begins with. A JWT of an issuer
+// without a key set is opaque, too; whatever else has the form of a JWT is never sent
+// to an issuer that it does not name. What an issuer said is remembered for a short
+// time, as facts: expiry, audience, type and scopes are judged on every use. One
+// question at a time is asked about one token, for as long as its timeout allows; a
+// request waits for a part of that time, and the next one finds the answer.
+//
 // # Guarantees
 //
-// A token proves itself only in one form: at most 8 KiB, three segments of strict
+// A JWT proves itself only in one form: at most 8 KiB, three segments of strict
 // base64url (RFC 7515 section 2, RFC 4648 section 3.5), a header and claims that
 // are one JSON object each without duplicate names, invalid UTF-8 or trailing
 // bytes, no header member that changes how the token is read, and a signature by
@@ -29,7 +41,8 @@
 // and a set that was never loaded or is too old proves nothing. The cache holds
 // verified facts, never verdicts, and every hit still needs its key in the current
 // set, so a removed key stops working with the next refresh. No constructor starts
-// a goroutine or opens a connection.
+// a goroutine or opens a connection; the goroutines that ask an issuer are at most 64
+// of each, and end by the timeout.
 //
 // The JOSE library parses single keys (jwk) and is the oracle of the tests (jws).
 // Nothing of a client reaches it.

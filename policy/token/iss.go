@@ -13,6 +13,10 @@ import (
 // claim and with issuer-unknown for any other value. The token of a configured issuer
 // is one that the issuer proved and in which it asserts no account outside its
 // namespace; one that does is denied with account-namespace.
+//
+// An opaque token names its issuer by the prefix that is configured for it. It is
+// denied with issuer-unknown when it begins with none of them, and permits when the
+// issuer itself proved it.
 type Iss struct{}
 
 // Check judges tok.iss.

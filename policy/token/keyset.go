@@ -2,7 +2,6 @@ package token
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -28,8 +27,6 @@ const (
 	fetchTimeout = 5 * time.Second
 	// maxDocument bounds a document in bytes.
 	maxDocument = 1 << 20
-	// maxRedirects bounds redirects, which must stay on scheme and host.
-	maxRedirects = 3
 	// unknownKeyInterval is the shortest time between two fetches that tokens with
 	// an unknown key id cause.
 	unknownKeyInterval = 30 * time.Second
@@ -209,7 +206,7 @@ func (s *KeySet) reach(o KeySetOptions) (err error) {
 			return errors.New("through a proxy the URL must be https: whoever runs it could replace the keys")
 		}
 	}
-	s.client = fetcher(o)
+	s.client = boundedClient(o.Client, o.RootCAs, o.Proxy)
 	return nil
 }
 
@@ -224,48 +221,12 @@ func checkURL(raw string) error {
 	if u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()) {
 		return nil
 	}
-	return fmt.Errorf("the URL with host %q must be https: keys that anybody on the way can change prove nothing", u.Host)
+	return fmt.Errorf("the URL with host %q must be https: what anybody on the way can change proves nothing", u.Host)
 }
 
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// fetcher returns the client that fetches the key set: the caller's with our
-// redirect policy, or our own.
-func fetcher(o KeySetOptions) *http.Client {
-	client := &http.Client{}
-	if o.Client != nil {
-		*client = *o.Client
-	} else {
-		transport := &http.Transport{
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
-			MaxResponseHeaderBytes: 64 << 10,
-			DisableKeepAlives:      true, // minutes lie between two fetches
-			DisableCompression:     true,
-		}
-		if o.Proxy != nil {
-			transport.Proxy = http.ProxyURL(o.Proxy)
-		}
-		client.Transport = transport
-	}
-	client.Jar = nil
-	client.CheckRedirect = func(r *http.Request, via []*http.Request) error {
-		first := via[0].URL
-		if len(via) > maxRedirects || r.URL.Scheme != first.Scheme || r.URL.Host != first.Host {
-			return errRedirect{}
-		}
-		return nil
-	}
-	return client
-}
-
-// errRedirect is a redirect to another scheme or host, or one too many.
-type errRedirect struct{}
-
-func (errRedirect) Error() string {
-	return "redirected to another scheme or host, or too often: configure the final URL"
 }
 
 // at returns the keys that count at time t.

@@ -30,6 +30,11 @@ type Options struct {
 	// twice its own length and half a kilobyte. Zero means DefaultCacheBytes, a
 	// negative number means no cache.
 	CacheBytes int64
+	// DecisionTimeout is how long a request waits for an issuer that is asked about its
+	// token; then it is undecided. Zero means DefaultDecisionTimeout.
+	DecisionTimeout time.Duration
+	// Offline asks nobody: what an issuer would have to be asked for is undecided.
+	Offline bool
 	// Previous is the authenticator that the new one takes the place of; its counts of
 	// issuers that stay go on. Nil for the first one.
 	Previous *Authenticator
@@ -40,10 +45,13 @@ type Issuer struct {
 	// Issuer is the exact value of the claim iss.
 	Issuer string
 	// Keys verify the tokens of this issuer and of no other; KeySetOptions.Issuer
-	// must be equal to Issuer.
+	// must be equal to Issuer. Nil when all its tokens are opaque; then a JWT that names
+	// the issuer is opaque, too.
 	Keys *KeySet
+	// Introspection says about which tokens the issuer is asked; nil asks about none.
+	Introspection *Introspection
 	// Algorithms are the allowed values of the header member alg (RFC 7518 section
-	// 3.1): RS256 to RS512, PS256 to PS512, ES256 to ES512, EdDSA.
+	// 3.1): RS256 to RS512, PS256 to PS512, ES256 to ES512, EdDSA. They need Keys.
 	Algorithms []string
 	// Profile is what tok.typ asks of a token beside its type.
 	Profile Profile
@@ -110,6 +118,22 @@ type issuer struct {
 	allowed map[string]bool
 	claims  mapping
 	uses    *uses
+	// endpoint asks the issuer about tokens; nil when nobody is asked.
+	endpoint *endpoint
+	// confirms reports that the issuer is asked about JWTs, too.
+	confirms bool
+}
+
+// follow goes on with the counts of the same issuer in a previous authenticator, nil
+// for none.
+func (i *issuer) follow(previous *issuer) {
+	if previous == nil {
+		return
+	}
+	i.uses = previous.uses
+	if i.endpoint != nil && previous.endpoint != nil {
+		i.endpoint.counts = previous.endpoint.counts
+	}
 }
 
 type mapping struct {
@@ -138,15 +162,16 @@ func (o Options) header() string {
 	return http.CanonicalHeaderKey(o.Header)
 }
 
-func compileIssuer(i Issuer) (*issuer, error) {
+func compileIssuer(i Issuer, o Options) (*issuer, error) {
 	if i.Issuer == "" {
 		return nil, errors.New("an issuer has no name: give the value of the claim iss")
 	}
-	if i.Keys == nil || i.Keys.issuer != i.Issuer {
+	opaque := i.Introspection != nil && i.Introspection.Opaque
+	if i.Keys == nil && !opaque || i.Keys != nil && i.Keys.issuer != i.Issuer {
 		return nil, fmt.Errorf("issuer %q: the key set is missing or belongs to another issuer", i.Issuer)
 	}
 	compiled := &issuer{name: i.Issuer, keys: i.Keys, uses: &uses{}, allowed: make(map[string]bool, len(i.Algorithms))}
-	if len(i.Algorithms) == 0 {
+	if len(i.Algorithms) == 0 && i.Keys != nil {
 		return nil, fmt.Errorf("issuer %q: no algorithm is allowed: name at least one", i.Issuer)
 	}
 	for _, name := range i.Algorithms {
@@ -159,21 +184,37 @@ func compileIssuer(i Issuer) (*issuer, error) {
 		return nil, fmt.Errorf("issuer %q: an empty beginning in the namespace is every account: name it, or leave the namespace out", i.Issuer)
 	}
 	compiled.claims.namespace = slices.Clone(i.Namespace)
+	if err := compiled.point(i.Claims); err != nil {
+		return nil, fmt.Errorf("issuer %q: %w", i.Issuer, err)
+	}
+	if i.Introspection == nil {
+		return compiled, nil
+	}
+	var err error
+	if compiled.endpoint, err = newEndpoint(i, compiled.claims, o); err != nil {
+		return nil, fmt.Errorf("issuer %q: %w", i.Issuer, err)
+	}
+	compiled.confirms = i.Introspection.JWTs
+	return compiled, nil
+}
+
+// point compiles the pointers to the parts of an identity.
+func (i *issuer) point(c Claims) error {
 	for _, p := range []struct {
 		field, pointer string
 		to             *pointer
 	}{
-		{"client", i.Claims.Client, &compiled.claims.client},
-		{"principal", i.Claims.Principal, &compiled.claims.principal},
-		{"actor", i.Claims.Actor, &compiled.claims.actor},
-		{"accounts", i.Claims.Accounts, &compiled.claims.accounts},
-		{"account_member", i.Claims.AccountMember, &compiled.claims.member},
-		{"scopes", i.Claims.Scopes, &compiled.claims.scopes},
+		{"client", c.Client, &i.claims.client},
+		{"principal", c.Principal, &i.claims.principal},
+		{"actor", c.Actor, &i.claims.actor},
+		{"accounts", c.Accounts, &i.claims.accounts},
+		{"account_member", c.AccountMember, &i.claims.member},
+		{"scopes", c.Scopes, &i.claims.scopes},
 	} {
 		var err error
 		if *p.to, err = parsePointer(p.pointer); err != nil {
-			return nil, fmt.Errorf("issuer %q: claims.%s: %w", i.Issuer, p.field, err)
+			return fmt.Errorf("claims.%s: %w", p.field, err)
 		}
 	}
-	return compiled, nil
+	return nil
 }

@@ -172,7 +172,7 @@ func (s *KeySet) load(ctx context.Context, regular bool, tell func(RefreshResult
 	}
 	if result == RefreshOK {
 		fresh.read = began
-		s.timeline.saw(fresh)
+		fresh.retired = s.timeline.saw(fresh)
 		s.current.Store(fresh)
 	}
 	s.count(result, cmp.Or(err, errAside))

@@ -11,6 +11,8 @@ import (
 type set struct {
 	keys []*key
 	byID map[string]*key
+	// retired are the keys that had left when the set was read.
+	retired map[retiredName]retiredKey
 	// read is when the document was asked for.
 	read time.Time
 }
@@ -85,7 +87,7 @@ func (s *set) allowing(allowed []string) *set {
 	if s == nil {
 		return nil
 	}
-	next := &set{byID: make(map[string]*key), read: s.read}
+	next := &set{byID: make(map[string]*key), retired: s.retired, read: s.read}
 	for _, k := range s.keys {
 		alg, why := pin(k.named, k.alg.kind, allowed)
 		if why != "" {

@@ -18,6 +18,14 @@ import (
 // token-signature. It is undecided with key-set-unavailable while there are no keys,
 // and by tok.present or tok.iss when there is no token or no issuer whose keys could
 // be asked.
+//
+// Of a token that is opaque to everybody but its issuer, it is the issuer that says
+// that the token is active (RFC 7662). It is denied with token-oversize above 4 KiB,
+// token-malformed when it has characters that no bearer token has, token-inactive,
+// or introspection-issuer when the issuer speaks of another issuer's token. It is
+// undecided with introspection-unavailable or introspection-busy when the issuer did
+// not tell. One that was active here and is not any more stays proven: tok.revoked
+// denies it.
 type Sig struct{}
 
 // Check judges tok.sig.

@@ -81,11 +81,11 @@ func (l *life) usedAt(at time.Time) {
 }
 
 // timeline remembers which keys an issuer had. Key sets that follow one another
-// share it. Requests read only retired.
+// share it. Requests read only what their set has of it, so that a key is either in
+// the set or has left it.
 type timeline struct {
 	// late counts uses after retirement, also of keys that were forgotten since.
-	late    atomic.Uint64
-	retired atomic.Pointer[map[retiredName]retiredKey]
+	late atomic.Uint64
 
 	mu sync.Mutex
 	// all is guarded by mu.
@@ -105,8 +105,9 @@ type retiredKey struct {
 
 func newTimeline() *timeline { return &timeline{all: make(map[lifeName]*life)} }
 
-// saw takes note of a good read, before its set is used.
-func (t *timeline) saw(s *set) {
+// saw takes note of a good read, before its set is used, and returns the keys that
+// have left.
+func (t *timeline) saw(s *set) map[retiredName]retiredKey {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	present := make(map[*life]bool, len(s.keys))
@@ -126,12 +127,12 @@ func (t *timeline) saw(s *set) {
 			l.retired = s.read
 		}
 	}
-	t.forget(s.read)
+	return t.forget(s.read)
 }
 
-// forget drops retired keys that are too old or too many, and tells requests of
-// the others. It needs mu.
-func (t *timeline) forget(now time.Time) {
+// forget drops retired keys that are too old or too many, and returns the others. It
+// needs mu.
+func (t *timeline) forget(now time.Time) map[retiredName]retiredKey {
 	var retired []*life
 	for name, l := range t.all {
 		switch {
@@ -159,16 +160,12 @@ func (t *timeline) forget(now time.Time) {
 			byName[retiredName{k.id, k.alg.name}] = k
 		}
 	}
-	t.retired.Store(&byName)
+	return byName
 }
 
-// signed reports whether a key that left the set signed the token, and counts it.
-func (t *timeline) signed(h *header, p parts, at time.Time) bool {
-	retired := t.retired.Load()
-	if retired == nil {
-		return false
-	}
-	k, ok := (*retired)[retiredName{h.keyID, h.alg.name}]
+// signed reports whether a key that had left the set signed the token, and counts it.
+func (t *timeline) signed(s *set, h *header, p parts, at time.Time) bool {
+	k, ok := s.retired[retiredName{h.keyID, h.alg.name}]
 	if !ok || at.After(k.until) || !k.verifies(p.input, p.signature) {
 		return false
 	}

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -16,15 +17,20 @@ import (
 // denied with token-type. By [ProfileRFC9068] it has sub, client_id and jti (RFC 9068
 // section 2.2), else it is denied with token-claim-missing; the detail points to the
 // first that is missing. The other required claims have controls of their own: iss
-// tok.iss, aud tok.aud, exp tok.time and iat tok.ttl. By [ProfileJWT] it may have no typ, and is denied with token-purpose when
-// a claim marks it as made for something else; the detail points to that claim.
+// tok.iss, aud tok.aud, exp tok.time and iat tok.ttl. By [ProfileJWT] it may have no
+// typ, and is denied with token-purpose when a claim marks it as made for something
+// else; the detail points to that claim.
+//
+// Of a token whose issuer is asked for its facts the type is token_type (RFC 6749
+// section 7.1), without regard to letter case. One without is denied, unless none is
+// among the types.
 type Typ struct {
 	issuers map[string]profile
 }
 
 type profile struct {
 	Profile
-	types []string
+	types, introspected []string
 }
 
 // NewTyp returns the check for the types and profiles of these issuers. An issuer
@@ -35,6 +41,9 @@ func NewTyp(issuers []Issuer) *Typ {
 		p := profile{Profile: i.Profile}
 		for _, t := range i.Types {
 			p.types = append(p.types, mediaType(t))
+		}
+		if i.Introspection != nil {
+			p.introspected = slices.Clone(i.Introspection.Types)
 		}
 		c.issuers[i.Issuer] = p
 	}
@@ -49,7 +58,9 @@ func (c *Typ) Check(_ context.Context, r *policy.Request) policy.Verdict {
 	}
 	p, missing := c.issuers[t.Claimed.Issuer], slices.IndexFunc(t.Missing, ofProfile)
 	switch {
-	case !p.allows(t.Type):
+	case t.Introspected && p.allowsAnswer(t.TokenType):
+		return policy.Permitted()
+	case t.Introspected, !p.allows(t.Type):
 		return policy.Denied(policy.TokenType, "")
 	case p.Profile == ProfileJWT && t.Purpose != "":
 		return policy.Denied(policy.TokenPurpose, "/"+t.Purpose)
@@ -74,6 +85,12 @@ func (p profile) allows(typ string) bool {
 		}
 	}
 	return false
+}
+
+// allowsAnswer judges what an issuer said that a token is, "" if it said nothing.
+func (p profile) allowsAnswer(tokenType string) bool {
+	said := cmp.Or(tokenType, "none")
+	return slices.ContainsFunc(p.introspected, func(allowed string) bool { return strings.EqualFold(said, allowed) })
 }
 
 // mediaType drops the prefix that RFC 7515 section 4.1.9 lets a sender omit.

@@ -72,7 +72,12 @@ func newWorld(t testing.TB, issuers ...token.Issuer) world {
 	t.Helper()
 	stage, err := token.NewAuthenticator(token.Options{Scheme: "Bearer", Issuers: issuers})
 	require.NoError(t, err)
-	return world{stage, []control{
+	return world{stage, checksFor(issuers)}
+}
+
+// checksFor returns the checks of tokens about which nobody is asked.
+func checksFor(issuers []token.Issuer) []control {
+	return []control{
 		{policy.TokPresent, token.Present{}},
 		{policy.TokSig, token.Sig{}},
 		{policy.TokIss, token.Iss{}},
@@ -81,7 +86,7 @@ func newWorld(t testing.TB, issuers ...token.Issuer) world {
 		{policy.TokTime, token.NewTime(issuers)},
 		{policy.TokTTL, token.NewTTL(issuers)},
 		{policy.TokBind, token.NewBind(issuers)},
-	}}
+	}
 }
 
 // standardWorld knows one issuer with the shared RSA and P-256 keys.

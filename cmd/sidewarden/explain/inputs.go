@@ -20,7 +20,7 @@ func (v *view) inputs(c policy.Control) []Input {
 		return v.methods()
 	case policy.TokPresent:
 		return v.credential()
-	case policy.TokSig, policy.TokIss, policy.TokTyp, policy.TokAud, policy.TokTime, policy.TokTTL, policy.TokBind, policy.TokReplay:
+	case policy.TokSig, policy.TokIss, policy.TokTyp, policy.TokAud, policy.TokTime, policy.TokTTL, policy.TokBind, policy.TokRevoked, policy.TokReplay:
 		if v.r.Auth.Token == nil {
 			return []Input{{"token", "none that could be read"}}
 		}
@@ -82,6 +82,9 @@ func (v *view) token(c policy.Control, t *policy.Token) []Input {
 	}
 	switch c {
 	case policy.TokSig:
+		if t.Introspected {
+			return []Input{v.endpoint()}
+		}
 		inputs := []Input{{"token's alg", v.known(t.Algorithm, is.Algorithms)}, {"token's kid", v.value(t.KeyID)}}
 		if v.issuer == nil {
 			return append(inputs, Input{"key set", "none: the issuer is not configured"})
@@ -106,7 +109,12 @@ func (v *view) token(c policy.Control, t *policy.Token) []Input {
 				Input{"set in", v.set(v.issuerField + ".account_namespace")})
 		}
 		return inputs
+	case policy.TokRevoked:
+		return []Input{v.endpoint()}
 	case policy.TokTyp:
+		if t.Introspected && is.Introspection != nil {
+			return []Input{{"answer's token_type", v.known(t.TokenType, is.Introspection.Types)}, {"accepted", (mask{show: true}).values(is.Introspection.Types, nil)}}
+		}
 		inputs := []Input{
 			{"token's typ", v.known(t.Type, is.AcceptedTypes())},
 			{"accepted", (mask{show: true}).values(is.AcceptedTypes(), nil)},
@@ -144,6 +152,14 @@ func (v *view) token(c policy.Control, t *policy.Token) []Input {
 		return []Input{{"lifetime", lifetime}, {"longest", v.cfg.Token.Lifetime(is).String()}, {"set in", v.set(field)}}
 	}
 	return v.replay(t)
+}
+
+// endpoint tells where the issuer would be asked about the token.
+func (v *view) endpoint() Input {
+	if v.issuer == nil || v.issuer.Introspection == nil {
+		return Input{"introspection", "none: the issuer is not asked"}
+	}
+	return Input{"introspection", plain(v.issuer.Introspection.URL)}
 }
 
 // moment is a time of the token and how far it is from the request.

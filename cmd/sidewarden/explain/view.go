@@ -172,7 +172,7 @@ func (v *view) notes(parts *compile.Parts) []string {
 	return append(append(notes, v.unavailable(parts)...), v.masked()...)
 }
 
-// unavailable tells which key sets are not there.
+// unavailable tells which key sets are not there, and that no issuer was asked.
 func (v *view) unavailable(parts *compile.Parts) []string {
 	var notes []string
 	for _, keys := range parts.KeySets() {
@@ -186,6 +186,9 @@ func (v *view) unavailable(parts *compile.Parts) []string {
 		notes = append(notes, fmt.Sprintf("The key set of issuer %s is not available, so its tokens are undecided: %s", plain(keys.Stats().Issuer), plainText(why)))
 	}
 	slices.Sort(notes)
+	if v.issuer != nil && v.issuer.Introspection != nil {
+		notes = append(notes, fmt.Sprintf("Issuer %s was not asked about the token: what only it can tell, an opaque token or tok.revoked, is undecided here.", plain(v.issuer.Issuer)))
+	}
 	return notes
 }
 
