@@ -53,8 +53,8 @@ type Listen struct {
 type ListenTLS struct {
 	CertFile     string `yaml:"cert_file" required:"true" file:"true" doc:"PEM file with the certificate chain, leaf first."`
 	KeyFile      string `yaml:"key_file" required:"true" file:"true" doc:"PEM file with the private key of the certificate."`
-	ClientCAFile string `yaml:"client_ca_file" file:"true" doc:"PEM file with the authorities that sign client certificates."`
-	ClientAuth   string `yaml:"client_auth" default:"none" enum:"none|request|require" doc:"Whether a client certificate is asked for."`
+	ClientCAFile string `yaml:"client_ca_file" file:"true" doc:"PEM file with the authorities that sign client certificates. Default: none is asked for; a client proves that it has the key of its certificate, and nobody says whose it is, which is enough for tokens that are bound to a certificate."`
+	ClientAuth   string `yaml:"client_auth" default:"none" enum:"none|request|require" doc:"Whether a client certificate is asked for. Request: a client may have none. Require: without one there is no connection, in every mode and without a record. With client_ca_file a certificate that none of the authorities signed ends the handshake, too. Tokens can be bound to the certificate, see docs/rationale.md."`
 }
 
 // Admin is the administrative listener.
@@ -103,9 +103,10 @@ type SoftDeny struct {
 
 // Gateway is what stands in front of the sidecar.
 type Gateway struct {
-	Present         bool         `yaml:"present" default:"false" doc:"Whether requests come through a gateway. Without one nothing is said about gaps at the gateway."`
-	Proof           GatewayProof `yaml:"proof" doc:"How a request shows that it came through the gateway. Control path.gateway judges it. With a header and peers, both must hold."`
-	RequestIDHeader string       `yaml:"request_id_header" doc:"Request header in which the gateway puts its identifier of the request. Copied to records."`
+	Present          bool         `yaml:"present" default:"false" doc:"Whether requests come through a gateway. Without one nothing is said about gaps at the gateway."`
+	Proof            GatewayProof `yaml:"proof" doc:"How a request shows that it came through the gateway. Control path.gateway judges it. With a header and peers, both must hold."`
+	ClientCertHeader string       `yaml:"client_cert_header" doc:"Request header in which the gateway passes on the certificate of its client, in the form of RFC 9440, for example Client-Cert. It counts on requests with the proof of the gateway alone, and there in place of the certificate of the TLS connection, which is the gateway's own. The gateway must remove what its clients send under this name."`
+	RequestIDHeader  string       `yaml:"request_id_header" doc:"Request header in which the gateway puts its identifier of the request. Copied to records."`
 }
 
 // GatewayProof is how a request shows that it came through the gateway.

@@ -33,7 +33,7 @@ func rules() []string {
 		gateway-proof-twice gateway-proof-peers gateway-token identity-headers identity-headers-effect
 		identity-headers-replay header-twice nobody spec-name path-prefix health operation-actions
 		unavailable-evidence-dir
-		unavailable-listen-client-auth
+		client-certificate client-cert-header client-cert-header-proof
 		unavailable-replay-same-sender unavailable-issuer-proxy-url
 		unavailable-trace-inject`)
 }

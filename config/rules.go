@@ -16,6 +16,13 @@ const (
 	ActionsOne  = "one"
 	ActionsMany = "many"
 
+	// ClientAuthNone asks for no client certificate.
+	ClientAuthNone = "none"
+	// ClientAuthRequest asks for a client certificate and does without.
+	ClientAuthRequest = "request"
+	// ClientAuthRequire asks for a client certificate.
+	ClientAuthRequire = "require"
+
 	// ReplayOff accepts a token any number of times.
 	ReplayOff = "off"
 	// ReplaySingleUse accepts a token once.

@@ -99,6 +99,7 @@ func (v *validator) headersApart() {
 	uses := []use{
 		{"gateway.request_id_header", v.c.Gateway.RequestIDHeader},
 		{"gateway.proof.header", v.c.Gateway.Proof.Header},
+		{"gateway.client_cert_header", v.c.Gateway.ClientCertHeader},
 		{"credential.headers.client", h.Client},
 		{"credential.headers.principal", h.Principal},
 		{"credential.headers.accounts", h.Accounts},
@@ -133,6 +134,9 @@ func (v *validator) tokenless() {
 	cause := "has no effect: no token arrives with credential.kind " + v.c.Credential.Kind
 	if len(v.c.Token.Issuers) > 0 {
 		v.add("token.issuers", cause, "remove it")
+	}
+	if v.c.Gateway.ClientCertHeader != "" {
+		v.add("gateway.client_cert_header", cause, "remove it")
 	}
 	if v.c.Token.Replay.Mode != ReplayOff {
 		v.add("token.replay.mode", cause, "remove it")

@@ -175,6 +175,9 @@ type Sender struct {
 	// Certificate is the thumbprint x5t#S256 (RFC 8705 section 3.1) of the sender's
 	// certificate; empty without one that is proven.
 	Certificate string
+	// CertificateFault says what is wrong with the certificate that the gateway passed
+	// on, which then counts as none: a structural word for a detail.
+	CertificateFault string
 	// Nonce is what the client has to put into its next DPoP proof; empty unless the
 	// proof lacks it.
 	Nonce string

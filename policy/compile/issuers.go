@@ -113,14 +113,15 @@ func (c *compiler) authenticator(issuers []token.Issuer) policy.Authenticator {
 	if len(issuers) == 0 {
 		return nobody{}
 	}
-	id := stableID(c.cfg.Credential, c.cfg.Token.Issuers, slices.Sorted(maps.Keys(c.parts.keySets)))
+	certificates, hop := c.certificates()
+	id := stableID(c.cfg.Credential, c.cfg.Token.Issuers, slices.Sorted(maps.Keys(c.parts.keySets)), hop)
 	if c.previous.authID == id {
 		c.parts.authenticator, c.parts.authID = c.previous.authenticator, id
 		return c.parts.authenticator
 	}
 	a, err := token.NewAuthenticator(token.Options{
 		Header: c.cfg.Credential.Header, Scheme: c.cfg.Credential.Scheme, Issuers: issuers,
-		Previous: c.previous.authenticator,
+		Certificates: certificates, Previous: c.previous.authenticator,
 	})
 	if err != nil {
 		c.problem("token", err.Error(), "correct credential and token.issuers")

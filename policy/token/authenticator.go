@@ -19,6 +19,9 @@ type Authenticator struct {
 	issuers map[string]*issuer
 	b64     *base64.Encoding
 	cache   *cache // nil when nothing is cached
+
+	certificates *Certificates // nil when they come from TLS connections alone
+	everySender  bool
 }
 
 var _ policy.Authenticator = (*Authenticator)(nil)
@@ -34,6 +37,9 @@ func NewAuthenticator(o Options) (*Authenticator, error) {
 		scheme:  o.Scheme,
 		issuers: make(map[string]*issuer, len(o.Issuers)),
 		b64:     base64.RawURLEncoding.Strict(),
+
+		certificates: o.Certificates,
+		everySender:  o.EverySender,
 	}
 	for _, i := range o.Issuers {
 		compiled, err := compileIssuer(i)
@@ -61,11 +67,19 @@ func NewAuthenticator(o Options) (*Authenticator, error) {
 	return a, nil
 }
 
-// Authenticate returns the facts of the request's credential. It reads
-// r.Header, r.Query and r.Time and never waits: not for a key set, and not for
-// ctx. The returned token and identity may be shared with other requests, so they
-// are read-only.
-func (a *Authenticator) Authenticate(_ context.Context, r *policy.Request) policy.Authentication {
+// Authenticate returns the facts of the request's credential, and of a token that
+// proved itself those of its sender. It reads r.Header, r.Query, r.Peer and r.Time and
+// never waits: not for a key set, and not for ctx. The returned token and identity may
+// be shared with other requests, so they are read-only.
+func (a *Authenticator) Authenticate(ctx context.Context, r *policy.Request) policy.Authentication {
+	facts := a.authenticate(r)
+	if facts.Identity != nil {
+		facts.Sender = a.senderOf(ctx, r, facts.Token)
+	}
+	return facts
+}
+
+func (a *Authenticator) authenticate(r *policy.Request) policy.Authentication {
 	t, reason := a.credential(r)
 	if reason != "" {
 		return unproven(nil, policy.Verdict{Effect: policy.Indeterminate, Reason: reason, Cause: policy.TokPresent})

@@ -1,9 +1,12 @@
 package token
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+
+	"github.com/sidewarden/sidewarden/policy"
 )
 
 // UsableKey is a key of a key set as the tests of package token_test see it.
@@ -25,4 +28,9 @@ func ReadKeySet(document []byte, allowed []string) ([]UsableKey, map[SkipReason]
 		keys = append(keys, UsableKey{k.id, k.alg.name, k.rsa, k.ec, k.ed})
 	}
 	return keys, skipped, nil
+}
+
+// SenderOf is what the stage says of who sends a token.
+func (a *Authenticator) SenderOf(ctx context.Context, r *policy.Request, t *policy.Token) policy.Sender {
+	return a.senderOf(ctx, r, t)
 }
