@@ -121,10 +121,18 @@ func (p GatewayProof) Configured() bool { return len(p.Secrets) > 0 || len(p.Pee
 
 // Credential tells where the credential of the caller arrives.
 type Credential struct {
-	Kind    string            `yaml:"kind" default:"client_token" enum:"client_token|gateway_token|identity_headers|none" doc:"What arrives: the client's own token, a token that the gateway issued, headers in which the gateway asserts the caller, or nothing: then tok.* and az.* judge nothing."`
+	Kind    string            `yaml:"kind" default:"client_token" enum:"client_token|gateway_token|identity_headers|api_key|none" doc:"What arrives: the client's own token, a token that the gateway issued, headers in which the gateway asserts the caller, the client's own API key, or nothing: then tok.* and az.* judge nothing."`
 	Header  string            `yaml:"header" default:"Authorization" doc:"Header that carries the token."`
 	Scheme  string            `yaml:"scheme" default:"Bearer" doc:"Authentication scheme before the token. Empty: the header holds the token alone."`
 	Headers CredentialHeaders `yaml:"headers" doc:"Headers of kind identity_headers."`
+	APIKey  *CredentialAPIKey `yaml:"api_key" doc:"Keys of kind api_key."`
+}
+
+// CredentialAPIKey tells which API keys count.
+type CredentialAPIKey struct {
+	Header string `yaml:"header" default:"X-API-Key" doc:"Header that carries the key. It is never read from the query."`
+	File   string `yaml:"file" required:"true" file:"true" doc:"JSON file with a salted hash of each key, whose it is and what it stands for, as sidewarden api-key writes it. It is read again when it changes."`
+	Issuer string `yaml:"issuer" default:"api-keys" doc:"Fixed name of who gave the keys out, which is the issuer of these callers."`
 }
 
 // CredentialHeaders are the headers in which a gateway asserts the caller.

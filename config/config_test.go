@@ -31,7 +31,7 @@ func rules() []string {
 		limit-name limit-key limit-rate limit-quota limit-operations
 		gateway-proof gateway-proof-absent gateway-proof-empty gateway-proof-secret gateway-proof-literal
 		gateway-proof-twice gateway-proof-peers gateway-token identity-headers identity-headers-effect
-		identity-headers-replay header-twice nobody spec-name path-prefix health operation-actions
+		identity-headers-replay api-key api-key-effect api-key-header header-twice nobody spec-name path-prefix health operation-actions
 		unavailable-evidence-dir
 		client-certificate client-cert-header client-cert-header-proof
 		unavailable-replay-same-sender unavailable-issuer-proxy-url

@@ -8,6 +8,8 @@ const (
 	KindGatewayToken = "gateway_token"
 	// KindIdentityHeaders is the credential kind in which the gateway asserts the caller in headers.
 	KindIdentityHeaders = "identity_headers"
+	// KindAPIKey is the credential kind in which the client's API key arrives.
+	KindAPIKey = "api_key"
 	// KindNone is the credential kind in which nothing arrives.
 	KindNone = "none"
 

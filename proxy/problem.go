@@ -61,7 +61,7 @@ func writeBlocked(w http.ResponseWriter, r *policy.Request, d policy.Decision, f
 	case status == http.StatusUnauthorized:
 		// No code and no detail: an oracle would tell an attacker which check to
 		// work on. The record has the reason.
-		header.Set("WWW-Authenticate", challenge(f.Verdict.Reason))
+		header.Set("WWW-Authenticate", challenge(r.Auth.Challenge, f.Verdict.Reason))
 	case f.Verdict.Effect == policy.Deny:
 		p.Code, p.Detail = string(f.Verdict.Reason), f.Verdict.Detail
 	default:
@@ -69,7 +69,7 @@ func writeBlocked(w http.ResponseWriter, r *policy.Request, d policy.Decision, f
 	}
 	switch status {
 	case http.StatusForbidden:
-		if f.Verdict.Reason == policy.ScopeMissing {
+		if f.Verdict.Reason == policy.ScopeMissing && r.Auth.Challenge == "" {
 			header.Set("WWW-Authenticate", `Bearer error="insufficient_scope"`)
 		}
 	case http.StatusMethodNotAllowed:
@@ -82,9 +82,13 @@ func writeBlocked(w http.ResponseWriter, r *policy.Request, d policy.Decision, f
 	write(w, r, p)
 }
 
-// challenge returns the Bearer challenge of a 401. A request without a credential
-// gets no error code (RFC 6750, section 3.1).
-func challenge(reason policy.Reason) string {
+// challenge returns the challenge of a 401 (RFC 9110, section 11.6.1): the scheme alone
+// of a credential that is no token, else that of Bearer. A request without a
+// credential gets no error code (RFC 6750, section 3.1).
+func challenge(scheme string, reason policy.Reason) string {
+	if scheme != "" {
+		return scheme
+	}
 	if reason == policy.CredentialMissing {
 		return "Bearer"
 	}

@@ -45,6 +45,8 @@ func phraseOfControl(c policy.Control) phrase {
 		return phrase{"the token's lifetime", "with a token that lives too long"}
 	case policy.TokReplay:
 		return phrase{"whether a token was used before", "with a token that was used before"}
+	case policy.KeyValid:
+		return phrase{"the API key", "with an API key that does not count"}
 	case policy.AzScope:
 		return phrase{"the scope", "without the scope that the operation needs"}
 	case policy.AzAccount:
@@ -97,6 +99,12 @@ func violationOf(r policy.Reason) string {
 		return "with a wrong signature"
 	case policy.KeyUnknown:
 		return "signed by an unknown key"
+	case policy.APIKeyUnknown:
+		return "with an unknown API key"
+	case policy.APIKeyExpired:
+		return "with an expired API key"
+	case policy.APIKeyDisabled:
+		return "with an API key that was taken back"
 	case policy.AudienceMissing:
 		return "with a token without an audience"
 	case policy.ExpiryMissing:

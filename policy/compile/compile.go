@@ -119,6 +119,8 @@ type compiler struct {
 	// of the files that name the accounts, nil for none.
 	partners *account.Delegations
 	lists    []byte
+	// keys is a digest of the file with API keys, nil for none.
+	keys []byte
 }
 
 func (c *compiler) problem(field, cause, fix string) {
@@ -209,7 +211,11 @@ func (c *compiler) digests(contracts []*openapi.Contract) (whole, measured strin
 		return "", "", err
 	}
 	read := c.read(contracts)
-	return digest(all[:], read...), digest(neutral[:], read...), nil
+	measured = digest(neutral[:], read...)
+	if c.keys != nil {
+		read = append(read, c.keys)
+	}
+	return digest(all[:], read...), measured, nil
 }
 
 // read are the digests of what the policy was made from besides the configuration.

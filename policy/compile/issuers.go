@@ -107,8 +107,11 @@ func cause(err error) string {
 // authenticator keeps the one in force, and with it the cache of verified facts,
 // while everything about issuers, their key sets and credential is the same.
 func (c *compiler) authenticator(issuers []token.Issuer) policy.Authenticator {
-	if c.cfg.Credential.Kind == config.KindIdentityHeaders {
+	switch {
+	case c.asserted():
 		return c.headers()
+	case c.keyed():
+		return c.apiKeys()
 	}
 	if len(issuers) == 0 {
 		return nobody{}
