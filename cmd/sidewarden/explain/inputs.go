@@ -80,7 +80,7 @@ func (v *view) credential() []Input {
 func (v *view) apiKey() []Input {
 	keys := v.cfg.Credential.APIKey
 	if keys == nil {
-		return nil
+		return []Input{{"keys", "none: no API key arrives with credential.kind " + v.cfg.Credential.Kind}}
 	}
 	file := Input{"keys", plain(keys.File) + " (" + v.set("credential.api_key.file") + ")"}
 	k := v.r.Auth.APIKey
