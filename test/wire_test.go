@@ -21,7 +21,7 @@ type call struct {
 	chunked        bool
 	encrypted      bool
 	certificate    tls.Certificate // of the client; the zero one sends none
-	from           string // local address to send from; "" for any
+	from           string          // local address to send from; "" for any
 }
 
 // answered is what came back.

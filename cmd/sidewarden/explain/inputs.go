@@ -92,8 +92,11 @@ func (v *view) apiKey() []Input {
 		disabled = "yes"
 	}
 	return []Input{
-		{"key", "one of the file"}, file,
-		{"now", v.r.Time.UTC().Format(time.RFC3339)}, {"is over", v.moment(k.Until)}, {"disabled", disabled},
+		{"key", "one of the file"},
+		file,
+		{"now", v.r.Time.UTC().Format(time.RFC3339)},
+		{"is over", v.moment(k.Until)},
+		{"disabled", disabled},
 	}
 }
 
