@@ -17,10 +17,14 @@ import (
 
 // Bounds of API keys and of the file with their hashes.
 const (
-	// MinAPIKey and MaxAPIKey bound the length of a key, in bytes.
-	MinAPIKey, MaxAPIKey = 16, 256
-	// MaxAPIKeyFile bounds the file, in bytes, and MaxAPIKeys the keys in it.
-	MaxAPIKeyFile, MaxAPIKeys = 16 << 20, 100_000
+	// MinAPIKey is the length of the shortest key, in bytes.
+	MinAPIKey = 16
+	// MaxAPIKey is the length of the longest key, in bytes.
+	MaxAPIKey = 256
+	// MaxAPIKeyFile bounds the file, in bytes.
+	MaxAPIKeyFile = 16 << 20
+	// MaxAPIKeys bounds the keys of a file.
+	MaxAPIKeys = 100_000
 	// MaxAPIKeySalts bounds the different salts of a file: a request costs one hash
 	// for each.
 	MaxAPIKeySalts = 16
@@ -128,7 +132,7 @@ func (e *APIKeyEntry) name(i int) string {
 }
 
 // entryID is the form of ids, which messages repeat.
-var entryID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`) //nolint:gochecknoglobals // an immutable pattern
+var entryID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // notJSON tells where a file is no JSON, and not what stands there: it may be a key
 // that somebody put in by mistake.
@@ -195,13 +199,12 @@ func readEntry(value jsontext.Value) (APIKeyEntry, error) {
 			return e, fmt.Errorf("member %s: %w", list.name, err)
 		}
 	}
-	switch v := find(members, "disabled"); v.Kind() {
-	case 't', 'f':
+	switch v := find(members, "disabled"); {
+	case v == nil:
+	case v.Kind() == 't', v.Kind() == 'f':
 		e.Disabled = v.Kind() == 't'
 	default:
-		if v != nil {
-			return e, errors.New("member disabled: is neither true nor false")
-		}
+		return e, errors.New("member disabled: is neither true nor false")
 	}
 	return e, e.valid()
 }
