@@ -37,6 +37,8 @@ func (b *builder) auth(p proof) Auth {
 		return refused(p.reason)
 	case p.reason != "":
 		return Auth{Outcome: AuthError, Reason: p.reason}
+	case b.r.Auth.Identity != nil && b.r.Auth.APIKey != nil:
+		return Auth{Outcome: AuthSuccess, Reason: APIKeyValid}
 	case b.r.Auth.Identity != nil && b.r.Auth.Token == nil:
 		return Auth{Outcome: AuthSuccess, Reason: IdentityAsserted}
 	case b.r.Auth.Identity != nil:
@@ -53,7 +55,7 @@ func unproven(proof policy.Verdict) Auth {
 	switch {
 	case proof.Effect == policy.Deny, proof.Cause == policy.TokPresent:
 		return refused(proof.Reason)
-	case proof.Cause == policy.PathGateway:
+	case proof.Cause == policy.PathGateway, proof.Cause == policy.KeyValid:
 		return Auth{Outcome: AuthFailure, Reason: proof.Reason}
 	case proof.Cause == policy.TokIss:
 		return Auth{Outcome: AuthFailure, Reason: policy.IssuerUnknown}

@@ -235,6 +235,8 @@ const (
 const (
 	// TokenValid: the credential proved itself and nothing objects.
 	TokenValid policy.Reason = "token-valid"
+	// APIKeyValid: the API key proved itself and nothing objects.
+	APIKeyValid policy.Reason = "api-key-valid"
 	// IdentityAsserted: the gateway proved itself and said who the caller is.
 	IdentityAsserted policy.Reason = "identity-asserted"
 	// NotRequired: no credential was needed and none gave an identity.

@@ -127,6 +127,9 @@ func TestAuthOutcome(t *testing.T) {
 		{"without controls a foreign issuer is failure", policy.Authentication{Proof: policy.UndecidedBy(policy.TokIss)}, nil, "failure", policy.IssuerUnknown},
 		{"without controls an unavailable key set is error", policy.Authentication{Proof: policy.Undecided(policy.KeySetUnavailable, nil)}, nil, "error", policy.KeySetUnavailable},
 		{"an identity that the gateway asserted is success", policy.Authentication{Proof: policy.Permitted(), Identity: &policy.Identity{Client: "c"}}, one(policy.TokPresent, policy.Permitted()), "success", audit.IdentityAsserted},
+		{"an API key that counts is success", policy.Authentication{Proof: policy.Permitted(), Identity: &policy.Identity{Client: "c"}, APIKey: &policy.APIKey{}}, one(policy.KeyValid, policy.Permitted()), "success", audit.APIKeyValid},
+		{"an API key that is over is failure", policy.Authentication{Proof: policy.Permitted(), Identity: &policy.Identity{Client: "c"}, APIKey: &policy.APIKey{}}, one(policy.KeyValid, policy.Denied(policy.APIKeyExpired, "")), "failure", policy.APIKeyExpired},
+		{"without controls an unknown API key is failure", policy.Authentication{Proof: policy.Verdict{Reason: policy.APIKeyUnknown, Cause: policy.KeyValid}}, nil, "failure", policy.APIKeyUnknown},
 		{"one that anybody may have set is failure", policy.Authentication{Proof: policy.Verdict{Reason: policy.GatewayProofMismatch, Cause: policy.PathGateway}}, one(policy.TokPresent, policy.UndecidedBy(policy.PathGateway)), "failure", policy.GatewayProofMismatch},
 		{"a refused connection was not evaluated", policy.Authentication{}, nil, "error", audit.NotEvaluated},
 	}

@@ -10,7 +10,6 @@ import (
 type absence struct {
 	field string // Path; [] stands for every element, * for every key.
 	value string // If set, only this value is refused.
-	but   string // If set, this value is accepted.
 }
 
 // absences lists what is not available in this version. Whoever makes a line
@@ -18,8 +17,6 @@ type absence struct {
 func absences() []absence {
 	return []absence{
 		{field: "evidence.dir"},
-		{field: "listen.tls.client_auth", but: "none"},
-		{field: "listen.tls.client_ca_file"},
 		{field: "trace.inject", value: "true"},
 	}
 }
@@ -40,12 +37,10 @@ func (a absence) about(path string) (missing bool, note string) {
 	path = strings.ReplaceAll(path, "<name>", "*")
 	rest, under := strings.CutPrefix(path, a.field)
 	switch {
-	case a.value == "" && a.but == "" && under && (rest == "" || rest[0] == '.' || rest[0] == '['):
+	case a.value == "" && under && (rest == "" || rest[0] == '.' || rest[0] == '['):
 		return true, ""
 	case strings.TrimSuffix(a.field, "[]") != path:
 		return false, ""
-	case a.but != "":
-		return false, "Anything but `" + a.but + "` is " + notAvailable + "."
 	default:
 		return false, "`" + a.value + "` is " + notAvailable + "."
 	}
@@ -56,11 +51,11 @@ func (v *validator) available() {
 	for _, a := range absences() {
 		pattern := a.pattern()
 		for path, p := range v.places {
-			if !pattern.MatchString(path) || a.value != "" && !strings.EqualFold(p.text, a.value) || a.but != "" && p.text == a.but {
+			if !pattern.MatchString(path) || a.value != "" && !strings.EqualFold(p.text, a.value) {
 				continue
 			}
 			cause := notAvailable
-			if a.value != "" || a.but != "" {
+			if a.value != "" {
 				cause = quote(p.text) + " is " + notAvailable
 			}
 			v.add(path, cause, "remove it")

@@ -53,8 +53,8 @@ type Listen struct {
 type ListenTLS struct {
 	CertFile     string `yaml:"cert_file" required:"true" file:"true" doc:"PEM file with the certificate chain, leaf first."`
 	KeyFile      string `yaml:"key_file" required:"true" file:"true" doc:"PEM file with the private key of the certificate."`
-	ClientCAFile string `yaml:"client_ca_file" file:"true" doc:"PEM file with the authorities that sign client certificates."`
-	ClientAuth   string `yaml:"client_auth" default:"none" enum:"none|request|require" doc:"Whether a client certificate is asked for."`
+	ClientCAFile string `yaml:"client_ca_file" file:"true" doc:"PEM file with the authorities that sign client certificates. Default: none is asked for; a client proves that it has the key of its certificate, and nobody says whose it is, which is enough for tokens that are bound to a certificate."`
+	ClientAuth   string `yaml:"client_auth" default:"none" enum:"none|request|require" doc:"Whether a client certificate is asked for. Request: a client may have none. Require: without one there is no connection, in every mode and without a record. With client_ca_file a certificate that none of the authorities signed ends the handshake, too. Tokens can be bound to the certificate, see docs/rationale.md."`
 }
 
 // Admin is the administrative listener.
@@ -103,9 +103,10 @@ type SoftDeny struct {
 
 // Gateway is what stands in front of the sidecar.
 type Gateway struct {
-	Present         bool         `yaml:"present" default:"false" doc:"Whether requests come through a gateway. Without one nothing is said about gaps at the gateway."`
-	Proof           GatewayProof `yaml:"proof" doc:"How a request shows that it came through the gateway. Control path.gateway judges it. With a header and peers, both must hold."`
-	RequestIDHeader string       `yaml:"request_id_header" doc:"Request header in which the gateway puts its identifier of the request, in place of any that the client sent. Copied to records. With gateway.proof it makes retries of the gateway known to tok.replay."`
+	Present          bool         `yaml:"present" default:"false" doc:"Whether requests come through a gateway. Without one nothing is said about gaps at the gateway."`
+	Proof            GatewayProof `yaml:"proof" doc:"How a request shows that it came through the gateway. Control path.gateway judges it. With a header and peers, both must hold."`
+	ClientCertHeader string       `yaml:"client_cert_header" doc:"Request header in which the gateway passes on the certificate of its client, in the form of RFC 9440, for example Client-Cert. It counts on requests with the proof of the gateway alone, and there in place of the certificate of the TLS connection, which is the gateway's own. The gateway must remove what its clients send under this name."`
+	RequestIDHeader  string       `yaml:"request_id_header" doc:"Request header in which the gateway puts its identifier of the request, in place of any that the client sent. Copied to records. With gateway.proof it makes retries of the gateway known to tok.replay."`
 }
 
 // GatewayProof is how a request shows that it came through the gateway.
@@ -120,10 +121,18 @@ func (p GatewayProof) Configured() bool { return len(p.Secrets) > 0 || len(p.Pee
 
 // Credential tells where the credential of the caller arrives.
 type Credential struct {
-	Kind    string            `yaml:"kind" default:"client_token" enum:"client_token|gateway_token|identity_headers|none" doc:"What arrives: the client's own token, a token that the gateway issued, headers in which the gateway asserts the caller, or nothing: then tok.* and az.* judge nothing."`
+	Kind    string            `yaml:"kind" default:"client_token" enum:"client_token|gateway_token|identity_headers|api_key|none" doc:"What arrives: the client's own token, a token that the gateway issued, headers in which the gateway asserts the caller, the client's own API key, or nothing: then tok.* and az.* judge nothing."`
 	Header  string            `yaml:"header" default:"Authorization" doc:"Header that carries the token."`
 	Scheme  string            `yaml:"scheme" default:"Bearer" doc:"Authentication scheme before the token. Empty: the header holds the token alone."`
 	Headers CredentialHeaders `yaml:"headers" doc:"Headers of kind identity_headers."`
+	APIKey  *CredentialAPIKey `yaml:"api_key" doc:"Keys of kind api_key."`
+}
+
+// CredentialAPIKey tells which API keys count.
+type CredentialAPIKey struct {
+	Header string `yaml:"header" default:"X-API-Key" doc:"Header that carries the key. It is never read from the query."`
+	File   string `yaml:"file" required:"true" file:"true" doc:"JSON file with a salted hash of each key, whose it is and what it stands for, as sidewarden api-key writes it. It is read again when it changes."`
+	Issuer string `yaml:"issuer" default:"api-keys" doc:"Fixed name of who gave the keys out, which is the issuer of these callers."`
 }
 
 // CredentialHeaders are the headers in which a gateway asserts the caller.

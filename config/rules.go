@@ -8,6 +8,8 @@ const (
 	KindGatewayToken = "gateway_token"
 	// KindIdentityHeaders is the credential kind in which the gateway asserts the caller in headers.
 	KindIdentityHeaders = "identity_headers"
+	// KindAPIKey is the credential kind in which the client's API key arrives.
+	KindAPIKey = "api_key"
 	// KindNone is the credential kind in which nothing arrives.
 	KindNone = "none"
 
@@ -15,6 +17,13 @@ const (
 	// body asks for.
 	ActionsOne  = "one"
 	ActionsMany = "many"
+
+	// ClientAuthNone asks for no client certificate.
+	ClientAuthNone = "none"
+	// ClientAuthRequest asks for a client certificate and does without.
+	ClientAuthRequest = "request"
+	// ClientAuthRequire asks for a client certificate.
+	ClientAuthRequire = "require"
 
 	// ReplayOff accepts a token any number of times.
 	ReplayOff = "off"
@@ -216,7 +225,7 @@ type Operation struct {
 	Controls        map[string]Mode `yaml:"controls" keys:"@families" doc:"Mode by control or family, for this operation. It wins over the top-level controls."`
 	Scopes          [][]string      `yaml:"scopes" doc:"Alternatives of scopes that must all be there, for example [[orders:write], [admin, orders:read]]. An empty list asks for none. Default: what the contract's security says."`
 	Account         string          `yaml:"account" enum:"none" doc:"None: no account rule applies to this operation, on purpose."`
-	Public          *bool           `yaml:"public" doc:"True: the operation needs no credential, and tok.* and az.* do not judge it. False: they judge every request. Default: what the contract's security says; where it makes the credential optional, they judge requests that have one."`
+	Public          *bool           `yaml:"public" doc:"True: the operation needs no credential, and tok.*, key.valid and az.* do not judge it. False: they judge every request. Default: what the contract's security says; where it makes the credential optional, they judge requests that have one."`
 	Replay          string          `yaml:"replay" enum:"off|single_use|same_sender" doc:"Overrides token.replay.mode."`
 	MaxRequestBytes Size            `yaml:"max_request_bytes" positive:"true" doc:"Overrides payload.max_request_bytes."`
 	Actions         string          `yaml:"actions" enum:"one|many" doc:"Many: the body says which of many actions is asked for, as in SOAP and GraphQL, so that az.scope, az.default and in.schema can deny a request but not permit it. One: they judge the operation as a whole. Default: what the contract looks like."`

@@ -22,6 +22,7 @@ func (v *validator) validate() {
 	v.head()
 	v.proof()
 	v.credential()
+	v.certificates()
 	v.listeners()
 	v.backend()
 	v.contracts()

@@ -9,11 +9,14 @@ import (
 // issuer checks that a part of the file names an issuer that can be proven.
 func (v *validator) issuer(path, issuer string) {
 	var known []string
-	if v.c.Credential.Kind == KindIdentityHeaders {
-		known = append(known, v.c.Credential.Headers.Asserter())
-		if issuer == known[0] {
-			return
-		}
+	switch c := v.c.Credential; {
+	case c.Kind == KindIdentityHeaders:
+		known = append(known, c.Headers.Asserter())
+	case c.Kind == KindAPIKey && c.APIKey != nil:
+		known = append(known, c.APIKey.Issuer)
+	}
+	if len(known) > 0 && issuer == known[0] {
+		return
 	}
 	for i, is := range v.c.Token.Issuers {
 		if is.Issuer == issuer {

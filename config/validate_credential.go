@@ -71,6 +71,7 @@ func (v *validator) credential() {
 	if c.Kind != KindIdentityHeaders && v.given("credential.headers") {
 		v.add("credential.headers", "has no effect with credential.kind "+c.Kind, "remove it, or write kind: "+KindIdentityHeaders)
 	}
+	v.apiKey()
 	if (c.Kind == KindGatewayToken || c.Kind == KindIdentityHeaders) && !v.c.Gateway.Present {
 		v.add("credential.kind", quote(c.Kind)+" comes from a gateway, and gateway.present is false", "add gateway: {present: true}")
 	}
@@ -91,6 +92,39 @@ func (v *validator) credential() {
 	}
 }
 
+// apiKey checks that API keys and what is asked of them fit together.
+func (v *validator) apiKey() {
+	const at = "credential.api_key"
+	c := &v.c.Credential
+	keys := c.APIKey
+	switch {
+	case c.Kind != KindAPIKey && v.given(at):
+		v.add(at, "has no effect with credential.kind "+c.Kind, "remove it, or write kind: "+KindAPIKey)
+		return
+	case c.Kind != KindAPIKey:
+		return
+	case keys == nil:
+		v.add(at, "no file with keys is named", "add for example api_key: {file: api-keys.json}")
+	default:
+		if keys.Header == "" {
+			v.add(at+".header", "is empty", "name a header, for example X-API-Key")
+		}
+		v.header(at+".header", keys.Header)
+		if v.given(at+".file") && keys.File == "" {
+			v.add(at+".file", "is empty", "name the file")
+		}
+		if keys.Issuer == "" {
+			v.add(at+".issuer", "is empty", "name who gave the keys out, or remove the line")
+		}
+	}
+	// The defaults stand in every effective configuration.
+	for path, other := range map[string]bool{"credential.header": c.Header != "Authorization", "credential.scheme": c.Scheme != "Bearer"} {
+		if v.given(path) && other {
+			v.add(path, "has no effect: no token arrives with credential.kind "+c.Kind, "remove it; the header of the key is "+at+".header")
+		}
+	}
+}
+
 // headersApart checks that no header has two meanings: the secret of the gateway
 // would be recorded as a request id, or an account compared with itself.
 func (v *validator) headersApart() {
@@ -99,10 +133,14 @@ func (v *validator) headersApart() {
 	uses := []use{
 		{"gateway.request_id_header", v.c.Gateway.RequestIDHeader},
 		{"gateway.proof.header", v.c.Gateway.Proof.Header},
+		{"gateway.client_cert_header", v.c.Gateway.ClientCertHeader},
 		{"credential.headers.client", h.Client},
 		{"credential.headers.principal", h.Principal},
 		{"credential.headers.accounts", h.Accounts},
 		{"credential.headers.scopes", h.Scopes},
+	}
+	if keys := v.c.Credential.APIKey; keys != nil {
+		uses = append([]use{{"credential.api_key.header", keys.Header}}, uses...)
 	}
 	if v.tokensArrive() {
 		uses = append([]use{{"credential.header", v.c.Credential.Header}}, uses...)
@@ -136,6 +174,9 @@ func (v *validator) tokenless() {
 	cause := "has no effect: no token arrives with credential.kind " + v.c.Credential.Kind
 	if len(v.c.Token.Issuers) > 0 {
 		v.add("token.issuers", cause, "remove it")
+	}
+	if v.c.Gateway.ClientCertHeader != "" {
+		v.add("gateway.client_cert_header", cause, "remove it")
 	}
 	if v.c.Token.Replay.Mode != ReplayOff {
 		v.add("token.replay.mode", cause, "remove it")

@@ -151,7 +151,7 @@ func TestWhatTheControlsNeed(t *testing.T) {
 		prefix, _, _ := strings.Cut(string(e.ID), ".")
 		switch {
 		case e.ID == policy.TokPresent:
-		case e.ID == policy.TokSig:
+		case e.ID == policy.TokSig, e.ID == policy.KeyValid:
 			want = proof[:1]
 		case prefix == "tok", prefix == "az":
 			want = proof

@@ -18,6 +18,7 @@ const (
 	InMethod     Control = "in.method"
 	TokPresent   Control = "tok.present"
 	TokSig       Control = "tok.sig"
+	KeyValid     Control = "key.valid"
 	TokIss       Control = "tok.iss"
 	TokTyp       Control = "tok.typ"
 	TokAud       Control = "tok.aud"

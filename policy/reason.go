@@ -48,6 +48,13 @@ const (
 	KeySetUnavailable    Reason = "key-set-unavailable"
 )
 
+// Reasons of key.valid.
+const (
+	APIKeyUnknown  Reason = "api-key-unknown"
+	APIKeyExpired  Reason = "api-key-expired"
+	APIKeyDisabled Reason = "api-key-disabled"
+)
+
 // Reasons of tok.iss, tok.aud, tok.time, tok.typ and tok.ttl.
 const (
 	IssuerMissing         Reason = "issuer-missing"

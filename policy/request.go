@@ -143,19 +143,24 @@ func (m Match) Missing() (Verdict, bool) {
 type Authentication struct {
 	// Proof says whether the credential proved itself: a token by its signature with
 	// a configured key, identity headers by the proof that the request came through
-	// the gateway. Without a credential it is undecided by tok.present with the
+	// the gateway, an API key by its hash. Without a credential it is undecided by tok.present with the
 	// reason that tok.present gives; for an issuer that is not configured it is
-	// undecided by tok.iss, without the proof of the gateway by path.gateway, each
-	// with the reason of that control.
+	// undecided by tok.iss, without the proof of the gateway by path.gateway, for an
+	// API key that is not configured by key.valid, each with the reason of that control.
 	Proof Verdict
 	// Token holds the claims as sent, proven or not; nil when none could be read, and
-	// of identity headers, which are no token.
+	// of identity headers and API keys, which are no tokens.
 	Token *Token
 	// Claimed is the identity that headers assert without the proof of the gateway;
 	// nil otherwise. That of a token is in Token.
 	Claimed *Identity
 	// Identity exists exactly when Proof permits.
 	Identity *Identity
+	// APIKey is what is known of an API key that proved itself; nil of any other
+	// credential.
+	APIKey *APIKey
+	// Challenge is the authentication scheme that a 401 asks for; empty means Bearer.
+	Challenge string
 	// Sender is what the request proves of who sends the credential.
 	Sender Sender
 	// Active is what is to be said of the question to the issuer whether the proven
@@ -181,6 +186,9 @@ type Sender struct {
 	// Certificate is the thumbprint x5t#S256 (RFC 8705 section 3.1) of the sender's
 	// certificate; empty without one that is proven.
 	Certificate string
+	// CertificateFault says what is wrong with the certificate that the gateway passed
+	// on, which then counts as none: a structural word for a detail.
+	CertificateFault string
 	// Nonce is what the client has to put into its next DPoP proof; empty unless the
 	// proof lacks it.
 	Nonce string
@@ -231,6 +239,14 @@ type Token struct {
 	// Fingerprint is a digest of the exact token bytes; it never leaves the
 	// process unkeyed.
 	Fingerprint [32]byte
+}
+
+// APIKey holds the facts of one API key that is configured.
+type APIKey struct {
+	// Until is the first moment at which it is over; zero means never.
+	Until time.Time
+	// Disabled reports that it was taken back.
+	Disabled bool
 }
 
 // Confirmation is what a token is bound to by its claim cnf (RFC 7800): whoever sends

@@ -14,6 +14,8 @@ func challenge(header http.Header, p *policy.Policy, r *policy.Request, f policy
 	const name = "WWW-Authenticate"
 	proofs := len(p.DPoP) > 0
 	switch reason := f.Verdict.Reason; {
+	case r.Auth.Challenge != "":
+		header.Set(name, r.Auth.Challenge) // of a credential that is no token
 	case reason == policy.CredentialMissing:
 		header.Set(name, "Bearer") // no error code (RFC 6750, section 3.1)
 		if proofs {

@@ -41,6 +41,25 @@ func rule(c policy.Control, v policy.Verdict) *policy.Rule {
 
 const get = "GET /v1/a HTTP/1.1\r\nHost: h\r\n\r\n"
 
+// Where no token arrives, a 401 asks for none, and nothing else does either.
+func TestTheChallengeOfACredentialThatIsNoToken(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		rule *policy.Rule
+		want string
+	}{
+		{rule(policy.TokPresent, policy.Denied(policy.CredentialMissing, "")), "ApiKey"},
+		{rule(policy.KeyValid, policy.Denied(policy.APIKeyUnknown, "")), "ApiKey"},
+		{rule(policy.AzScope, policy.Denied(policy.ScopeMissing, "")), ""},
+	} {
+		p := policyOf(stages{authenticate: func(*policy.Request) policy.Authentication {
+			return policy.Authentication{Challenge: "ApiKey"}
+		}}, c.rule)
+		resp := raw(t, start(t, p, record(t).addr).addr, get)
+		assert.Equal(t, c.want, resp.Header.Get("WWW-Authenticate"), c.rule.Control)
+	}
+}
+
 func TestBlockedAnswers(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net/http"
@@ -57,6 +58,7 @@ func (h *Handler) begin(w http.ResponseWriter, req *http.Request) *exchange {
 		Header:   forwardedHeader(req.Header),
 		Body:     policy.Body{Size: req.ContentLength},
 	}
+	x.request.Peer.Certificate = certificateOf(req.TLS)
 	x.outcome.Class = policy.ClassNone // until it is forwarded
 	return x
 }
@@ -67,6 +69,16 @@ func peerOf(remote string) policy.Peer {
 		return policy.Peer{}
 	}
 	return policy.Peer{Addr: addr.Addr().Unmap()}
+}
+
+// certificateOf returns the client certificate of a TLS connection: the handshake, or
+// that of the session which it resumed, proved that the client has its key (RFC 8446
+// section 4.4.3, RFC 5246 section 7.4.8), whoever signed it.
+func certificateOf(state *tls.ConnectionState) []byte {
+	if state == nil || len(state.PeerCertificates) == 0 {
+		return nil
+	}
+	return state.PeerCertificates[0].Raw
 }
 
 // decideHead runs match, authenticate, spend and the phases Head and Limit. Both

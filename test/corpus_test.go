@@ -26,6 +26,8 @@ type vector struct {
 	Source  string  `json:"source"`
 	Comment string  `json:"comment"`
 	Request request `json:"request"`
+	// Keyed sends the request where API keys arrive and no tokens.
+	Keyed bool `json:"keyed"`
 	// Before is how often the same request is sent first.
 	Before int `json:"before"`
 	// Findings are the denials and what is undecided by itself, each "control

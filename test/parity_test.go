@@ -1,6 +1,7 @@
 package test_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/token"
 )
 
 // TestParity sends the whole corpus through the same policy in both modes, and
@@ -23,9 +25,11 @@ import (
 // sends, and in enforce nothing of a request that is blocked.
 func TestParity(t *testing.T) {
 	t.Parallel()
-	shadow, enforce, bare := newTrack(t, "shadow"), newTrack(t, "enforce"), newTrack(t, "")
+	bare := newTrack(t, "", false)
+	shadows := map[bool]*track{false: newTrack(t, "shadow", false), true: newTrack(t, "shadow", true)}
+	enforces := map[bool]*track{false: newTrack(t, "enforce", false), true: newTrack(t, "enforce", true)}
 	for i, v := range corpus(t) {
-		c := v.call()
+		c, shadow, enforce := v.call(), shadows[v.Keyed], enforces[v.Keyed]
 		// Not the name, which is the client's: no identifier gets into a record.
 		c.header = append(c.header, [2]string{"X-Request-Id", fmt.Sprintf("request.%d", i)})
 		c.from = fmt.Sprintf("127.1.%d.%d", i/200, 1+i%200) // a peer of its own
@@ -56,7 +60,39 @@ type track struct {
 	backend *backend
 }
 
-func newTrack(t *testing.T, mode string) *track {
+// corpusKeys are the API keys that the corpus knows: one that counts, one that is
+// over and one that was taken back.
+func corpusKeys(t *testing.T) []byte {
+	t.Helper()
+	const salt = "c2FsdC1vZi10aGUtY29ycHVz"
+	entryOf := func(id, expires string, disabled bool) token.APIKeyEntry {
+		hash, ok := token.HashAPIKey(salt, "api-key-of-the-corpus-"+id)
+		require.True(t, ok)
+		return token.APIKeyEntry{
+			ID: id, Salt: salt, Hash: hash, Client: "legacy-" + id, Accounts: []string{"acct-1"}, Scopes: []string{"orders:read", "orders:write"},
+			Expires: expires, Disabled: disabled,
+		}
+	}
+	text, err := json.Marshal(map[string]any{"version": 1, "keys": []token.APIKeyEntry{
+		entryOf("good", "", false), entryOf("over", "2026-01-31", false), entryOf("back", "", true),
+	}})
+	require.NoError(t, err)
+	return text
+}
+
+// keyedBy is a configuration in which API keys arrive in place of tokens.
+func keyedBy(t *testing.T, text string) string {
+	t.Helper()
+	from, to := strings.Index(text, "token:\n"), strings.Index(text, "account:\n")
+	require.Positive(t, from)
+	require.Greater(t, to, from)
+	text = text[:from] + "credential: {kind: api_key, api_key: {file: api-keys.json}}\n" + text[to:]
+	from, to = strings.Index(text, "  delegation:\n"), strings.Index(text, "controls:")
+	require.Greater(t, to, from)
+	return strings.Replace(text[:from]+text[to:], ", replay: single_use", "", 1)
+}
+
+func newTrack(t *testing.T, mode string, keyed bool) *track {
 	t.Helper()
 	b, err := newBackend()
 	require.NoError(t, err)
@@ -78,9 +114,15 @@ func newTrack(t *testing.T, mode string) *track {
 	require.NotEqual(t, string(text), limited)
 	proven := strings.Replace(limited, "gateway: {", `gateway: {proof: {header: X-Gateway-Proof, secret: "${env:PROOF}"}, `, 1)
 	require.NotEqual(t, limited, proven)
-	bound := strings.Replace(proven, "token:\n", "token:\n  dpop: {public_url: https://api.example.net}\n", 1)
-	require.NotEqual(t, proven, bound)
-	require.NoError(t, os.WriteFile(config, []byte(bound), 0o600))
+	if keyed {
+		proven = keyedBy(t, proven)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "api-keys.json"), corpusKeys(t), 0o600))
+	} else {
+		bound := strings.Replace(proven, "token:\n", "token:\n  dpop: {public_url: https://api.example.net}\n", 1)
+		require.NotEqual(t, proven, bound)
+		proven = bound
+	}
+	require.NoError(t, os.WriteFile(config, []byte(proven), 0o600))
 	s, err := start(config, "BACKEND=http://"+b.address, "AUDIT="+filepath.Join(dir, "audit.jsonl"), "PSEUDONYM="+pseudonymKey, "PROOF="+gatewayProof)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.stop()) })

@@ -2,6 +2,7 @@ package test_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -24,9 +25,10 @@ type parsed struct {
 }
 
 // parse reads METHOD TARGET [-t TOKEN] [-H 'NAME: VALUE'] [-d BODY] [-f FILE]
-// [-chunked] [-tls] [-admin] [-from ADDRESS] [-n TIMES] [-bg] [EXPECTATION...].
+// [-chunked] [-tls] [-cert CERT] [-admin] [-from ADDRESS] [-n TIMES] [-bg] [EXPECTATION...].
 // A body has Content-Type application/json unless -H says otherwise; "Content-Type:"
-// without a value sends none. Expectations are FIELD=VALUE or FIELD~REGEXP.
+// without a value sends none. -cert sends a client certificate of the command cert,
+// whose key is in the file with -key before the suffix. Expectations are FIELD=VALUE or FIELD~REGEXP.
 func (s *story) parse(ts *testscript.TestScript, args []string) (parsed, error) {
 	p := parsed{times: 1}
 	if len(args) < 2 {
@@ -89,6 +91,10 @@ func (s *story) option(ts *testscript.TestScript, p *parsed, name, value string)
 		p.body, p.hasBody = bytes.TrimSuffix([]byte(ts.ReadFile(value)), []byte("\n")), true
 	case "-from":
 		p.from = value
+	case "-cert":
+		pair, err := tls.LoadX509KeyPair(ts.MkAbs(value), ts.MkAbs(strings.TrimSuffix(value, ".pem")+"-key.pem"))
+		p.encrypted, p.certificate = true, pair
+		return err
 	case "-n":
 		n, err := strconv.Atoi(value)
 		p.times = n

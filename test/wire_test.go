@@ -20,7 +20,8 @@ type call struct {
 	hasBody        bool
 	chunked        bool
 	encrypted      bool
-	from           string // local address to send from; "" for any
+	certificate    tls.Certificate // of the client; the zero one sends none
+	from           string          // local address to send from; "" for any
 }
 
 // answered is what came back.
@@ -93,7 +94,12 @@ func (c *call) dial(address string) (net.Conn, error) {
 	if err != nil || !c.encrypted {
 		return conn, err
 	}
-	return tls.Client(conn, &tls.Config{InsecureSkipVerify: true}), nil //nolint:gosec // the test made the certificate
+	return tls.Client(conn, &tls.Config{
+		InsecureSkipVerify: true, //nolint:gosec // the test made the certificate
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return &c.certificate, nil // whatever authorities the sidecar names
+		},
+	}), nil
 }
 
 // exchange writes raw bytes and reads one answer. A connection that is closed

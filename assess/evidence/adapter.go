@@ -126,7 +126,7 @@ func callerOf(rec *audit.Record) caller {
 		return caller{}
 	}
 	for i := range rec.Findings {
-		if strings.HasPrefix(string(rec.Findings[i].Control), "tok.") {
+		if c := rec.Findings[i].Control; strings.HasPrefix(string(c), "tok.") || c == policy.KeyValid {
 			return caller{}
 		}
 	}

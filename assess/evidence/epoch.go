@@ -150,7 +150,7 @@ func (e *epoch) accept(digest string) {
 }
 
 func newCell(operation string, control policy.Control) *cell {
-	c := &cell{control: control, token: strings.HasPrefix(string(control), "tok.")}
+	c := &cell{control: control, token: strings.HasPrefix(string(control), "tok.") || control == policy.KeyValid}
 	c.sample.random.Seed(fixedHash(operation), fixedHash(string(control)))
 	if entry, ok := policy.Lookup(control); ok {
 		c.limit = entry.Family == policy.Rate || entry.Family == policy.Abuse

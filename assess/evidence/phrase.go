@@ -49,6 +49,8 @@ func phraseOfControl(c policy.Control) phrase {
 		return phrase{"whether a token was revoked", "with a token that its issuer takes back"}
 	case policy.TokReplay:
 		return phrase{"whether a token may be used again", "with a token that was used before, or by another sender"}
+	case policy.KeyValid:
+		return phrase{"the API key", "with an API key that does not count"}
 	case policy.AzScope:
 		return phrase{"the scope", "without the scope that the operation needs"}
 	case policy.AzAccount:
@@ -101,6 +103,12 @@ func violationOf(r policy.Reason) string {
 		return "with a wrong signature"
 	case policy.KeyUnknown:
 		return "signed by an unknown key"
+	case policy.APIKeyUnknown:
+		return "with an unknown API key"
+	case policy.APIKeyExpired:
+		return "with an expired API key"
+	case policy.APIKeyDisabled:
+		return "with an API key that was taken back"
 	case policy.AudienceMissing:
 		return "with a token without an audience"
 	case policy.ExpiryMissing:

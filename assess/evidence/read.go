@@ -211,7 +211,7 @@ func (e *epoch) read(op *operation, c *cell) Cell {
 	if c.control == policy.PathGateway {
 		front.Present = false // who came around the gateway says nothing of it
 	}
-	known := !c.token || (e.clientToken() && e.proven.Load())
+	known := !c.token || (e.clients(c.control) && e.proven.Load())
 	cell := Cell{
 		Operation: op.id, Control: c.control, Modifiers: []Modifier{}, Strata: []Stratum{},
 		Requests: c.requests, Undecided: c.undecided, Confounded: c.confounded,
@@ -233,14 +233,21 @@ func (e *epoch) read(op *operation, c *cell) Cell {
 	cell.Gateway = gateway.atGateway(front, known)
 	cell.Backend = backend.atBackend(known)
 	tried := !gateway.empty() || !backend.empty()
-	untestable := c.token && (!e.clientToken() || (tried && !known))
+	untestable := c.token && (!e.clients(c.control) || (tried && !known))
 	cell.classify(untestable, op.bypassed, &backend)
 	return cell
 }
 
-// clientToken reports that the token which arrives is the client's own.
-func (e *epoch) clientToken() bool {
-	return e.options.CredentialKind == "" || e.options.CredentialKind == "client_token"
+// clients reports that a control judges a credential which is the client's own: its
+// token, or its API key.
+func (e *epoch) clients(control policy.Control) bool {
+	switch e.options.CredentialKind {
+	case "", "client_token":
+		return true
+	case "api_key":
+		return control == policy.KeyValid || control == policy.TokPresent
+	}
+	return false
 }
 
 // all returns the strata in a stable order, the overflow last.

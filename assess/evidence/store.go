@@ -28,7 +28,8 @@ type Options struct {
 	Operations []Operation
 	Gateway    Gateway
 	// CredentialKind is credential.kind of the config. Unless it is "client_token"
-	// or empty, nothing can be said of the client's token: tok.* is untestable.
+	// or empty, nothing can be said of the client's token: tok.* is untestable. With
+	// "api_key", key.valid and tok.present judge the client's own key.
 	CredentialKind string
 	// AccountParameters are the path parameters that name the account, which the
 	// resource of an operation may lie under.

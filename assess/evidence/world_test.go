@@ -84,8 +84,10 @@ func (v visit) record() *audit.Record {
 	if v.op == policy.UnmatchedID {
 		controls = []policy.Control{policy.InRoute, policy.InMethod}
 	}
-	if slices.Contains(v.denied, policy.PathGateway) {
-		controls = append(of(policy.PathGateway), controls...)
+	for _, c := range []policy.Control{policy.PathGateway, policy.KeyValid} { // in no plan of their own
+		if slices.Contains(v.denied, c) {
+			controls = append(of(c), controls...)
+		}
 	}
 	var d policy.Decision
 	for _, c := range controls {

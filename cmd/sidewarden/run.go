@@ -65,7 +65,7 @@ Start with: sidewarden demo`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetVersionTemplate("sidewarden {{.Version}}\n")
-	root.AddCommand(demoCommand(), serveCommand(), checkCommand(), explainCommand(), initCommand(), gapCommand(), limitsCommand(), versionCommand())
+	root.AddCommand(demoCommand(), serveCommand(), checkCommand(), explainCommand(), initCommand(), gapCommand(), limitsCommand(), apiKeyCommand(), versionCommand())
 	answerErrors(root)
 	err := root.ExecuteContext(ctx)
 	var no noError

@@ -212,7 +212,10 @@ func vocabulary(l *loaded) audit.Contract {
 	if h := l.config.Credential.Headers; l.config.Credential.Kind == config.KindIdentityHeaders {
 		c.Untold = append(c.Untold, h.Client, h.Principal, h.Accounts)
 	}
-	c.Untold = slices.DeleteFunc(append(c.Untold, l.config.Gateway.Proof.Header), func(name string) bool { return name == "" })
+	if keys := l.config.Credential.APIKey; keys != nil {
+		c.Untold = append(c.Untold, keys.Header)
+	}
+	c.Untold = slices.DeleteFunc(append(c.Untold, l.config.Gateway.Proof.Header, l.config.Gateway.ClientCertHeader), func(name string) bool { return name == "" })
 	for _, r := range l.config.Account.Rules {
 		name := r.Name
 		if r.In == "body" {

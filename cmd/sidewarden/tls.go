@@ -29,12 +29,43 @@ func listenTLS(c *config.Config) (*tls.Config, error) {
 	if t == nil {
 		return nil, nil //nolint:nilnil // no TLS is an answer, not an absence
 	}
+	var problems []error
 	pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
 	if err != nil {
-		return nil, c.At("listen.tls.cert_file", fmt.Sprintf("the certificate or its key can not be used: %v", err),
-			"give PEM files of one certificate and its key")
+		problems = append(problems, c.At("listen.tls.cert_file", fmt.Sprintf("the certificate or its key can not be used: %v", err),
+			"give PEM files of one certificate and its key"))
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
+	result := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, ClientAuth: clientAuth(*t)}
+	if t.ClientCAFile != "" {
+		// Never without a pool: crypto/tls would take the authorities of the system.
+		if result.ClientCAs, err = compile.CertPool(t.ClientCAFile); err != nil {
+			problems = append(problems, c.At("listen.tls.client_ca_file", err.Error(), "give a PEM file with at least one certificate"))
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// clientAuth returns what is asked of client certificates. Without authorities a
+// client proves by the handshake that it has the key of its certificate, and nothing
+// else (RFC 8705 section 2.2).
+func clientAuth(t config.ListenTLS) tls.ClientAuthType {
+	signed := t.ClientCAFile != ""
+	switch t.ClientAuth {
+	case config.ClientAuthRequest:
+		if signed {
+			return tls.VerifyClientCertIfGiven
+		}
+		return tls.RequestClientCert
+	case config.ClientAuthRequire:
+		if signed {
+			return tls.RequireAndVerifyClientCert
+		}
+		return tls.RequireAnyClientCert
+	}
+	return tls.NoClientCert
 }
 
 func backendTLS(c *config.Config) (*tls.Config, error) {

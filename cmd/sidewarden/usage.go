@@ -144,6 +144,9 @@ func issuersOf(cfg *config.Config) []string {
 	if cfg.Credential.Kind == config.KindIdentityHeaders {
 		return []string{cfg.Credential.Headers.Asserter()}
 	}
+	if keys := cfg.Credential.APIKey; keys != nil {
+		return []string{keys.Issuer}
+	}
 	names := make([]string, len(cfg.Token.Issuers))
 	for i, is := range cfg.Token.Issuers {
 		names[i] = is.Issuer

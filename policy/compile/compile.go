@@ -134,6 +134,8 @@ type compiler struct {
 	lists    []byte
 	// asked has digests of what questions to issuers are made with; see introspection.
 	asked []string
+	// keys is a digest of the file with API keys, nil for none.
+	keys []byte
 }
 
 func (c *compiler) problem(field, cause, fix string) {
@@ -226,7 +228,11 @@ func (c *compiler) digests(contracts []*openapi.Contract) (whole, measured strin
 		return "", "", err
 	}
 	read := c.read(contracts)
-	return digest(all[:], read...), digest(neutral[:], read...), nil
+	measured = digest(neutral[:], read...)
+	if c.keys != nil {
+		read = append(read, c.keys)
+	}
+	return digest(all[:], read...), measured, nil
 }
 
 // read are the digests of what the policy was made from besides the configuration.

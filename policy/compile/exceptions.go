@@ -60,7 +60,7 @@ func (c *compiler) dependents(e policy.Exception, all []*planned) []policy.Contr
 			continue
 		}
 		for _, rule := range p.operation.Rules {
-			if rule.Mode == policy.Enforce && slices.Contains(needsOf(rule, c.asserted()), e.Control) {
+			if rule.Mode == policy.Enforce && slices.Contains(needsOf(rule, c.proof()), e.Control) {
 				found = append(found, rule.Control)
 			}
 		}

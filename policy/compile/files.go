@@ -9,7 +9,7 @@ import (
 
 // filesOf lists the files that a policy is made from besides the configuration
 // file: the contracts with everything that they refer to, the authorities of
-// issuers, lists of accounts, and the secrets that prove the gateway, and the sidecar
+// issuers, lists of accounts, API keys, and the secrets that prove the gateway, and the sidecar
 // to issuers. Key sets are not among them; they are read again by themselves.
 func filesOf(cfg *config.Config, contracts []*openapi.Contract) []string {
 	var files []string
@@ -27,6 +27,9 @@ func filesOf(cfg *config.Config, contracts []*openapi.Contract) []string {
 		if d.AccountsFile != "" {
 			files = append(files, d.AccountsFile)
 		}
+	}
+	if keys := cfg.Credential.APIKey; keys != nil {
+		files = append(files, keys.File)
 	}
 	slices.Sort(files)
 	return slices.Compact(files)

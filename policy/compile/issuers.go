@@ -149,14 +149,18 @@ func cause(err error) string {
 // authenticator keeps the one in force, and with it the cache of verified facts,
 // while everything about issuers, their key sets and credential is the same.
 func (c *compiler) authenticator(issuers []token.Issuer) policy.Authenticator {
-	if c.cfg.Credential.Kind == config.KindIdentityHeaders {
+	switch {
+	case c.asserted():
 		return c.headers()
+	case c.keyed():
+		return c.apiKeys()
 	}
 	if len(issuers) == 0 {
 		return nobody{}
 	}
+	certificates, hop := c.certificates()
 	id := stableID(c.cfg.Credential, c.cfg.Token.Issuers, slices.Sorted(maps.Keys(c.parts.keySets)),
-		c.proofID(), c.asked, c.cfg.DecisionTimeout, c.cfg.Token.ClockSkew, c.Offline)
+		c.proofID(), hop, c.comparesSenders(), c.asked, c.cfg.DecisionTimeout, c.cfg.Token.ClockSkew, c.Offline)
 	if c.previous.authID == id {
 		c.parts.proofs = c.previous.proofs
 		c.parts.authenticator, c.parts.authID = c.previous.authenticator, id
@@ -164,7 +168,7 @@ func (c *compiler) authenticator(issuers []token.Issuer) policy.Authenticator {
 	}
 	a, err := token.NewAuthenticator(token.Options{
 		Header: c.cfg.Credential.Header, Scheme: c.cfg.Credential.Scheme, Issuers: issuers,
-		DPoP: c.proofs(), DecisionTimeout: c.cfg.DecisionTimeout.Std(), Offline: c.Offline,
+		DPoP: c.proofs(), Certificates: certificates, EverySender: c.comparesSenders(), DecisionTimeout: c.cfg.DecisionTimeout.Std(), Offline: c.Offline,
 		Previous: c.previous.authenticator,
 	})
 	if err != nil {

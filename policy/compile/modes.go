@@ -7,7 +7,6 @@ import (
 
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
-	"github.com/sidewarden/sidewarden/policy/token"
 )
 
 // modeOf returns the mode of a control for one operation; "" asks outside of any.
@@ -61,17 +60,18 @@ func familyOf(control policy.Control) string {
 }
 
 // needsOf lists what must enforce where control does. A rule of az.* that reads
-// the body needs a well-formed one. Where the gateway asserts the caller, what
-// proves it is path.gateway in place of tok.sig.
-func needsOf(rule *policy.Rule, asserted bool) []policy.Control {
+// the body needs a well-formed one. What proves the caller is proof in place of
+// tok.sig: path.gateway where the gateway asserts it, key.valid for an API key.
+func needsOf(rule *policy.Rule, proof policy.Control) []policy.Control {
 	entry, ok := policy.Lookup(rule.Control)
 	if !ok {
 		return nil
 	}
 	needs := slices.Clone(entry.Needs)
-	if asserted && asksIdentity(rule.Control) {
-		needs = slices.DeleteFunc(needs, func(c policy.Control) bool { return c == policy.TokSig })
-		needs = append(needs, policy.PathGateway)
+	if at := slices.Index(needs, policy.TokSig); at >= 0 {
+		needs[at] = proof
+	} else if proof == policy.PathGateway && asksIdentity(rule.Control) {
+		needs = append(needs, proof)
 	}
 	if rule.Phase == policy.BodyPhase && strings.HasPrefix(string(rule.Control), "az.") {
 		needs = append(needs, policy.InSize, policy.InCtype, policy.InWellformed)
@@ -102,7 +102,7 @@ func (c *compiler) checkNeeds(plans *plans) {
 			if rule.Mode != policy.Enforce {
 				continue
 			}
-			for _, need := range needsOf(rule, c.asserted()) {
+			for _, need := range needsOf(rule, c.proof()) {
 				if modes[need] == policy.Enforce {
 					continue
 				}
@@ -168,7 +168,7 @@ func (c *compiler) setFor(operation string, control policy.Control) bool {
 
 func why(l lacks) string {
 	switch familyOf(l.control) {
-	case "tok":
+	case "tok", "key":
 		if slices.Contains(l.missing, policy.PathGateway) {
 			return "identity headers that anybody sets would pass"
 		}
@@ -204,7 +204,7 @@ func join(controls []policy.Control) string {
 // what it needs.
 func EnforceLines(p *policy.Policy) []string {
 	var lines []string
-	_, asserted := p.Authenticator.(*token.Headers)
+	proof := proofOf(p)
 	for _, entry := range policy.Catalogue() {
 		var needs []policy.Control
 		open := false
@@ -212,7 +212,7 @@ func EnforceLines(p *policy.Policy) []string {
 			for _, rule := range op.Rules {
 				if rule.Control == entry.ID {
 					open = open || rule.Mode != policy.Enforce && !Untestable(rule)
-					needs = append(needs, needsOf(rule, asserted)...)
+					needs = append(needs, needsOf(rule, proof)...)
 				}
 			}
 		}

@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -113,7 +111,7 @@ func (c *compiler) accountsOf(field string, cfg config.Delegation) []string {
 		return cfg.Accounts
 	}
 	field += ".accounts_file"
-	data, err := readList(cfg.AccountsFile)
+	data, err := readUpTo(cfg.AccountsFile, maxListBytes)
 	if err != nil {
 		c.problem(field, err.Error(), "check its path and permissions")
 		return nil
@@ -130,16 +128,6 @@ func (c *compiler) accountsOf(field string, cfg config.Delegation) []string {
 
 // maxListBytes bounds a list of accounts: some hundred thousand.
 const maxListBytes = 8 << 20
-
-// readList reads a file up to one byte more than a list may have.
-func readList(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxListBytes+1))
-	return data, errors.Join(err, f.Close())
-}
 
 // parseAccounts reads one account per line. What looks like another form is
 // refused, because an account is compared as it stands there. Errors name lines,

@@ -139,7 +139,10 @@ func (c *compiler) tokenChecks(issuers []token.Issuer) map[policy.Control]policy
 	if c.gateway != nil {
 		checks[policy.PathGateway] = c.gateway
 	}
-	if c.asserted() {
+	if c.keyed() {
+		checks[policy.KeyValid] = token.Key{}
+	}
+	if c.tokenless() {
 		for control := range checks {
 			if familyOf(control) == "tok" && control != policy.TokPresent {
 				checks[control] = tokenless{}
@@ -273,7 +276,7 @@ func (c *compiler) unmatchedCheck(p *planned, control policy.Control) policy.Che
 
 func asksIdentity(control policy.Control) bool {
 	family := familyOf(control)
-	return family == "tok" || family == "az"
+	return family == "tok" || family == "key" || family == "az"
 }
 
 func phaseOf(entry policy.Entry) policy.Phase {

@@ -48,7 +48,7 @@ func (c *compiler) proofID() string {
 
 // proofAlgorithms are those that answers name.
 func (c *compiler) proofAlgorithms() []string {
-	if c.cfg.Token.DPoP == nil || c.asserted() {
+	if c.cfg.Token.DPoP == nil || c.tokenless() {
 		return nil
 	}
 	return slices.Clone(c.cfg.Token.DPoP.Algorithms)

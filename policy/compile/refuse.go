@@ -44,9 +44,11 @@ func (c *compiler) idle(operation string, control policy.Control) (fix string, i
 	case policy.PathGateway:
 		return "add gateway.proof", !c.cfg.Gateway.Proof.Configured()
 	case policy.TokSig, policy.TokIss, policy.TokTyp, policy.TokAud, policy.TokTime, policy.TokTTL, policy.TokBind:
-		return "remove it: no token arrives with credential.kind " + c.cfg.Credential.Kind, c.asserted()
+		return "remove it: no token arrives with credential.kind " + c.cfg.Credential.Kind, c.tokenless()
 	case policy.TokRevoked:
 		return "add token.issuers[].introspection", !c.asks()
+	case policy.KeyValid:
+		return "add credential: {kind: api_key, api_key: {file: api-keys.json}}", !c.keyed()
 	case policy.RateApp:
 		return "add a limit with a rate, and without account in its key", !c.judges(control)
 	case policy.RateCustomer:

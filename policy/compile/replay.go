@@ -93,9 +93,24 @@ func (c *compiler) doubtSenders(all []*planned) {
 }
 
 // sendersProven reports whether anything that is configured proves, behind a gateway,
-// who sends a token. Nothing of this version does: the certificate of a connection
-// that ends here is the gateway's.
-func (c *compiler) sendersProven() bool { return false }
+// who sends a token. The certificate of a connection that ends here does not: it is the
+// gateway's.
+func (c *compiler) sendersProven() bool {
+	return c.cfg.Token.DPoP != nil || c.cfg.Gateway.ClientCertHeader != ""
+}
+
+// comparesSenders reports whether the senders of tokens are compared anywhere.
+func (c *compiler) comparesSenders() bool {
+	if c.cfg.Token.Replay.Mode == config.ReplaySameSender {
+		return true
+	}
+	for _, op := range c.cfg.Operations {
+		if op.Replay == config.ReplaySameSender {
+			return true
+		}
+	}
+	return false
+}
 
 // once returns the store of a kind of use, the one in force if there is one: a reload
 // is no way to a second use.

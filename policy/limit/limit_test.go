@@ -122,6 +122,7 @@ func TestWhoSharesABucket(t *testing.T) {
 		{"a NUL does not move the border", []limit.Key{limit.Client}, request(client("a\x00b", "c")), request(client("a", "b\x00c")), permits, permits, false},
 		{"a denied audience is counted by peer", []limit.Key{limit.Client}, request(), request(), permits, denies, false},
 		{"two clients of denied tokens behind one peer", []limit.Key{limit.Client}, request(), request(client(issuer, "other")), denies, denies, true},
+		{"an API key that a control objects to is counted by peer", []limit.Key{limit.Client}, request(), request(), permits, head(policy.KeyValid, policy.Denied(policy.APIKeyDisabled, "")), false},
 		{"an undecided token control is counted by peer", []limit.Key{limit.Client}, request(), request(), permits, head(policy.TokTime, policy.Undecided(policy.InternalError, nil)), false},
 		{"a token control that does not apply is no objection", []limit.Key{limit.Client}, request(), request(), permits, head(policy.TokTTL, policy.Inapplicable()), true},
 		{"a denied scope is no matter of the token", []limit.Key{limit.Client}, request(), request(), permits, head(policy.AzScope, policy.Denied(policy.ScopeMissing, "")), true},

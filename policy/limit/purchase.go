@@ -65,15 +65,15 @@ func (p *purchase) begin() {
 	p.caller = len(p.keys)
 }
 
-// isProven reports whether a credential proved a client and no tok.* verdict
-// objects to it.
+// isProven reports whether a credential proved a client and no verdict of tok.* or
+// key.valid objects to it.
 func isProven(r *policy.Request, head policy.Decision) bool {
 	if r.Auth.Identity == nil || r.Auth.Identity.Client == "" {
 		return false
 	}
 	for i := range head.Findings {
 		f := &head.Findings[i]
-		if !f.Verdict.Passes() && strings.HasPrefix(string(f.Rule.Control), "tok.") {
+		if !f.Verdict.Passes() && (strings.HasPrefix(string(f.Rule.Control), "tok.") || f.Rule.Control == policy.KeyValid) {
 			return false
 		}
 	}

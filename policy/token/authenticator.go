@@ -21,6 +21,9 @@ type Authenticator struct {
 	b64     *base64.Encoding
 	cache   *cache // nil when nothing is cached
 	dpop    *dpop  // nil when no proof is taken
+
+	certificates *Certificates // nil when they come from TLS connections alone
+	everySender  bool
 }
 
 var _ policy.Authenticator = (*Authenticator)(nil)
@@ -36,6 +39,9 @@ func NewAuthenticator(o Options) (*Authenticator, error) {
 		scheme:  o.Scheme,
 		issuers: make(map[string]*issuer, len(o.Issuers)),
 		b64:     base64.RawURLEncoding.Strict(),
+
+		certificates: o.Certificates,
+		everySender:  o.EverySender,
 	}
 	for _, i := range o.Issuers {
 		compiled, err := compileIssuer(i, o)
@@ -70,7 +76,7 @@ func NewAuthenticator(o Options) (*Authenticator, error) {
 }
 
 // Authenticate returns the facts of the request's credential and of who sends it. It
-// reads r.Method, r.Path, r.Header, r.Query and r.Time. It never waits for a key set;
+// reads r.Method, r.Path, r.Header, r.Query, r.Peer and r.Time. It never waits for a key set;
 // where the issuer of a token is asked about it, it waits for Options.DecisionTimeout at
 // most, and for ctx. The returned token and identity may be shared with other requests,
 // so they are read-only.
@@ -79,11 +85,11 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *policy.Request) pol
 	if reason != "" {
 		return unproven(nil, policy.Verdict{Effect: policy.Indeterminate, Reason: reason, Cause: policy.TokPresent})
 	}
-	if !c.dpop {
-		return a.identify(ctx, c.token, r)
-	}
 	auth := a.identify(ctx, c.token, r)
-	auth.Sender = a.dpop.sender(c.token, auth, r)
+	if c.dpop {
+		auth.Sender = a.dpop.sender(c.token, auth, r)
+	}
+	a.certify(ctx, r, &auth)
 	return auth
 }
 

@@ -60,7 +60,7 @@ func (c *Bind) Check(_ context.Context, r *policy.Request) policy.Verdict {
 	case to.Certificate == "" || to.Certificate == from.Certificate:
 		return policy.Permitted()
 	case from.Certificate == "":
-		return policy.Denied(policy.CertificateMissing, "")
+		return policy.Denied(policy.CertificateMissing, from.CertificateFault)
 	}
 	return policy.Denied(policy.CertificateMismatch, "")
 }

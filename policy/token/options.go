@@ -35,6 +35,13 @@ type Options struct {
 	DecisionTimeout time.Duration
 	// Offline asks nobody: what an issuer would have to be asked for is undecided.
 	Offline bool
+	// Certificates find the certificate of who sends a token; nil means those of TLS
+	// connections alone.
+	Certificates *Certificates
+	// EverySender looks for the sender's certificate of every token that proved itself,
+	// for whoever compares senders; otherwise only tokens that are bound to one are
+	// looked at (RFC 8705 section 3).
+	EverySender bool
 	// Previous is the authenticator that the new one takes the place of; its counts of
 	// issuers that stay go on. Nil for the first one.
 	Previous *Authenticator

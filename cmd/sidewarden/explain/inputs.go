@@ -25,6 +25,8 @@ func (v *view) inputs(c policy.Control) []Input {
 			return []Input{{"token", "none that could be read"}}
 		}
 		return v.token(c, v.r.Auth.Token)
+	case policy.KeyValid:
+		return v.apiKey()
 	case policy.AzScope, policy.AzDefault:
 		return []Input{{"asked for", v.asked()}, {"token's scopes", v.heldScopes()}}
 	case policy.AzAccount:
@@ -65,6 +67,9 @@ func (v *view) credential() []Input {
 	if v.cfg.Token.DPoP != nil {
 		expected += " or DPoP"
 	}
+	if keys := v.cfg.Credential.APIKey; keys != nil {
+		header, expected = keys.Header, plain(keys.Header)
+	}
 	sent := "no such header"
 	for name, values := range v.r.Header {
 		if strings.EqualFold(name, header) {
@@ -72,6 +77,30 @@ func (v *view) credential() []Input {
 		}
 	}
 	return []Input{{"expected", expected}, {"sent", sent}}
+}
+
+// apiKey tells what is known of the key that was sent, and never the key.
+func (v *view) apiKey() []Input {
+	keys := v.cfg.Credential.APIKey
+	if keys == nil {
+		return []Input{{"keys", "none: no API key arrives with credential.kind " + v.cfg.Credential.Kind}}
+	}
+	file := Input{"keys", plain(keys.File) + " (" + v.set("credential.api_key.file") + ")"}
+	k := v.r.Auth.APIKey
+	if k == nil {
+		return []Input{{"key", "none that the file has"}, file}
+	}
+	disabled := "no"
+	if k.Disabled {
+		disabled = "yes"
+	}
+	return []Input{
+		{"key", "one of the file"},
+		file,
+		{"now", v.r.Time.UTC().Format(time.RFC3339)},
+		{"is over", v.moment(k.Until)},
+		{"disabled", disabled},
+	}
 }
 
 // token tells what a check of the token looked at.

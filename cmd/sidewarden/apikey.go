@@ -1,0 +1,173 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sidewarden/sidewarden/policy/token"
+)
+
+// keyOptions are the flags of api-key: what an entry says of its key.
+type keyOptions struct {
+	token.APIKeyEntry
+	saltFrom string
+}
+
+func apiKeyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "api-key",
+		Short: "Make entries for the file of API keys",
+		Long: `Make entries for the file that credential.api_key.file names: {"version": 1, "keys": [ENTRY, ...]}. An entry has a salted
+hash of its key and not the key.`,
+	}
+	cmd.AddCommand(apiKeyHashCommand(), apiKeyNewCommand())
+	return cmd
+}
+
+func apiKeyHashCommand() *cobra.Command {
+	var o keyOptions
+	cmd := &cobra.Command{
+		Use:   "hash --id ID --client CLIENT",
+		Short: "Print the entry of a key that is read from standard input",
+		Long: `Read a key from standard input, one line, and print its entry as JSON. The key is not printed.
+
+The hash is fast: it protects random keys, which nobody finds by trying, and no key that a person made up. Replace those
+by one of 'sidewarden api-key new'.
+
+Exits with 1 when standard input holds no key.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			key, err := readKey(cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			entry, err := o.entryOf(key)
+			if err != nil {
+				return err
+			}
+			return printJSON(cmd.OutOrStdout(), entry)
+		},
+	}
+	return o.flagsOn(cmd)
+}
+
+func apiKeyNewCommand() *cobra.Command {
+	var o keyOptions
+	cmd := &cobra.Command{
+		Use:   "new --id ID --client CLIENT",
+		Short: "Make a random key, and print it with its entry",
+		Long: `Make a random key of 256 bits, and print it with its entry as JSON: {"key": KEY, "entry": ENTRY}. The key is printed this
+once; it cannot be found out from the entry.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			key := randomText(32)
+			entry, err := o.entryOf(key)
+			if err != nil {
+				return err
+			}
+			return printJSON(cmd.OutOrStdout(), struct {
+				Key   string            `json:"key"`
+				Entry token.APIKeyEntry `json:"entry"`
+			}{key, entry})
+		},
+	}
+	return o.flagsOn(cmd)
+}
+
+func (o *keyOptions) flagsOn(cmd *cobra.Command) *cobra.Command {
+	f := cmd.Flags()
+	f.StringVar(&o.ID, "id", "", "name of the entry: letters, digits, dots, dashes and underscores, at most 64")
+	f.StringVar(&o.Client, "client", "", "client that has the key")
+	f.StringVar(&o.Principal, "principal", "", "principal that the key stands for")
+	f.StringArrayVar(&o.Accounts, "account", nil, "account of the client; may be repeated")
+	f.StringArrayVar(&o.Scopes, "scope", nil, "scope of the key; may be repeated")
+	f.StringVar(&o.Expires, "expires", "", "last day of the key, as 2027-01-31; default: never")
+	f.StringVar(&o.saltFrom, "salt-from", "", fmt.Sprintf("file with keys whose last salt is used, as a file has at most %d; default: a new salt", token.MaxAPIKeySalts))
+	for _, name := range []string{"id", "client"} {
+		if err := cmd.MarkFlagRequired(name); err != nil {
+			panic(err) // the flags are defined above
+		}
+	}
+	return cmd
+}
+
+// readKey reads a key, and never repeats it.
+func readKey(in io.Reader) (string, error) {
+	data, err := io.ReadAll(io.LimitReader(in, token.MaxAPIKey+3)) // a line break, and one byte too many
+	if err != nil {
+		return "", err
+	}
+	key := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+	if !token.IsAPIKey(key) {
+		return "", noError{fmt.Sprintf("standard input is no API key: one line of %d to %d printable characters without spaces", token.MinAPIKey, token.MaxAPIKey)}
+	}
+	return key, nil
+}
+
+// entryOf returns the entry of a key under the salt of a file, or a new one.
+func (o *keyOptions) entryOf(key string) (token.APIKeyEntry, error) {
+	e := o.APIKeyEntry
+	others := []token.APIKeyEntry{}
+	if o.saltFrom == "" {
+		e.Salt = randomText(16)
+	} else {
+		data, err := readBounded(o.saltFrom, token.MaxAPIKeyFile)
+		if err != nil {
+			return e, err
+		}
+		if others, err = token.ReadAPIKeys(data); err != nil {
+			return e, noError{strconv.Quote(o.saltFrom) + ": " + err.Error()}
+		}
+		e.Salt = others[len(others)-1].Salt
+	}
+	var ok bool
+	if e.Hash, ok = token.HashAPIKey(e.Salt, key); !ok {
+		return e, errors.New("the salt can not be used") // it was made or read above
+	}
+	if e.Accounts == nil {
+		e.Accounts = []string{}
+	}
+	if e.Scopes == nil {
+		e.Scopes = []string{}
+	}
+	// What serve would refuse is not printed.
+	if _, err := token.NewAPIKeys(token.APIKeyOptions{Header: "X-API-Key", Issuer: "api-keys", Entries: append(others, e)}); err != nil {
+		return e, usageError{strings.TrimPrefix(err.Error(), "token: ")}
+	}
+	return e, nil
+}
+
+// randomText is n random bytes in base64url.
+func randomText(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // it never fails
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// readBounded reads a file up to one byte more than it may have.
+func readBounded(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	return data, errors.Join(err, f.Close())
+}
+
+func printJSON(w io.Writer, value any) error {
+	text, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%s\n", text)
+	return err
+}

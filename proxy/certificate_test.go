@@ -1,0 +1,125 @@
+package proxy_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/proxy"
+)
+
+// selfSigned returns a certificate for localhost, which nobody else signed.
+func selfSigned(t *testing.T) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// trip sends a request and returns the answer's protocol and whether its connection
+// was used before, or its session.
+func trip(t *testing.T, client *http.Transport, url string) (proto string, resumed bool) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodGet, url, nil)
+	require.NoError(t, err)
+	resp, err := client.RoundTrip(req)
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	return resp.Proto, resp.TLS.DidResume
+}
+
+// The certificate of a connection is known for each of its requests, in every version
+// of TLS and HTTP, and with a session that was resumed. The backend sees the same
+// request as without.
+func TestTheClientCertificateOfAConnection(t *testing.T) {
+	t.Parallel()
+	own := selfSigned(t)
+	for _, c := range []struct {
+		name    string
+		version uint16
+		proto   string
+		own     *tls.Certificate
+	}{
+		{"TLS 1.2, HTTP/1.1", tls.VersionTLS12, "HTTP/1.1", &own},
+		{"TLS 1.3, HTTP/1.1", tls.VersionTLS13, "HTTP/1.1", &own},
+		{"TLS 1.2, HTTP/2", tls.VersionTLS12, "HTTP/2.0", &own},
+		{"TLS 1.3, HTTP/2", tls.VersionTLS13, "HTTP/2.0", &own},
+		{"TLS 1.3, HTTP/2, none", tls.VersionTLS13, "HTTP/2.0", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			forwarded := make(chan http.Header, 3)
+			s := start(t, policyOf(stages{}), backend(t, func(_ http.ResponseWriter, r *http.Request) { forwarded <- r.Header }))
+			server := proxy.NewServer(s.handler, proxy.Bounds{HeadBytes: 64 << 10, Head: 5 * time.Second, Idle: time.Minute}, zap.NewNop())
+			server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{selfSigned(t)}, ClientAuth: tls.RequestClientCert}
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			done := make(chan error, 1)
+			go func() { done <- server.ServeTLS(l, "", "") }()
+			t.Cleanup(func() {
+				require.NoError(t, server.Close())
+				require.ErrorIs(t, <-done, http.ErrServerClosed)
+			})
+			trusting := &tls.Config{
+				InsecureSkipVerify: true, MinVersion: c.version, MaxVersion: c.version, //nolint:gosec // the test made the certificate
+				ClientSessionCache: tls.NewLRUClientSessionCache(1), NextProtos: []string{"http/1.1"},
+			}
+			if c.own != nil {
+				trusting.Certificates = []tls.Certificate{*c.own}
+			}
+			client := &http.Transport{TLSClientConfig: trusting}
+			if c.proto == "HTTP/2.0" {
+				client.ForceAttemptHTTP2, trusting.NextProtos = true, nil
+			}
+			url := "https://" + l.Addr().String()
+			for range 2 { // one connection
+				proto, _ := trip(t, client, url)
+				assert.Equal(t, c.proto, proto)
+			}
+			client.CloseIdleConnections()
+			_, resumed := trip(t, client, url)
+			assert.True(t, resumed)
+			client.CloseIdleConnections()
+
+			require.Eventually(t, func() bool { return len(s.observer.all()) == 3 }, 30*time.Second, time.Millisecond)
+			for _, seen := range s.observer.all() {
+				want := policy.Peer{Addr: seen.request.Peer.Addr}
+				if c.own != nil {
+					want.Certificate = c.own.Certificate[0]
+				}
+				assert.Equal(t, want, seen.request.Peer)
+			}
+			for range 3 {
+				assert.Equal(t, http.Header{"Accept-Encoding": {"gzip"}, "User-Agent": {"Go-http-client/" + map[string]string{"HTTP/1.1": "1.1", "HTTP/2.0": "2.0"}[c.proto]}}, <-forwarded)
+			}
+		})
+	}
+}
+
+// all returns what was observed so far.
+func (o *observer) all() []seen {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append([]seen(nil), o.seen...)
+}
