@@ -19,7 +19,7 @@ func TestOAuthServerStopsAndStarts(t *testing.T) {
 	w.allows("GET /v1/sites -t known")
 
 	require.NoError(t, w.server.down())
-	w.awaitReads("failure", 1)
+	w.awaitReads(false, 1)
 	w.allows("GET /v1/sites -t known")
 	w.allows("GET /v1/sites -t unseen")
 	w.allows("GET /v1/sites -t unseen-ec")
@@ -28,7 +28,7 @@ func TestOAuthServerStopsAndStarts(t *testing.T) {
 	}
 
 	require.NoError(t, w.server.up())
-	w.awaitReads("success", 1)
+	w.awaitReads(true, 1)
 	w.get("later", "orders-app", apiResource, "orders:read")
 	w.allows("GET /v1/sites -t later")
 	w.allows("GET /v1/sites -t known")
@@ -46,7 +46,7 @@ func TestOAuthServerStartsAfterTheSidecar(t *testing.T) {
 	w.launch("shadow", trust)
 	require.NoError(t, w.sidecars["enforce"].awaitReadiness(http.StatusServiceUnavailable))
 	require.NoError(t, w.sidecars["shadow"].awaitReadiness(http.StatusOK))
-	w.awaitReads("failure", 1)
+	w.awaitReads(false, 1)
 
 	const undecided = "finding.tok.sig.effect=indeterminate"
 	request, err := w.parse(nil, []string{"GET", "/v1/sites", "-t", "mine"})
@@ -56,6 +56,6 @@ func TestOAuthServerStartsAfterTheSidecar(t *testing.T) {
 
 	require.NoError(t, w.server.up())
 	require.NoError(t, w.sidecars["enforce"].awaitReadiness(http.StatusOK))
-	w.awaitReads("success", 1)
+	w.awaitReads(true, 1)
 	w.allows("GET /v1/sites -t mine")
 }

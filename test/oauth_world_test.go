@@ -44,6 +44,7 @@ type oauthWorld struct {
 	*story
 	t      *testing.T
 	server *oauthServer
+	hidden []string // what no output may have, beside tokens
 }
 
 // newOAuthWorld returns a world with a server that is up, a backend, and no
@@ -60,7 +61,7 @@ func newOAuthWorld(t *testing.T) *oauthWorld {
 	require.NoError(t, prepare(w.dir))
 	t.Cleanup(func() {
 		if !t.Failed() {
-			require.NoError(t, w.secrets(nil, nil))
+			require.NoError(t, w.secrets(nil, w.hidden))
 		}
 		require.NoError(t, w.stop())
 	})
@@ -99,19 +100,19 @@ func (w *oauthWorld) get(name, client, resource, scope string) string {
 }
 
 // allows sends a request, written as in a script, to both sidecars. Both let it
-// through without a finding.
-func (w *oauthWorld) allows(request string) {
+// through without a finding. More are words of the request that have spaces.
+func (w *oauthWorld) allows(request string, more ...string) {
 	w.t.Helper()
-	require.NoError(w.t, w.permitted(nil, strings.Fields(request)), request)
+	require.NoError(w.t, w.permitted(nil, append(strings.Fields(request), more...)), request)
 }
 
 // refuses sends a request to both sidecars: shadow lets it through and records
 // that it would block, the other one answers with the status. The record of both
 // has this denial of this control and no other.
-func (w *oauthWorld) refuses(control, reason string, status int, request string) {
+func (w *oauthWorld) refuses(control, reason string, status int, request string, more ...string) {
 	w.t.Helper()
 	args := append([]string{control, reason, strconv.Itoa(status)}, strings.Fields(request)...)
-	require.NoError(w.t, w.denied(nil, args), request)
+	require.NoError(w.t, w.denied(nil, append(args, more...)), request)
 }
 
 // verdict sends a token to the sidecar of a mode and returns the reason that
@@ -126,7 +127,7 @@ func (w *oauthWorld) verdict(mode, token string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	reason, err := w.reason(mode)
+	reason, err := w.reason(mode, "tok.sig")
 	want := http.StatusOK
 	if reason != "" && mode == "enforce" {
 		want = http.StatusUnauthorized
@@ -148,8 +149,9 @@ func (w *oauthWorld) proves(token string) {
 	}
 }
 
-// reason returns what tok.sig says in the record of the last request in a mode.
-func (w *oauthWorld) reason(mode string) (reason string, err error) {
+// reason returns what a control says in the record of the last request in a mode;
+// "" when it has no finding.
+func (w *oauthWorld) reason(mode, control string) (reason string, err error) {
 	err = eventually(func() error {
 		all, err := w.sidecars[mode].records()
 		if err != nil {
@@ -157,7 +159,7 @@ func (w *oauthWorld) reason(mode string) (reason string, err error) {
 		}
 		for _, record := range slices.Backward(all) {
 			if record["request_id"] == w.last[mode] {
-				reason, err = fieldOf(record, "finding.tok.sig.reason")
+				reason, err = fieldOf(record, "finding."+control+".reason")
 				return err
 			}
 		}
@@ -170,9 +172,9 @@ func (w *oauthWorld) reason(mode string) (reason string, err error) {
 // key set may be read twice meanwhile, as the first read may have begun before.
 func (w *oauthWorld) soon(mode, token, reason string) {
 	w.t.Helper()
-	before := w.reads(mode, "success")
+	before := w.reads(mode, true)
 	require.NoError(w.t, eventually(func() error {
-		read := w.reads(mode, "success") - before
+		read := w.reads(mode, true) - before
 		got, err := w.verdict(mode, token)
 		if err == nil && got != reason {
 			err = fmt.Errorf("%s: tok.sig of token %s says %q, want %q", mode, token, got, reason)
@@ -184,27 +186,41 @@ func (w *oauthWorld) soon(mode, token, reason string) {
 	}))
 }
 
-// reads returns how many reads of the key set ended with success or failure.
-func (w *oauthWorld) reads(mode, result string) int {
+const (
+	// goodRead is the result of a good read of a key set, as the metric has it.
+	goodRead = "success"
+	// goneKey is what tok.sig says of the token of a key that left the set.
+	goneKey = "key-unknown"
+)
+
+// reads returns how many reads of the server's key set were good, or failed.
+func (w *oauthWorld) reads(mode string, good bool) int {
 	w.t.Helper()
-	value, err := w.sidecars[mode].metric(fmt.Sprintf("sidewarden_key_set_refresh_total{issuer=%q,result=%q}", w.server.issuer, result))
+	_, body, err := w.sidecars[mode].get("/metrics")
 	require.NoError(w.t, err)
-	if value == "" {
-		return 0
+	sum := 0
+	for line := range strings.Lines(body) {
+		rest, is := strings.CutPrefix(line, fmt.Sprintf("sidewarden_key_set_refresh_total{issuer=%q,result=", w.server.issuer))
+		result, value, _ := strings.Cut(strings.TrimSpace(rest), "} ")
+		if !is || good != (result == strconv.Quote(goodRead)) {
+			continue
+		}
+		n, err := strconv.Atoi(value)
+		require.NoError(w.t, err)
+		sum += n
 	}
-	n, err := strconv.Atoi(value)
-	require.NoError(w.t, err)
-	return n
+	return sum
 }
 
-// awaitReads waits until every sidecar has read the key set so many times more.
-func (w *oauthWorld) awaitReads(result string, more int) {
+// awaitReads waits until every sidecar has read the key set so many times more,
+// well or in vain.
+func (w *oauthWorld) awaitReads(good bool, more int) {
 	w.t.Helper()
 	for _, mode := range w.modes() {
-		before := w.reads(mode, result)
+		before := w.reads(mode, good)
 		require.NoError(w.t, eventually(func() error {
-			if read := w.reads(mode, result) - before; read < more {
-				return fmt.Errorf("%s: %d reads of the key set with result %s, want %d", mode, read, result, more)
+			if read := w.reads(mode, good) - before; read < more {
+				return fmt.Errorf("%s: the key set was read %d times (good: %t), want %d", mode, read, good, more)
 			}
 			return nil
 		}))
