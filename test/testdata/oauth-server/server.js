@@ -26,7 +26,7 @@ const [address, keysFile] = process.argv.slice(2);
 const clients = {
   'orders-app': { alg: 'RS256', ttl: 600, account: 'acct-1' },
   'sites-app': { alg: 'ES256', ttl: 600, account: 'acct-2' },
-  'brief-app': { alg: 'RS256', ttl: 5, account: 'acct-1' },
+  'brief-app': { alg: 'RS256', ttl: 10, account: 'acct-1' },
   'lasting-app': { alg: 'RS256', ttl: 7200, account: 'acct-1' },
   sidecar: { grants: [] },
 };
