@@ -44,8 +44,9 @@ test: test-deps ## Install what the tests need, then run all of them once, with 
 	$(GO) test -race -shuffle=on ./...
 
 .PHONY: test-deps
-test-deps: ## Install the packages of tools/debian-packages.txt where something is missing
+test-deps: ## Install what the tests need and is missing: Debian packages, then npm packages
 	tools/test-deps.sh
+	tools/npm-deps.sh
 
 .PHONY: fmt
 fmt: ## Rewrite the Go files in the house format
