@@ -188,9 +188,9 @@ func (w *oauthWorld) soon(mode, token, reason string) {
 
 const (
 	// goodRead is the result of a good read of a key set, as the metric has it.
-	goodRead = "success"
+	goodRead = "ok"
 	// goneKey is what tok.sig says of the token of a key that left the set.
-	goneKey = "key-unknown"
+	goneKey = "key-retired"
 )
 
 // reads returns how many reads of the server's key set were good, or failed.
