@@ -92,6 +92,23 @@ func keyedBy(t *testing.T, text string) string {
 	return strings.Replace(text[:from]+text[to:], ", replay: single_use", "", 1)
 }
 
+// askedToo adds an issuer that is asked about its tokens, and takes all of them back.
+func askedToo(t *testing.T, text string) string {
+	t.Helper()
+	issuer, err := newClerk()
+	require.NoError(t, err)
+	require.NoError(t, issuer.up())
+	t.Cleanup(issuer.down)
+	asked := strings.Replace(text, "  issuers:\n", fmt.Sprintf(`  issuers:
+    - issuer: https://asked.example.net
+      jwks_file: jwks.json
+      audiences: [https://api.example.net]
+      introspection: {url: "http://%s/asked", client_id: %s, client_secret: "${env:CLIENT_SECRET}", jwts: true}
+`, issuer.address, asksAs), 1)
+	require.NotEqual(t, text, asked)
+	return strings.Replace(asked, "token:\n", "decision_timeout: 10s\ntoken:\n", 1) // a busy machine is no finding
+}
+
 func newTrack(t *testing.T, mode string, keyed bool) *track {
 	t.Helper()
 	b, err := newBackend()
@@ -120,10 +137,10 @@ func newTrack(t *testing.T, mode string, keyed bool) *track {
 	} else {
 		bound := strings.Replace(proven, "token:\n", "token:\n  dpop: {public_url: https://api.example.net}\n", 1)
 		require.NotEqual(t, proven, bound)
-		proven = bound
+		proven = askedToo(t, bound)
 	}
 	require.NoError(t, os.WriteFile(config, []byte(proven), 0o600))
-	s, err := start(config, "BACKEND=http://"+b.address, "AUDIT="+filepath.Join(dir, "audit.jsonl"), "PSEUDONYM="+pseudonymKey, "PROOF="+gatewayProof)
+	s, err := start(config, "BACKEND=http://"+b.address, "AUDIT="+filepath.Join(dir, "audit.jsonl"), "PSEUDONYM="+pseudonymKey, "PROOF="+gatewayProof, "CLIENT_SECRET="+asksSecret)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.stop()) })
 	return &track{sidecar: s, address: s.data, backend: b}

@@ -29,28 +29,6 @@ func phraseOfControl(c policy.Control) phrase {
 		return phrase{"whether the contract has the path", "for a path that the contract does not have"}
 	case policy.InMethod:
 		return phrase{"the method", "with a method that the path does not have"}
-	case policy.TokPresent:
-		return phrase{"whether there is a credential", "without a usable credential"}
-	case policy.TokSig:
-		return phrase{"the token's signature", "with a token that does not prove itself"}
-	case policy.TokIss:
-		return phrase{"the token's issuer", "with a token of an issuer that is not trusted"}
-	case policy.TokTyp:
-		return phrase{"the token's type", "with a token of another type"}
-	case policy.TokAud:
-		return phrase{"the token's audience", "with a token for another audience"}
-	case policy.TokTime:
-		return phrase{"the token's time of validity", "with a token outside its time of validity"}
-	case policy.TokTTL:
-		return phrase{"the token's lifetime", "with a token that lives too long"}
-	case policy.TokBind:
-		return phrase{"who sends the token", "with a token that is bound to somebody else, or without the proof that it asks for"}
-	case policy.TokRevoked:
-		return phrase{"whether a token was revoked", "with a token that its issuer takes back"}
-	case policy.TokReplay:
-		return phrase{"whether a token may be used again", "with a token that was used before, or by another sender"}
-	case policy.KeyValid:
-		return phrase{"the API key", "with an API key that does not count"}
 	case policy.AzScope:
 		return phrase{"the scope", "without the scope that the operation needs"}
 	case policy.AzAccount:
@@ -77,6 +55,9 @@ func phraseOfControl(c policy.Control) phrase {
 		return phrase{"the limit per customer", "over the limit per customer"}
 	case policy.RateQuota:
 		return phrase{"the quota", "over the quota"}
+	}
+	if p, ok := phraseOfCredential(c); ok {
+		return p
 	}
 	what := show(string(c))
 	if entry, ok := policy.Lookup(c); ok {
@@ -149,4 +130,34 @@ func show(name string) string {
 		}
 		return r
 	}, name)
+}
+
+// phraseOfCredential has the controls that judge credentials.
+func phraseOfCredential(c policy.Control) (phrase, bool) {
+	var p phrase
+	switch c { //nolint:exhaustive // the others judge something else
+	case policy.TokPresent:
+		p = phrase{"whether there is a credential", "without a usable credential"}
+	case policy.TokSig:
+		p = phrase{"the token's signature", "with a token that does not prove itself"}
+	case policy.TokIss:
+		p = phrase{"the token's issuer", "with a token of an issuer that is not trusted"}
+	case policy.TokTyp:
+		p = phrase{"the token's type", "with a token of another type"}
+	case policy.TokAud:
+		p = phrase{"the token's audience", "with a token for another audience"}
+	case policy.TokTime:
+		p = phrase{"the token's time of validity", "with a token outside its time of validity"}
+	case policy.TokTTL:
+		p = phrase{"the token's lifetime", "with a token that lives too long"}
+	case policy.TokBind:
+		p = phrase{"who sends the token", "with a token that is bound to somebody else, or without the proof that it asks for"}
+	case policy.TokRevoked:
+		p = phrase{"whether a token was revoked", "with a token that its issuer takes back"}
+	case policy.TokReplay:
+		p = phrase{"whether a token may be used again", "with a token that was used before, or by another sender"}
+	case policy.KeyValid:
+		p = phrase{"the API key", "with an API key that does not count"}
+	}
+	return p, p != phrase{}
 }
