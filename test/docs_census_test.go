@@ -22,8 +22,7 @@ func fieldNames(t reflect.Type, names map[string]bool) {
 	if t.Kind() != reflect.Struct || t.PkgPath() == "time" {
 		return
 	}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" {
 			names[name] = true
 		}

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -163,10 +164,7 @@ func NewCensus(o CensusOptions) *Census {
 func (c *Census) Use(issuers []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	next := make(map[string]*censusIssuer)
-	for name, known := range *c.issuers.Load() {
-		next[name] = known
-	}
+	next := maps.Clone(*c.issuers.Load())
 	for _, name := range issuers {
 		switch {
 		case next[name] != nil:

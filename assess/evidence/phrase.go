@@ -135,7 +135,7 @@ func show(name string) string {
 // phraseOfCredential has the controls that judge credentials.
 func phraseOfCredential(c policy.Control) (phrase, bool) {
 	var p phrase
-	switch c { //nolint:exhaustive // the others judge something else
+	switch c {
 	case policy.TokPresent:
 		p = phrase{"whether there is a credential", "without a usable credential"}
 	case policy.TokSig:
