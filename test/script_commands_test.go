@@ -4,6 +4,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -133,10 +135,10 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// token NAME [-signer rsa|ec|stranger] [-fault NAME] [-bound SIGNER] [-header NAME=JSON]
-// [CLAIM=JSON...] mints a token that is good but for what is given. A value that
+// token NAME [-signer rsa|ec|stranger] [-fault NAME] [-bound SIGNER] [-certified FILE.pem]
+// [-header NAME=JSON] [CLAIM=JSON...] mints a token that is good but for what is given. A value that
 // is not JSON is a string; now+61s and now-1h are times; "-" removes.
-func (s *story) token(_ *testscript.TestScript, args []string) error {
+func (s *story) token(ts *testscript.TestScript, args []string) error {
 	signer, spec := tokentest.RSA(), tokentest.Spec{Header: map[string]any{}}
 	change := map[string]any{"jti": args[0], "scope": "orders:read orders:write"}
 	for rest := args[1:]; len(rest) > 0; rest = rest[1:] {
@@ -156,6 +158,13 @@ func (s *story) token(_ *testscript.TestScript, args []string) error {
 			spec.Fault = faults()[rest[0]]
 		case "-bound":
 			change["cnf"] = map[string]any{"jkt": signers()[rest[0]].Thumbprint()}
+		case "-certified":
+			pair, err := tls.LoadX509KeyPair(ts.MkAbs(rest[0]), ts.MkAbs(strings.TrimSuffix(rest[0], ".pem")+"-key.pem"))
+			if err != nil {
+				return err
+			}
+			sum := sha256.Sum256(pair.Certificate[0])
+			change["cnf"] = map[string]any{"x5t#S256": tokentest.Encode(sum[:])}
 		case "-header":
 			name, value, _ := strings.Cut(rest[0], "=")
 			spec.Header[name] = claim(value)

@@ -292,3 +292,39 @@ func TestThreatParserExhaustion(t *testing.T) {
 		})
 	}
 }
+
+// The answer to each of these is the same; the record tells them apart.
+func TestThreatErrorOracleIsForTheRecordAlone(t *testing.T) {
+	w, rsa := standardWorld(t), tokentest.RSA()
+	reasons := map[policy.Reason]bool{}
+	for _, row := range []struct {
+		name    string
+		spec    tokentest.Spec
+		control policy.Control
+		reason  policy.Reason
+	}{
+		{"signature", tokentest.Spec{Claims: claims(nil), Fault: tokentest.FlippedBit}, policy.TokSig, policy.TokenSignature},
+		{"kid", tokentest.Spec{Header: map[string]any{"kid": "rsa-9"}, Claims: claims(nil)}, policy.TokSig, policy.KeyUnknown},
+		{"exp", tokentest.Spec{Claims: claims(map[string]any{"iat": epoch.Add(-time.Hour).Unix(), "exp": epoch.Add(-2 * skew).Unix()})}, policy.TokTime, policy.TokenExpired},
+		{"aud", tokentest.Spec{Claims: claims(map[string]any{"aud": "https://other.example.net"})}, policy.TokAud, policy.TokenAudience},
+		{"iss", tokentest.Spec{Claims: claims(map[string]any{"iss": "https://other.example.net"})}, policy.TokIss, policy.IssuerUnknown},
+		{"typ", tokentest.Spec{Header: map[string]any{"typ": "JWT"}, Claims: claims(nil)}, policy.TokTyp, policy.TokenType},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			v := w.onlyDenied(t, bearer(rsa.Mint(row.spec)), row.control, row.reason)
+			assert.False(t, reasons[v.Reason], "a reason of its own")
+			reasons[v.Reason] = true
+		})
+	}
+}
+
+// Other bytes are no other token: an ECDSA signature can be made anew by anybody who
+// has the key, and turned into its twin by anybody.
+func TestThreatReplayUnderAnotherSignature(t *testing.T) {
+	w, ec := standardWorld(t), tokentest.EC()
+	one, two := bearer(ec.Token(claims(nil))), bearer(ec.Token(claims(nil)))
+	w.allPermit(t, one)
+	w.allPermit(t, two)
+	assert.NotEqual(t, one.Auth.Token.Fingerprint, two.Auth.Token.Fingerprint)
+	assert.Equal(t, one.Auth.Token.ID, two.Auth.Token.ID, "by which tok.replay knows it")
+}
