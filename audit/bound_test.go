@@ -27,7 +27,7 @@ func TestRecordsSayWhatATokenIsBoundTo(t *testing.T) {
 		bound := *r.Auth.Token
 		bound.Confirmation = c.to
 		r.Auth.Token, r.Auth.Identity = &bound, &bound.Claimed
-		r.Auth.Sender = policy.Sender{DPoP: true, Proof: policy.Permitted(), Key: key, Certificate: certificate, Nonce: "nonce-of-the-answer"}
+		r.Auth.SentBy = &policy.Sender{DPoP: true, Proof: policy.Permitted(), Key: key, Certificate: certificate, Nonce: "nonce-of-the-answer"}
 		r.Header.Set("DPoP", "proof-of-possession")
 		rec := record(t, scenario{r: r})
 		assert.Equal(t, c.want, rec.Tok.Bound)

@@ -161,8 +161,9 @@ type Authentication struct {
 	APIKey *APIKey
 	// Challenge is the authentication scheme that a 401 asks for; empty means Bearer.
 	Challenge string
-	// Sender is what the request proves of who sends the credential.
-	Sender Sender
+	// SentBy is what the request proves of who sends the credential; nil where nobody
+	// asks, as of most bearer tokens. Sender reads it.
+	SentBy *Sender
 	// Active is what is to be said of the question to the issuer whether the proven
 	// token is still active (RFC 7662): it permits when the issuer said so, and is
 	// undecided with a reason of tok.revoked when the issuer did not tell. Nil when
@@ -192,6 +193,15 @@ type Sender struct {
 	// Nonce is what the client has to put into its next DPoP proof; empty unless the
 	// proof lacks it.
 	Nonce string
+}
+
+// Sender returns what the request proves of who sends the credential, the zero value
+// where nobody asked.
+func (a *Authentication) Sender() Sender {
+	if a.SentBy == nil {
+		return Sender{}
+	}
+	return *a.SentBy
 }
 
 // Missing returns the verdict of a control that needs an identity, and true,

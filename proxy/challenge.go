@@ -21,12 +21,12 @@ func challenge(header http.Header, p *policy.Policy, r *policy.Request, f policy
 		if proofs {
 			header.Add(name, proofChallenge(p, ""))
 		}
-	case reason == policy.DPoPNonce && r.Auth.Sender.Nonce != "":
+	case reason == policy.DPoPNonce && r.Auth.Sender().Nonce != "":
 		header.Set(name, proofChallenge(p, "use_dpop_nonce"))
-		header.Set("DPoP-Nonce", r.Auth.Sender.Nonce)
+		header.Set("DPoP-Nonce", r.Auth.Sender().Nonce)
 	case isProof(reason):
 		header.Set(name, proofChallenge(p, "invalid_dpop_proof"))
-	case r.Auth.Sender.DPoP, reason == policy.DPoPScheme && proofs:
+	case r.Auth.Sender().DPoP, reason == policy.DPoPScheme && proofs:
 		header.Set(name, proofChallenge(p, "invalid_token"))
 	default:
 		header.Set(name, `Bearer error="invalid_token"`)
@@ -63,7 +63,7 @@ func isProof(reason policy.Reason) bool {
 
 // scheme is the authentication scheme that the request's token came with.
 func scheme(r *policy.Request) string {
-	if r.Auth.Sender.DPoP {
+	if r.Auth.Sender().DPoP {
 		return "DPoP"
 	}
 	return "Bearer"

@@ -53,7 +53,7 @@ func TestChallenges(t *testing.T) {
 	} {
 		rec := record(t)
 		p := policyOf(stages{authenticate: func(*policy.Request) policy.Authentication {
-			return policy.Authentication{Proof: policy.Permitted(), Sender: c.sender}
+			return policy.Authentication{Proof: policy.Permitted(), SentBy: &c.sender}
 		}}, rule(c.control, policy.Denied(c.reason, "")))
 		p.DPoP = c.algs
 		resp := raw(t, start(t, p, rec.addr).addr, get)
@@ -70,7 +70,7 @@ func TestScopeChallengeHasTheScheme(t *testing.T) {
 	t.Parallel()
 	rec := record(t)
 	p := policyOf(stages{authenticate: func(*policy.Request) policy.Authentication {
-		return policy.Authentication{Proof: policy.Permitted(), Sender: policy.Sender{DPoP: true}}
+		return policy.Authentication{Proof: policy.Permitted(), SentBy: &policy.Sender{DPoP: true}}
 	}}, rule(policy.AzScope, policy.Denied(policy.ScopeMissing, "")))
 	resp := raw(t, start(t, p, rec.addr).addr, get)
 	assert.Equal(t, http.StatusForbidden, resp.StatusCode)
@@ -81,7 +81,7 @@ func TestScopeChallengeHasTheScheme(t *testing.T) {
 func TestNonceOnlyWhereItIsAskedFor(t *testing.T) {
 	t.Parallel()
 	auth := stages{authenticate: func(*policy.Request) policy.Authentication {
-		return policy.Authentication{Proof: policy.Permitted(), Sender: policy.Sender{DPoP: true, Nonce: "nonce-1"}}
+		return policy.Authentication{Proof: policy.Permitted(), SentBy: &policy.Sender{DPoP: true, Nonce: "nonce-1"}}
 	}}
 	rec := record(t)
 	first := policyOf(auth, rule(policy.TokTime, policy.Denied(policy.TokenExpired, "")), rule(policy.TokBind, policy.Denied(policy.DPoPNonce, "")))

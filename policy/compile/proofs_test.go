@@ -90,7 +90,7 @@ func (p *proving) judged(t *testing.T, out *compile.Output, proof string) (polic
 	r.Auth = out.Policy.Authenticator.Authenticate(t.Context(), r)
 	f, ok := out.Policy.Evaluate(t.Context(), r, policy.HeadPhase).Find(policy.TokBind)
 	require.True(t, ok)
-	return f.Verdict, r.Auth.Sender.Nonce
+	return f.Verdict, r.Auth.Sender().Nonce
 }
 
 // provingIn compiles beside the key that signs the tokens of tests.

@@ -176,7 +176,7 @@ func (p *purchase) tokenKey(space string) string {
 // that tells it is nobody, and never the same.
 func (p *purchase) sender() ratelimit.Owner {
 	from := len(p.keys)
-	switch proven := p.r.Auth.Sender; {
+	switch proven := p.r.Auth.Sender(); {
 	case proven.Certificate != "":
 		p.keys = part(p.keys, kindCertificate, proven.Certificate)
 	case proven.Key != "":

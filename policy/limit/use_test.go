@@ -52,11 +52,18 @@ func senders(places int) limit.TokenUse {
 }
 
 func certificate(thumbprint string) func(*policy.Request) {
-	return func(r *policy.Request) { r.Auth.Sender.Certificate = thumbprint }
+	return func(r *policy.Request) { sentBy(r).Certificate = thumbprint }
 }
 
 func proofKey(thumbprint string) func(*policy.Request) {
-	return func(r *policy.Request) { r.Auth.Sender.Key = thumbprint }
+	return func(r *policy.Request) { sentBy(r).Key = thumbprint }
+}
+
+func sentBy(r *policy.Request) *policy.Sender {
+	if r.Auth.SentBy == nil {
+		r.Auth.SentBy = &policy.Sender{}
+	}
+	return r.Auth.SentBy
 }
 
 func noPeer(r *policy.Request) { r.Peer = policy.Peer{} }

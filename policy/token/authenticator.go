@@ -87,7 +87,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *policy.Request) pol
 	}
 	auth := a.identify(ctx, c.token, r)
 	if c.dpop {
-		auth.Sender = a.dpop.sender(c.token, auth, r)
+		auth.SentBy = a.dpop.sender(c.token, auth, r)
 	}
 	a.certify(ctx, r, &auth)
 	return auth
@@ -250,9 +250,7 @@ func (i *issuer) refused(why policy.Reason, s *set, h *header, p parts, r *polic
 // proven is what is known of a token that proved itself, of whose sender nothing is
 // asked.
 func proven(t *policy.Token) policy.Authentication {
-	return policy.Authentication{
-		Proof: policy.Permitted(), Token: t, Identity: &t.Claimed, Sender: policy.Sender{Proof: policy.Inapplicable()},
-	}
+	return policy.Authentication{Proof: policy.Permitted(), Token: t, Identity: &t.Claimed}
 }
 
 func unproven(t *policy.Token, proof policy.Verdict) policy.Authentication {

@@ -42,7 +42,7 @@ func (c *Bind) Check(_ context.Context, r *policy.Request) policy.Verdict {
 	if t == nil {
 		return v
 	}
-	to, from := t.Confirmation, &r.Auth.Sender
+	to, from := t.Confirmation, r.Auth.Sender()
 	switch {
 	case to.Other:
 		return policy.Denied(policy.ConfirmationUnsupported, "")
@@ -52,7 +52,7 @@ func (c *Bind) Check(_ context.Context, r *policy.Request) policy.Verdict {
 		return policy.Inapplicable()
 	}
 	if to.Key != "" {
-		if v := heldBy(to.Key, from); v.Effect != policy.Permit {
+		if v := heldBy(to.Key, &from); v.Effect != policy.Permit {
 			return v
 		}
 	}

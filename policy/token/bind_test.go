@@ -66,7 +66,7 @@ func TestBind(t *testing.T) {
 	} {
 		facts := &policy.Token{Confirmation: row.to, Claimed: policy.Identity{Issuer: issuerName}}
 		r := &policy.Request{Time: epoch, Auth: policy.Authentication{
-			Proof: policy.Permitted(), Token: facts, Identity: &facts.Claimed, Sender: row.from,
+			Proof: policy.Permitted(), Token: facts, Identity: &facts.Claimed, SentBy: &row.from,
 		}}
 		check := token.NewBind([]token.Issuer{{Issuer: issuerName, Sender: row.asked}})
 		assert.Equal(t, row.want, check.Check(t.Context(), r), row.rule)
@@ -98,7 +98,7 @@ func TestConfirmation(t *testing.T) {
 		a := w.authenticate(t, bearer(tokentest.EC().Token(claims(map[string]any{"cnf": row.cnf}))))
 		assert.Equal(t, policy.Permit, a.Proof.Effect, row.rule)
 		assert.Equal(t, row.want, a.Token.Confirmation, row.rule)
-		assert.Equal(t, policy.Sender{Proof: policy.Inapplicable()}, a.Sender, row.rule)
+		assert.Equal(t, row.want.Certificate == "", a.SentBy == nil, "nobody asks who sends a token that is not bound to a certificate: %s", row.rule)
 	}
 	for rule, cnf := range map[string]string{
 		"null": `null`, "a string": `"` + thumb + `"`, "a list": `["` + thumb + `"]`, "a number": `1`, "an empty object": `{}`,
@@ -151,7 +151,7 @@ func TestSchemesBesideDPoP(t *testing.T) {
 		r := &policy.Request{Time: epoch, Header: http.Header{"Authorization": {row.value}}}
 		r.Auth = stage.Authenticate(t.Context(), r)
 		assert.Equal(t, row.taken, r.Auth.Identity != nil, "%s: %+v", row.rule, r.Auth.Proof)
-		assert.Equal(t, row.asks, r.Auth.Sender.DPoP, row.rule)
+		assert.Equal(t, row.asks, r.Auth.Sender().DPoP, row.rule)
 		want := policy.CredentialScheme
 		if !row.taken {
 			assert.Equal(t, want, r.Auth.Proof.Reason, row.rule)

@@ -122,6 +122,9 @@ func (c *Certificates) parse(value string) []byte {
 // somebody asks: the token is bound to one, or senders are compared.
 func (a *Authenticator) certify(ctx context.Context, r *policy.Request, auth *policy.Authentication) {
 	if auth.Identity != nil && (auth.Token.Confirmation.Certificate != "" || a.everySender) {
-		auth.Sender.Certificate, auth.Sender.CertificateFault = a.certificates.Thumbprint(ctx, r)
+		if auth.SentBy == nil {
+			auth.SentBy = &policy.Sender{Proof: policy.Inapplicable()}
+		}
+		auth.SentBy.Certificate, auth.SentBy.CertificateFault = a.certificates.Thumbprint(ctx, r)
 	}
 }

@@ -166,23 +166,23 @@ func TestTheSenderOfAToken(t *testing.T) {
 	r := bearer(tokentest.RSA().Token(claims(nil)))
 	r.Header.Set(proofHeader, proofSecret)
 	r.Header.Set(certHeader, item(der))
-	want := policy.Sender{Proof: policy.Inapplicable(), Certificate: certThumbprint(der)}
+	want := &policy.Sender{Proof: policy.Inapplicable(), Certificate: certThumbprint(der)}
 	held := bearer(tokentest.RSA().Token(claims(map[string]any{"cnf": map[string]any{"x5t#S256": certThumbprint(certificate(t))}})))
 	held.Header.Set(proofHeader, proofSecret)
 	held.Header.Set(certHeader, item(der))
 	every, bound := stage(true), stage(false)
 	for range 2 {
-		assert.Equal(t, want, every.Authenticate(t.Context(), r).Sender)
-		assert.Empty(t, bound.Authenticate(t.Context(), r).Sender.Certificate)
-		assert.Equal(t, want, bound.Authenticate(t.Context(), held).Sender)
+		assert.Equal(t, want, every.Authenticate(t.Context(), r).SentBy)
+		assert.Nil(t, bound.Authenticate(t.Context(), r).SentBy)
+		assert.Equal(t, want, bound.Authenticate(t.Context(), held).SentBy)
 	}
 
 	r.Header[certHeader] = []string{"x"}
-	assert.Equal(t, policy.Sender{Proof: policy.Inapplicable(), CertificateFault: token.CertificateMalformed}, every.Authenticate(t.Context(), r).Sender)
+	assert.Equal(t, &policy.Sender{Proof: policy.Inapplicable(), CertificateFault: token.CertificateMalformed}, every.Authenticate(t.Context(), r).SentBy)
 
 	forged := bearer(tokentest.RSA().Mint(tokentest.Spec{Claims: claims(nil), Fault: tokentest.FlippedBit}))
 	forged.Peer.Certificate = der
-	assert.Zero(t, every.Authenticate(t.Context(), forged).Sender)
+	assert.Nil(t, every.Authenticate(t.Context(), forged).SentBy)
 }
 
 // FuzzClientCert: a thumbprint is that of bytes which are one DER structure and which

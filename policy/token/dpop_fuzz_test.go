@@ -61,10 +61,10 @@ func FuzzDPoPProof(f *testing.F) {
 		if v.Effect != policy.Permit {
 			require.NotEqual(t, policy.NotApplicable, v.Effect)
 			require.NotEmpty(t, v.Reason)
-			require.Equal(t, v.Effect != policy.Permit, r.Auth.Sender.Key == "")
+			require.Equal(t, v.Effect != policy.Permit, r.Auth.Sender().Key == "")
 			return
 		}
-		require.Equal(t, client.Thumbprint(), r.Auth.Sender.Key)
+		require.Equal(t, client.Thumbprint(), r.Auth.Sender().Key)
 		payload, ok := oracle(sent, []*tokentest.Signer{client})
 		require.True(t, ok, "permitted without a signature by the bound key: %s", sent)
 		var said struct {

@@ -20,7 +20,7 @@ func TestEveryAlgorithmOfProofs(t *testing.T) {
 			w := newProving(t, client, nil)
 			r := w.good(nil)
 			w.allPermit(t, r)
-			assert.Equal(t, client.Thumbprint(), r.Auth.Sender.Key)
+			assert.Equal(t, client.Thumbprint(), r.Auth.Sender().Key)
 			w.onlyDenied(t, w.good(func(p *tokentest.Proof) { p.Fault = tokentest.FlippedBit }), policy.TokBind, policy.DPoPSignature)
 		})
 	}

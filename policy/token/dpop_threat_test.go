@@ -199,7 +199,7 @@ func TestThreatDPoPStrangersAreNotRemembered(t *testing.T) {
 	forged := tokentest.Fresh("RS256", "rsa-1").Token(claims(map[string]any{"cnf": map[string]any{"jkt": client.Thumbprint()}}))
 	r := with(forged, client.Proof(w.spec(func(p *tokentest.Proof) { p.Token = forged })))
 	w.onlyDenied(t, r, policy.TokSig, policy.TokenSignature)
-	assert.Equal(t, policy.Sender{DPoP: true}, r.Auth.Sender)
+	assert.Equal(t, policy.Sender{DPoP: true}, r.Auth.Sender())
 	assert.Zero(t, w.used.size())
 }
 
@@ -225,7 +225,7 @@ func TestThreatDPoPNonce(t *testing.T) {
 	w := newProving(t, client, asking("a key that the replicas share"))
 	r := w.good(nil)
 	w.onlyDenied(t, r, policy.TokBind, policy.DPoPNonce)
-	nonce := r.Auth.Sender.Nonce
+	nonce := r.Auth.Sender().Nonce
 	require.Regexp(t, `^[A-Za-z0-9_-]{24}$`, nonce)
 	assert.Zero(t, w.used.size(), "the client asks again with the same token")
 
@@ -239,11 +239,11 @@ func TestThreatDPoPNonce(t *testing.T) {
 	for _, wrong := range []string{"x", nonce[1:] + "A", strings.ToUpper(nonce)} {
 		bad := having("proof-4", wrong, epoch)
 		w.onlyDenied(t, bad, policy.TokBind, policy.DPoPNonce)
-		assert.Equal(t, nonce, bad.Auth.Sender.Nonce)
+		assert.Equal(t, nonce, bad.Auth.Sender().Nonce)
 	}
 	old := having("proof-5", nonce, epoch.Add(2*maxAge))
 	w.onlyDenied(t, old, policy.TokBind, policy.DPoPNonce)
-	assert.NotEqual(t, nonce, old.Auth.Sender.Nonce)
+	assert.NotEqual(t, nonce, old.Auth.Sender().Nonce)
 
 	replica := newProving(t, client, asking("a key that the replicas share"))
 	replica.allPermit(t, having("proof-6", nonce, epoch))
@@ -266,7 +266,7 @@ func TestRandomNonceKeyOutlivesAReload(t *testing.T) {
 		return a
 	}
 	w := newProving(t, client, nil)
-	nonce := func(a *token.Authenticator) string { return a.Authenticate(t.Context(), w.good(nil)).Sender.Nonce }
+	nonce := func(a *token.Authenticator) string { return a.Authenticate(t.Context(), w.good(nil)).SentBy.Nonce }
 	first := stage("", nil)
 	assert.Equal(t, nonce(first), nonce(stage("", first)))
 	assert.NotEqual(t, nonce(first), nonce(stage("", nil)))

@@ -24,7 +24,7 @@ func (v *view) binding(to policy.Confirmation, is config.Issuer) []Input {
 	if len(bound) == 0 {
 		bound = []string{"nothing"}
 	}
-	from := v.r.Auth.Sender
+	from := v.r.Auth.Sender()
 	scheme, proof, certificate := "not DPoP", "not looked at", "none"
 	if from.DPoP {
 		scheme = "DPoP"

@@ -23,7 +23,7 @@ func (v *view) replay(t *policy.Token) []Input {
 		return inputs
 	}
 	sender := "network of the peer"
-	switch proven := v.r.Auth.Sender; {
+	switch proven := v.r.Auth.Sender(); {
 	case proven.Certificate != "":
 		sender = "client certificate"
 	case proven.Key != "":

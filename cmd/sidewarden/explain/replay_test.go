@@ -23,7 +23,7 @@ func TestHowATokenMayBeUsedIsExplained(t *testing.T) {
 		{"by the network alone", "", policy.Token{}, policy.Sender{}, []Input{{"token's jti", "none"}, {}, {"sender known by", "network of the peer"}}},
 		{"once", "listOrders", policy.Token{ID: "jti"}, policy.Sender{Key: "k"}, []Input{{"token's jti", "****"}, {}}},
 	} {
-		r := &policy.Request{Auth: policy.Authentication{Token: &c.token, Sender: c.sender}}
+		r := &policy.Request{Auth: policy.Authentication{Token: &c.token, SentBy: &c.sender}}
 		v := &view{cfg: o.Config, r: r, key: c.key, settings: o.Config.Operations[c.key]}
 		got := v.inputs(policy.TokReplay)
 		assert.Len(t, got, len(c.want), c.name)
