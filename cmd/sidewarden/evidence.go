@@ -58,9 +58,9 @@ func (s *sidecar) keyLives() map[string][]evidence.KeyLife {
 }
 
 // tokenIssuers are the configured issuers of tokens. Who asserts identities in headers
-// issues none.
+// and who made API keys issues none.
 func tokenIssuers(cfg *config.Config) []string {
-	if cfg.Credential.Kind == config.KindIdentityHeaders {
+	if kind := cfg.Credential.Kind; kind != config.KindClientToken && kind != config.KindGatewayToken {
 		return nil
 	}
 	return issuersOf(cfg)

@@ -75,6 +75,8 @@ type forward struct {
 }
 
 func (f *forward) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.wg.Add(1) // before the connection is taken from the server, which waits for no such one
+	defer f.wg.Done()
 	f.mu.Lock()
 	f.hosts = append(f.hosts, r.Method+" "+r.Host)
 	f.mu.Unlock()
