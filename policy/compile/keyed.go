@@ -100,6 +100,21 @@ func (c *compiler) doubtKeys(field string, entries []token.APIKeyEntry) {
 	}
 }
 
+// doubtUnprovenKeys warns of operations that ask for a key and take any: what the rest
+// of an enforcing family does not tell.
+func (c *compiler) doubtUnprovenKeys(all []*planned) {
+	if !c.keyed() {
+		return
+	}
+	found := those(all, func(p *planned) bool {
+		return p.modeOf(policy.TokPresent) == policy.Enforce && p.modeOf(policy.KeyValid) != policy.Enforce
+	})
+	if len(found) > 0 {
+		c.warn("credential.api_key", "tok.present enforces for "+names(found)+
+			" and key.valid does not: anything that looks like a key passes there", "add "+linesFor("", []policy.Control{policy.KeyValid}))
+	}
+}
+
 // readUpTo reads a file up to one byte more than it may have.
 func readUpTo(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)

@@ -4,12 +4,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/compile"
 	"github.com/sidewarden/sidewarden/policy/token"
@@ -165,5 +167,25 @@ func TestKeysThatEndAreToldInTime(t *testing.T) {
 			}
 		}
 		assert.True(t, want == "" && found == "" || want != "" && strings.HasPrefix(found, want), "%s: %s", day, found)
+	}
+}
+
+// What a migration from tokens leaves behind enforces that there is a key, and not that
+// it is one.
+func TestAPIKeysThatNobodyProvesAreTold(t *testing.T) {
+	t.Parallel()
+	keys := keyFile(t, legacyKey, "")
+	for text, want := range map[string]bool{
+		"controls: {tok: enforce}":               true,
+		"controls: {tok: enforce, key: enforce}": false,
+		"mode: enforce":                          false,
+		"mode: shadow":                           false,
+	} {
+		out, err := compiledKeys(t, keyedBy+text+"\n", keys, nil)
+		require.NoError(t, err, text)
+		told := slices.ContainsFunc(out.Warnings, func(p config.Problem) bool {
+			return strings.Contains(p.Cause, "anything that looks like a key passes there") && strings.Contains(p.Fix, "key.valid: enforce")
+		})
+		assert.Equal(t, want, told, text)
 	}
 }

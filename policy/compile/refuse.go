@@ -25,16 +25,35 @@ func available(name string) bool {
 }
 
 // refuseIdle refuses a control that enforces by its name and has nothing to judge
-// by. A family or the default mode may name one in passing.
+// by. A family of several or the default mode may name one in passing.
 func (c *compiler) refuseIdle() {
 	c.eachMode(func(field, operation, name string, mode config.Mode) {
 		if mode != config.Enforce {
 			return
 		}
-		if fix, idle := c.idle(operation, policy.Control(name)); idle {
+		if fix, idle := c.idle(operation, named(name)); idle {
 			c.problem(config.Key(field, name), "enforces, and nothing configures it", fix)
 		}
 	})
+}
+
+// named returns the control that a name of the configuration stands for: also that of
+// a family in which no other control has a check.
+func named(name string) policy.Control {
+	var only policy.Control
+	for _, entry := range policy.Catalogue() {
+		switch {
+		case !entry.Implemented || familyOf(entry.ID) != name:
+		case only != "":
+			return policy.Control(name)
+		default:
+			only = entry.ID
+		}
+	}
+	if only != "" {
+		return only
+	}
+	return policy.Control(name)
 }
 
 // idle reports whether the configuration gives a control nothing to judge by for

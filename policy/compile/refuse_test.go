@@ -19,6 +19,7 @@ func TestWhatHasNothingBehindItIsRefused(t *testing.T) {
 		{"a limit without limits", "controls: {rate.app: enforce}", `controls["rate.app"]`, idle, "add a limit with a rate, and without account in its key"},
 		{"a limit per customer without one by account", "limits: [{name: l, key: [client], rate: 1/s}]\ncontrols: {rate.customer: enforce}", `controls["rate.customer"]`, idle, "add a limit with a rate, and with account in its key"},
 		{"a limit per application with one by account alone", "limits: [{name: l, key: [account], rate: 1/s}]\ncontrols: {rate.app: enforce}", `controls["rate.app"]`, idle, "add a limit with a rate, and without account in its key"},
+		{"a family of one control", "controls: {key: enforce}", "controls.key", idle, "add credential: {kind: api_key, api_key: {file: api-keys.json}}"},
 		{"a quota without one", "limits: [{name: l, key: [client], rate: 1/s}]\ncontrols: {rate.quota: enforce}", `controls["rate.quota"]`, idle, "add a limit with a quota"},
 		{
 			"single use of nothing", "controls: {tok.present: enforce, tok.sig: enforce, tok.replay: enforce}", `controls["tok.replay"]`, idle,

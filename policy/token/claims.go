@@ -16,11 +16,18 @@ func expected() []string {
 	return []string{"iss", "exp", "aud", "sub", "client_id", "iat", "jti", "nbf"}
 }
 
-// lacking returns the expected claims that are not there, or are null.
+// lacking returns the expected claims that are not there, or say nothing: null, an
+// empty string, or what is no string where one is expected.
 func lacking(members []member) []string {
 	var missing []string
 	for _, name := range expected() {
-		if v := find(members, name); v == nil || v.Kind() == 'n' {
+		v := find(members, name)
+		said := v != nil && v.Kind() != 'n'
+		switch name {
+		case "sub", "client_id", "jti":
+			said = said && v.Kind() == '"' && unquote(v) != ""
+		}
+		if !said {
 			missing = append(missing, name)
 		}
 	}

@@ -53,8 +53,13 @@ func (i *issuer) introspect(ctx context.Context, t string, r *policy.Request) po
 	said := i.endpoint.ask(ctx, t, nil, r.Time)
 	var proof policy.Verdict
 	switch said.outcome {
-	case active, revoked:
+	case active:
 		return asked(said.token, &said)
+	case revoked:
+		// Its issuer's word was all that proved it. It is known whose it was, and that
+		// is for the record.
+		proof := policy.Verdict{Effect: policy.Indeterminate, Reason: policy.TokenRevoked, Cause: policy.TokRevoked}
+		return unproven(said.token, proof)
 	case inactive:
 		proof = policy.Denied(policy.TokenInactive, "")
 	case foreign:
@@ -68,11 +73,13 @@ func (i *issuer) introspect(ctx context.Context, t string, r *policy.Request) po
 }
 
 // confirm asks the issuer whether a token that proved itself by its signature is
-// still active. Nobody is asked about one that has expired: that is the answer
-// already.
+// still active. Nobody is asked about one that has expired, which tok.time denies:
+// whether it was revoked, too, is left undecided by that.
 func (i *issuer) confirm(ctx context.Context, t string, facts *policy.Token, r *policy.Request) policy.Authentication {
 	if !facts.Expires.IsZero() && !facts.Expires.After(r.Time.Add(-i.endpoint.skew)) {
-		return proven(facts)
+		a := proven(facts)
+		a.Active = new(policy.UndecidedBy(policy.TokTime))
+		return a
 	}
 	said := i.endpoint.ask(ctx, t, facts, r.Time)
 	if said.outcome == revoked {

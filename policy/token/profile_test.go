@@ -43,8 +43,13 @@ func TestThreatProfileRFC9068(t *testing.T) {
 			assert.Equal(t, []string{row.claim, "nbf"}, r.Auth.Token.Missing)
 		})
 	}
-	null := bearer(ec.Token(claims(map[string]any{"sub": json("null")})))
-	w.onlyDenied(t, null, policy.TokTyp, policy.TokenClaimMissing)
+	for _, row := range []struct {
+		claim string
+		value any
+	}{{"sub", json("null")}, {"client_id", json("null")}, {"sub", ""}, {"client_id", ""}, {"jti", ""}} {
+		r := bearer(ec.Token(claims(map[string]any{row.claim: row.value})))
+		assert.Equal(t, "/"+row.claim, w.onlyDenied(t, r, policy.TokTyp, policy.TokenClaimMissing).Detail)
+	}
 }
 
 func TestThreatProfileJWTRefusesOtherPurposes(t *testing.T) {

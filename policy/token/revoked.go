@@ -10,15 +10,18 @@ import (
 //
 // Rule: the issuer of a proven token, where it is asked (RFC 7662), says that the
 // token is active. It is denied with token-revoked when the issuer says that it is
-// not. It is undecided with introspection-unavailable or introspection-busy when the
+// not; an opaque token, which only its issuer proves, then proves nobody any more. It is undecided with introspection-unavailable or introspection-busy when the
 // issuer did not tell, and with introspection-issuer when it spoke of another
-// issuer's token. It does not apply to a token about which nobody is asked.
+// issuer's token, and by tok.time for a token that has expired. It does not apply to a
+// token about which nobody is asked.
 type Revoked struct{}
 
 // Check judges tok.revoked.
 func (Revoked) Check(_ context.Context, r *policy.Request) policy.Verdict {
 	t, v := provenToken(r)
 	switch {
+	case r.Auth.Proof.Cause == policy.TokRevoked:
+		return policy.Denied(r.Auth.Proof.Reason, "")
 	case t == nil:
 		return v
 	case t.Revoked:

@@ -102,7 +102,8 @@ func TestThreatRevokedWithinTheTTL(t *testing.T) {
 		time.Sleep(token.DefaultIntrospectionTTL)
 		r := at(realClock(), "opaque-1")
 		w.onlyDenied(t, r, policy.TokRevoked, policy.TokenRevoked)
-		assert.Equal(t, "client-1", r.Auth.Identity.Client, "it stays proven: it was this client's")
+		assert.Nil(t, r.Auth.Identity, "its issuer alone proved it: in whatever mode tok.revoked is, it is nobody's any more")
+		assert.Equal(t, "client-1", r.Auth.Token.Claimed.Client, "and it is known whose it was")
 		w.onlyDenied(t, at(realClock(), "opaque-1"), policy.TokRevoked, policy.TokenRevoked)
 		assert.Len(t, d.questions(), 2, "that it is revoked is remembered")
 		d.replace(away)
@@ -315,7 +316,8 @@ func TestNobodyIsAskedAboutAJWTThatIsRefusedAnyway(t *testing.T) {
 		"opaque":        "opaque-1",
 	} {
 		for range 2 {
-			w.verdicts(t, bearer(sent))
+			all := w.verdicts(t, bearer(sent))
+			assert.False(t, all[policy.TokRevoked].Passes(), "nothing that was not asked is taken for not revoked: %s", name)
 		}
 		assert.Empty(t, d.questions(), name)
 	}
