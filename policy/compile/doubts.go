@@ -21,6 +21,7 @@ func (c *compiler) doubt(all []*planned) {
 	c.doubtCustomers(all)
 	c.doubtPartners(all)
 	c.doubtSenders(all)
+	c.doubtUnjudged()
 }
 
 // doubtCustomers warns of limits by account that never find one, because
