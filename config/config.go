@@ -123,7 +123,7 @@ func (p GatewayProof) Configured() bool { return len(p.Secrets) > 0 || len(p.Pee
 type Credential struct {
 	Kind    string            `yaml:"kind" default:"client_token" enum:"client_token|gateway_token|identity_headers|api_key|none" doc:"What arrives: the client's own token, a token that the gateway issued, headers in which the gateway asserts the caller, the client's own API key, or nothing: then tok.* and az.* judge nothing."`
 	Header  string            `yaml:"header" default:"Authorization" doc:"Header that carries the token."`
-	Scheme  string            `yaml:"scheme" default:"Bearer" doc:"Authentication scheme before the token. Empty: the header holds the token alone."`
+	Scheme  string            `yaml:"scheme" default:"Bearer" doc:"Authentication scheme before the token, which a 401 asks for. Empty: the header holds the token alone, and a 401 asks for Bearer."`
 	Headers CredentialHeaders `yaml:"headers" doc:"Headers of kind identity_headers."`
 	APIKey  *CredentialAPIKey `yaml:"api_key" doc:"Keys of kind api_key."`
 }

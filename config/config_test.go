@@ -27,7 +27,7 @@ func rules() []string {
 		backend-url-userinfo backend-tls backend-tls-pair login-path header-name header-of-connection contract-missing
 		spec-and-specs base-path listen-tls unknown-control operation-key
 		issuer-missing issuer-duplicate issuer-key-set issuer-discovery issuer-discovery-hosts issuer-proxy issuer-url issuer-audiences
-		issuer-algorithms issuer-profile issuer-claims issuer-max-stale issuer-tokens introspection replay-mode account-rule delegation deadline exception
+		issuer-algorithms issuer-profile issuer-types issuer-claims issuer-max-stale issuer-tokens introspection replay-mode account-rule delegation deadline exception
 		limit-name limit-key limit-rate limit-quota limit-operations
 		gateway-proof gateway-proof-absent gateway-proof-empty gateway-proof-secret gateway-proof-literal
 		gateway-proof-twice gateway-proof-peers gateway-token identity-headers identity-headers-effect
@@ -41,7 +41,7 @@ func rules() []string {
 
 // warnings names every danger that is told.
 func warnings() []string {
-	return strings.Fields("enforce-default fail-open undeclared-deny http-backend admin-exposed clock-skew issuer-clock-skew no-key nobody peers-alone sender-constraint dpop-nonce-key")
+	return strings.Fields("enforce-default fail-open undeclared-deny http-backend admin-exposed clock-skew issuer-clock-skew no-key nobody peers-alone sender-constraint dpop-nonce-key issuer-types decision-timeout credential-scheme")
 }
 
 // leak is a value that the test files hold where no message may repeat it.

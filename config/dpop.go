@@ -40,33 +40,18 @@ func (v *validator) dpop() {
 
 // publicURL checks the URL that proofs are compared with.
 func (v *validator) publicURL(path, s string) {
-	u, err := url.Parse(s)
-	switch {
-	case err != nil || u.Hostname() == "" || u.Opaque != "" || u.Scheme != "http" && u.Scheme != "https" ||
-		strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) || strings.Contains(u.Host, "%"):
-		v.add(path, v.named(path, s)+" is not an http or https URL", "write for example https://api.example.net")
-	case u.User != nil:
-		v.add(path, "has a user or password in it", "remove everything up to the @")
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(s, "#"):
-		v.add(path, "has a query or fragment", "end it after the path: neither counts in a proof")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		v.add(path, "is not https, so that tokens and proofs of clients would cross the network in the clear", "use https")
-	case u.Path != "" && (!isPath(u.EscapedPath()) || strings.HasSuffix(u.Path, "/")):
-		v.add(path, "its path ends with a slash, or is not a plain path", "end it before the slash with which the path of a request begins, for example https://api.example.net/ports")
-	}
-}
-
-// warnDPoP tells what of the sender constraint does not fit together.
-func (v *validator) warnDPoP(warn func(path, cause, fix string)) {
-	d := v.c.Token.DPoP
-	for i, issuer := range v.c.Token.Issuers {
-		if issuer.SenderConstraint == SenderDPoP && d == nil {
-			warn(fmt.Sprintf("token.issuers[%d].sender_constraint", i), "every token must be bound to a key, and no proof of it is looked at: tok.bind denies them all",
-				"add to token: {dpop: {public_url: https://api.example.net}}, with the URL at which clients reach this API")
-		}
-	}
-	if d != nil && d.Nonce && d.NonceKey.IsZero() {
-		warn("token.dpop.nonce_key", "no key: a random one per process, so replicas do not take each other's nonces, nor a process those from before its restart",
-			"set it to ${file:/path} or ${env:NAME}")
-	}
+	const example = "https://api.example.net"
+	v.url(path, s, urlRule{
+		what: "an http or https URL", example: example, danger: "tokens and proofs of clients would cross the network in the clear",
+		path: func(u *url.URL) []fault {
+			var all []fault
+			if strings.Contains(u.Host, "%") {
+				all = append(all, fault{"its address has a zone, which is known to one host alone", "write for example " + example})
+			}
+			if u.Path != "" && (!isPath(u.EscapedPath()) || strings.HasSuffix(u.Path, "/")) {
+				all = append(all, fault{"its path ends with a slash, or is not a plain path", "end it before the slash with which the path of a request begins, for example https://api.example.net/ports"})
+			}
+			return all
+		},
+	})
 }

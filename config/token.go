@@ -19,7 +19,7 @@ type Issuer struct {
 	Issuer           string         `yaml:"issuer" required:"true" doc:"Exact value of claim iss."`
 	JWKSURL          string         `yaml:"jwks_url" doc:"URL of the key set. It must be https unless the host is loopback. At most one of jwks_url and jwks_file; without them the issuer, which is then an https URL, is asked for its metadata (RFC 8414, then OpenID Connect Discovery)."`
 	JWKSFile         string         `yaml:"jwks_file" file:"true" doc:"File with the key set. At most one of jwks_url and jwks_file."`
-	DiscoveryHosts   []string       `yaml:"discovery_hosts" doc:"Hosts, with a port unless it is 443, besides that of the issuer, on which the key set that its metadata names may be. No other is asked."`
+	DiscoveryHosts   []string       `yaml:"discovery_hosts" doc:"Hosts, with a port unless it is 443, besides that of the issuer, on which the key set that its metadata names may be. Each is named as a whole, and no other is asked."`
 	CAFile           string         `yaml:"ca_file" file:"true" doc:"PEM file with the authorities that sign the certificates of jwks_url, of the issuer's metadata, of introspection.url and of an https proxy. Default: those of the system."`
 	ProxyURL         string         `yaml:"proxy_url" doc:"HTTP proxy on the way to jwks_url, to the issuer's metadata and to introspection.url, which must be https then: http or https and a host, without user. The environment is not asked."`
 	Audiences        []string       `yaml:"audiences" required:"true" doc:"Values of claim aud that name this API."`

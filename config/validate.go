@@ -39,13 +39,20 @@ func (v *validator) validate() {
 // add reports a wrong or missing value, unless the decoder or an earlier rule has
 // a problem with the value or with what it is part of.
 func (v *validator) add(path, cause, fix string) {
+	v.addAll(path, []fault{{cause, fix}})
+}
+
+// addAll is add for all that is wrong with one value.
+func (v *validator) addAll(path string, faults []fault) {
 	for at := path; at != ""; at = parent(at) {
 		if v.troubled[at] {
 			return
 		}
 	}
-	v.troubled[path] = true
-	v.semantic = append(v.semantic, v.at(path, cause, fix))
+	for _, f := range faults {
+		v.troubled[path] = true
+		v.semantic = append(v.semantic, v.at(path, f.cause, f.fix))
+	}
 }
 
 // parent returns the path without its last part.
@@ -147,15 +154,13 @@ func (v *validator) address(path, s string) bool {
 
 func (v *validator) backend() {
 	b := &v.c.Backend
-	u, err := url.Parse(b.URL)
-	switch {
-	case err != nil || u.Host == "" || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
-		v.add("backend.url", v.named("backend.url", b.URL)+" is not an http or https URL", "write for example http://127.0.0.1:9000")
-	case u.User != nil:
-		v.add("backend.url", "has a user or password in it", "remove everything up to the @")
-	case u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		v.add("backend.url", "has a path, query or fragment", "end it after host and port; requests bring their own path")
-	case u.Scheme == "http" && b.TLS != nil:
+	v.url("backend.url", b.URL, urlRule{what: "an http or https URL", example: "http://127.0.0.1:9000", path: func(u *url.URL) []fault {
+		if u.Path == "" {
+			return nil
+		}
+		return []fault{{"has a path", "end it after host and port; requests bring their own path"}}
+	}})
+	if b.TLS != nil && isPlain(b.URL) {
 		v.add("backend.tls", "has no effect on an http backend", "write https in backend.url or remove tls")
 	}
 	if p := b.PathPrefix; p != "" && (!isPath(p) || strings.HasSuffix(p, "/")) {

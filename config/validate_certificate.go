@@ -23,3 +23,9 @@ func (v *validator) certificates() {
 	}
 	v.header(at, header)
 }
+
+// certificatesArrive reports whether anything tells the certificate of a client.
+func (v *validator) certificatesArrive() bool {
+	t := v.c.Listen.TLS
+	return t != nil && t.ClientAuth != ClientAuthNone || v.c.Gateway.ClientCertHeader != ""
+}

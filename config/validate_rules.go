@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 )
@@ -25,9 +24,7 @@ func (v *validator) token() {
 		if len(is.Algorithms) == 0 {
 			v.add(path+".algorithms", "is empty", "name at least one, or remove the line for [RS256, ES256]")
 		}
-		if v.given(path+".types") && len(is.Types) == 0 {
-			v.add(path+".types", "is empty", "name at least one, or remove the line for those of the profile")
-		}
+		v.types(path+".types", is.Types)
 		if i := slices.Index(is.AccountNamespace, ""); i >= 0 || v.given(path+".account_namespace") && len(is.AccountNamespace) == 0 {
 			v.add(path+".account_namespace", "has an empty beginning, or none at all", "name the beginnings, or remove the line for every account")
 		}
@@ -37,6 +34,18 @@ func (v *validator) token() {
 		}
 	}
 	v.prefixes()
+}
+
+// types checks the accepted values of header typ.
+func (v *validator) types(path string, types []string) {
+	if v.given(path) && len(types) == 0 {
+		v.add(path, "is empty", "name at least one, or remove the line for those of the profile")
+	}
+	for i, t := range types {
+		if strings.EqualFold(t, "none") {
+			v.add(fmt.Sprintf("%s[%d]", path, i), "no token has the type none, and here it stands for nothing else", "remove it; profile: jwt takes a token without typ")
+		}
+	}
 }
 
 func (v *validator) claims(path string, c Claims) {
@@ -76,15 +85,7 @@ func (v *validator) keySet(path string, is Issuer) {
 
 // issuerURL checks an address of an issuer. Danger is what http would allow.
 func (v *validator) issuerURL(path, s, example, danger string) {
-	u, err := url.Parse(s)
-	switch {
-	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
-		v.add(path, v.named(path, s)+" is not an https URL", "write for example "+example)
-	case u.User != nil:
-		v.add(path, "has a user or password in it", "remove everything up to the @")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		v.add(path, "is http: "+danger, "write https")
-	}
+	v.url(path, s, urlRule{what: "an https URL", example: example, danger: danger, query: true})
 }
 
 func (v *validator) accounts() {

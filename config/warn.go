@@ -48,7 +48,9 @@ func (v *validator) warn() Problems {
 			skew(fmt.Sprintf("token.issuers[%d].clock_skew", i), *is.ClockSkew)
 		}
 	}
-	v.warnDPoP(warn)
+	v.warnTypes(warn)
+	v.warnWait(warn)
+	v.warnSenders(warn)
 	if v.c.Credential.Kind == KindNone {
 		warn("credential.kind", "no request has an identity: tok.* and az.* judge nothing, whatever the contract asks for", "say what arrives as soon as something does")
 	}

@@ -19,6 +19,9 @@ type Policy struct {
 	Spender       Spender
 	// Hints tell ClassOf what an answer of this backend means.
 	Hints Hints
+	// Scheme is the authentication scheme of tokens (RFC 9110 section 11.1) that answers
+	// name; empty means Bearer.
+	Scheme string
 	// DPoP lists the algorithms of proofs (RFC 9449) that answers name; empty where no
 	// token may come with the scheme DPoP.
 	DPoP []string

@@ -159,7 +159,8 @@ type Authentication struct {
 	// APIKey is what is known of an API key that proved itself; nil of any other
 	// credential.
 	APIKey *APIKey
-	// Challenge is the authentication scheme that a 401 asks for; empty means Bearer.
+	// Challenge is the authentication scheme that a 401 asks for; empty means
+	// that of tokens, Policy.Scheme.
 	Challenge string
 	// SentBy is what the request proves of who sends the credential; nil where nobody
 	// asks, as of most bearer tokens. Sender reads it.

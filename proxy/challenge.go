@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -17,8 +18,8 @@ func challenge(header http.Header, p *policy.Policy, r *policy.Request, f policy
 	case r.Auth.Challenge != "":
 		header.Set(name, r.Auth.Challenge) // of a credential that is no token
 	case reason == policy.CredentialMissing:
-		header.Set(name, "Bearer") // no error code (RFC 6750, section 3.1)
-		if proofs {
+		header.Set(name, tokenChallenge(p, "")) // no error code (RFC 6750, section 3.1)
+		if proofs && !isDPoP(p.Scheme) {
 			header.Add(name, proofChallenge(p, ""))
 		}
 	case reason == policy.DPoPNonce && r.Auth.Sender().Nonce != "":
@@ -29,11 +30,22 @@ func challenge(header http.Header, p *policy.Policy, r *policy.Request, f policy
 	case r.Auth.Sender().DPoP, reason == policy.DPoPScheme && proofs:
 		header.Set(name, proofChallenge(p, "invalid_token"))
 	default:
-		header.Set(name, `Bearer error="invalid_token"`)
-		if reason == policy.CredentialScheme && proofs {
+		header.Set(name, tokenChallenge(p, "invalid_token"))
+		if reason == policy.CredentialScheme && proofs && !isDPoP(p.Scheme) {
 			header.Add(name, proofChallenge(p, ""))
 		}
 	}
+}
+
+// tokenChallenge asks for a token with the scheme that is configured.
+func tokenChallenge(p *policy.Policy, code string) string {
+	switch {
+	case isDPoP(p.Scheme):
+		return proofChallenge(p, code)
+	case code == "":
+		return bearerOr(p.Scheme)
+	}
+	return bearerOr(p.Scheme) + ` error="` + code + `"`
 }
 
 // proofChallenge asks for a token with the scheme DPoP. Without algorithms no proof is
@@ -46,7 +58,7 @@ func proofChallenge(p *policy.Policy, code string) string {
 	if len(p.DPoP) > 0 {
 		parameters = append(parameters, `algs="`+strings.Join(p.DPoP, " ")+`"`)
 	}
-	return "DPoP " + strings.Join(parameters, ", ")
+	return strings.TrimSuffix(dpopScheme+" "+strings.Join(parameters, ", "), " ")
 }
 
 // isProof reports whether a reason is about a proof and not about the token that it
@@ -61,10 +73,19 @@ func isProof(reason policy.Reason) bool {
 	return false
 }
 
-// scheme is the authentication scheme that the request's token came with.
-func scheme(r *policy.Request) string {
+// schemeOf is the authentication scheme that the request's token came with.
+func schemeOf(p *policy.Policy, r *policy.Request) string {
 	if r.Auth.Sender().DPoP {
-		return "DPoP"
+		return dpopScheme
 	}
-	return "Bearer"
+	return bearerOr(p.Scheme)
 }
+
+// dpopScheme is the authentication scheme of RFC 9449, section 7.1.
+const dpopScheme = "DPoP"
+
+func isDPoP(scheme string) bool { return strings.EqualFold(scheme, dpopScheme) }
+
+// bearerOr is the scheme that is configured. A token that is alone in its header is
+// asked for as a bearer token, since a challenge has to have a scheme.
+func bearerOr(scheme string) string { return cmp.Or(scheme, "Bearer") }

@@ -93,3 +93,36 @@ func TestNonceOnlyWhereItIsAskedFor(t *testing.T) {
 	assert.Empty(t, resp.Header.Values("DPoP-Nonce"))
 	assert.Len(t, rec.requests(), 1)
 }
+
+// A client is asked for what is taken: the configured scheme, and nothing else but DPoP
+// where proofs are taken.
+func TestChallengesHaveTheConfiguredScheme(t *testing.T) {
+	t.Parallel()
+	algs := []string{"ES256"}
+	for _, c := range []struct {
+		scheme  string
+		algs    []string
+		control policy.Control
+		reason  policy.Reason
+		status  int
+		want    []string
+	}{
+		{"Token", nil, policy.TokPresent, policy.CredentialMissing, 401, []string{"Token"}},
+		{"Token", algs, policy.TokPresent, policy.CredentialMissing, 401, []string{"Token", `DPoP algs="ES256"`}},
+		{"Token", nil, policy.TokSig, policy.TokenSignature, 401, []string{`Token error="invalid_token"`}},
+		{"Token", algs, policy.TokPresent, policy.CredentialScheme, 401, []string{`Token error="invalid_token"`, `DPoP algs="ES256"`}},
+		{"Token", nil, policy.AzScope, policy.ScopeMissing, 403, []string{`Token error="insufficient_scope"`}},
+		{"DPoP", algs, policy.TokPresent, policy.CredentialMissing, 401, []string{`DPoP algs="ES256"`}},
+		{"dpop", algs, policy.TokPresent, policy.CredentialScheme, 401, []string{`DPoP error="invalid_token", algs="ES256"`}},
+		{"DPoP", nil, policy.TokPresent, policy.CredentialMissing, 401, []string{"DPoP"}},
+		{"", nil, policy.TokPresent, policy.CredentialMissing, 401, []string{"Bearer"}},
+	} {
+		p := policyOf(stages{authenticate: func(*policy.Request) policy.Authentication {
+			return policy.Authentication{Proof: policy.Permitted()}
+		}}, rule(c.control, policy.Denied(c.reason, "")))
+		p.Scheme, p.DPoP = c.scheme, c.algs
+		resp := raw(t, start(t, p, record(t).addr).addr, get)
+		assert.Equal(t, c.status, resp.StatusCode, "%s %s", c.scheme, c.reason)
+		assert.Equal(t, c.want, resp.Header.Values("WWW-Authenticate"), "%s %s", c.scheme, c.reason)
+	}
+}

@@ -71,7 +71,7 @@ func writeBlocked(w http.ResponseWriter, p *policy.Policy, r *policy.Request, d 
 	switch status {
 	case http.StatusForbidden:
 		if f.Verdict.Reason == policy.ScopeMissing && r.Auth.Challenge == "" {
-			header.Set("WWW-Authenticate", scheme(r)+` error="insufficient_scope"`)
+			header.Set("WWW-Authenticate", schemeOf(p, r)+` error="insufficient_scope"`)
 		}
 	case http.StatusMethodNotAllowed:
 		header.Set("Allow", strings.Join(r.Match.Allow, ", "))

@@ -173,7 +173,7 @@ func (c *compiler) compile() *Output {
 		return nil
 	}
 	p.Authenticator = c.authenticator(issuers)
-	p.DPoP = c.proofAlgorithms()
+	p.Scheme, p.DPoP = c.cfg.Credential.Scheme, c.proofAlgorithms()
 	p.Spender = plans.spending.stage
 	digest, measured, err := c.digests(contracts)
 	if err != nil {

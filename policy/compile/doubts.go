@@ -22,6 +22,7 @@ func (c *compiler) doubt(all []*planned) {
 	c.doubtPartners(all)
 	c.doubtSenders(all)
 	c.doubtUnprovenKeys(all)
+	c.doubtUnjudged()
 }
 
 // doubtCustomers warns of limits by account that never find one, because

@@ -22,7 +22,7 @@ func filesOf(cfg *config.Config, contracts []*openapi.Contract) []string {
 		}
 	}
 	files = append(files, cfg.ReferencedFiles("gateway.proof")...)
-	files = append(files, cfg.ReferencedFiles("token.issuers")...)
+	files = append(files, cfg.ReferencedFiles("token")...)
 	for _, d := range cfg.Account.Delegation {
 		if d.AccountsFile != "" {
 			files = append(files, d.AccountsFile)
