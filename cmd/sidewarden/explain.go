@@ -38,6 +38,7 @@ request, so that a recorded token can be explained after it expired. Key sets be
 the backend, and the token to nobody: what only its issuer can tell is undecided.
 
 With --token, the file holds a token alone, and what every check of tokens says of it is printed, with the first that objects.
+That it comes without the DPoP proof or the certificate that it is bound to is no objection to the token.
 
 With --record, print what the audit file has of a decision: ID is its decision id, which a blocked client got in
 Sidewarden-Decision-Id, or its record id. Inputs are not recorded. --config tells whether the policy is still the same.
