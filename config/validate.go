@@ -106,9 +106,15 @@ func (v *validator) header(path, name string) {
 	switch {
 	case name != "" && !isToken(name):
 		v.add(path, v.named(path, name)+" is not a header name", "use letters, digits and dashes")
-	case slices.Contains(unreadHeaders(), strings.ToLower(name)):
+	case name != "" && !ReadsHeader(name):
 		v.add(path, v.named(path, name)+" belongs to one connection or frames the message: nothing is read from it", "use another header")
 	}
+}
+
+// ReadsHeader reports whether a header of this name can be read from requests: it has
+// the form of a name (RFC 9110 section 5.1), and passes from end to end.
+func ReadsHeader(name string) bool {
+	return isToken(name) && !slices.Contains(unreadHeaders(), strings.ToLower(name))
 }
 
 // unreadHeaders are fields that do not pass from end to end (RFC 9110 section

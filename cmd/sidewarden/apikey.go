@@ -7,12 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy/token"
 )
 
@@ -113,20 +114,16 @@ func readKey(in io.Reader) (string, error) {
 	return key, nil
 }
 
-// entryOf returns the entry of a key under the salt of a file, or a new one.
+// entryOf returns the entry of a key under the salt of a file, or a new one. What serve
+// would refuse, or never accept, is refused here.
 func (o *keyOptions) entryOf(key string) (token.APIKeyEntry, error) {
 	e := o.APIKeyEntry
-	others := []token.APIKeyEntry{}
-	if o.saltFrom == "" {
-		e.Salt = randomText(16)
-	} else {
-		data, err := readBounded(o.saltFrom, token.MaxAPIKeyFile)
-		if err != nil {
-			return e, err
-		}
-		if others, err = token.ReadAPIKeys(data); err != nil {
-			return e, noError{strconv.Quote(o.saltFrom) + ": " + err.Error()}
-		}
+	e.Salt = randomText(16)
+	others, err := o.others()
+	if err != nil {
+		return e, err
+	}
+	if len(others) > 0 {
 		e.Salt = others[len(others)-1].Salt
 	}
 	var ok bool
@@ -139,11 +136,66 @@ func (o *keyOptions) entryOf(key string) (token.APIKeyEntry, error) {
 	if e.Scopes == nil {
 		e.Scopes = []string{}
 	}
-	// What serve would refuse is not printed.
-	if _, err := token.NewAPIKeys(token.APIKeyOptions{Header: "X-API-Key", Issuer: "api-keys", Entries: append(others, e)}); err != nil {
-		return e, usageError{strings.TrimPrefix(err.Error(), "token: ")}
+	if err := readsAsEntry(e); err != nil {
+		return e, usageError{byFlag(err)}
+	}
+	if until := config.Deadline(e.Expires).Until(); !until.IsZero() && !until.After(time.Now()) {
+		return e, usageError{"--expires: " + e.Expires + " is over, so that the key would never be accepted; name a day to come, or leave it out"}
+	}
+	if _, err := token.NewAPIKeys(keysOf(append(others, e))); err != nil {
+		return e, usageError{byFlag(err)}
 	}
 	return e, nil
+}
+
+// others are the entries of the file whose salt is used; none without one.
+func (o *keyOptions) others() ([]token.APIKeyEntry, error) {
+	if o.saltFrom == "" {
+		return nil, nil
+	}
+	data, err := readFile(o.saltFrom, token.MaxAPIKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := token.ReadAPIKeys(data)
+	if err == nil {
+		_, err = token.NewAPIKeys(keysOf(entries))
+	}
+	if err != nil {
+		return nil, noError{strconv.Quote(o.saltFrom) + ": " + strings.TrimPrefix(err.Error(), "token: ")}
+	}
+	return entries, nil
+}
+
+// keysOf are options of a stage with entries, which is made to see whether it takes them.
+func keysOf(entries []token.APIKeyEntry) token.APIKeyOptions {
+	return token.APIKeyOptions{Header: "X-API-Key", Issuer: "api-keys", Entries: entries}
+}
+
+// readsAsEntry reports what is wrong with a file in which the entry is alone.
+func readsAsEntry(e token.APIKeyEntry) error {
+	text, err := json.Marshal(struct {
+		Version int                 `json:"version"`
+		Keys    []token.APIKeyEntry `json:"keys"`
+	}{1, []token.APIKeyEntry{e}})
+	if err == nil {
+		_, err = token.ReadAPIKeys(text)
+	}
+	return err
+}
+
+// byFlag tells what is wrong with the new entry by the flag that its member comes from.
+func byFlag(err error) string {
+	flags := map[string]string{
+		"id": "--id", "client": "--client", "principal": "--principal", "accounts": "--account", "scopes": "--scope", "expires": "--expires",
+	}
+	text := strings.TrimPrefix(err.Error(), "token: ")
+	_, member, _ := strings.Cut(text, ": member ")
+	name, cause, _ := strings.Cut(member, ": ")
+	if flag, ok := flags[name]; ok {
+		return flag + ": " + cause
+	}
+	return text
 }
 
 // randomText is n random bytes in base64url.
@@ -151,16 +203,6 @@ func randomText(n int) string {
 	b := make([]byte, n)
 	_, _ = rand.Read(b) // it never fails
 	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-// readBounded reads a file up to one byte more than it may have.
-func readBounded(path string, most int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, most+1))
-	return data, errors.Join(err, f.Close())
 }
 
 func printJSON(w io.Writer, value any) error {

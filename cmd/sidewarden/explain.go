@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,6 +38,7 @@ request, so that a recorded token can be explained after it expired. Key sets be
 the backend, and the token to nobody: what only its issuer can tell is undecided.
 
 With --token, the file holds a token alone, and what every check of tokens says of it is printed, with the first that objects.
+That it comes without the DPoP proof or the certificate that it is bound to is no objection to the token.
 
 With --record, print what the audit file has of a decision: ID is its decision id, which a blocked client got in
 Sidewarden-Decision-Id, or its record id. Inputs are not recorded. --config tells whether the policy is still the same.
@@ -133,7 +133,7 @@ func (o *explainOptions) explainToken(ctx context.Context, stdin io.Reader, at t
 		return nil, err
 	}
 	if kind := l.config.Credential.Kind; kind != config.KindClientToken && kind != config.KindGatewayToken {
-		return nil, noError{fmt.Sprintf("%s: no token arrives with credential.kind %s", o.config, kind)}
+		return nil, noError{fmt.Sprintf("%s: no token arrives with credential.kind %s; explain a whole request with --request", o.config, kind)}
 	}
 	return explain.Token(ctx, text, explain.Options{Config: l.config, Output: l.output, At: at, ShowValues: o.showValues}), nil
 }
@@ -165,16 +165,19 @@ func readKeys(ctx context.Context, l *loaded) {
 
 // readInput reads a file, or standard input for -, up to a byte more than a bound.
 func readInput(path string, stdin io.Reader, bound int64) ([]byte, error) {
-	from := stdin
 	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, noError{fmt.Sprintf("%s: the file can not be read: %v", path, errors.Unwrap(err))}
-		}
-		defer func() { _ = f.Close() }() // it was only read
-		from = f
+		return readFile(path, bound)
 	}
-	data, err := io.ReadAll(io.LimitReader(from, bound+1))
+	data, err := io.ReadAll(io.LimitReader(stdin, bound+1))
+	if err != nil {
+		return nil, noError{fmt.Sprintf("%s: %v", path, err)}
+	}
+	return data, nil
+}
+
+// readFile reads a file, up to a byte more than a bound.
+func readFile(path string, bound int64) ([]byte, error) {
+	data, err := compile.ReadUpTo(path, bound)
 	if err != nil {
 		return nil, noError{fmt.Sprintf("%s: %v", path, err)}
 	}

@@ -30,8 +30,8 @@ func initCommand() *cobra.Command {
 		Use:   "init --spec FILE",
 		Short: "Write a commented configuration for a contract",
 		Long: `Write a commented configuration for an OpenAPI contract: in shadow, with the scopes that the contract asks for and
-the places of accounts that its names suggest. What was guessed is marked with "guess:", what somebody has to decide with
-"decide:".
+the places of accounts that its names suggest, and with API keys where it asks for nothing else. What was guessed is marked
+with "guess:", what somebody has to decide with "decide:".
 
 What neither the contract nor a flag says is written as a reference to an environment variable, and named on standard
 error: 'sidewarden check' refuses the file until each is set or replaced.

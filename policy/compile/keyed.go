@@ -2,10 +2,7 @@ package compile
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strconv"
 
 	"github.com/sidewarden/sidewarden/config"
@@ -51,9 +48,9 @@ func (c *compiler) apiKeys() policy.Authenticator {
 		c.problem("credential.api_key", "is missing", "add for example api_key: {file: api-keys.json}")
 		return nobody{}
 	}
-	data, err := readUpTo(cfg.File, token.MaxAPIKeyFile)
+	data, err := ReadUpTo(cfg.File, token.MaxAPIKeyFile)
 	if err != nil {
-		c.problem(at, "the file can not be read: "+cause(err), "check its path and permissions")
+		c.problem(at, err.Error(), "check its path and permissions")
 		return nobody{}
 	}
 	entries, err := token.ReadAPIKeys(data)
@@ -113,14 +110,4 @@ func (c *compiler) doubtUnprovenKeys(all []*planned) {
 		c.warn("credential.api_key", "tok.present enforces for "+names(found)+
 			" and key.valid does not: anything that looks like a key passes there", "add "+linesFor("", []policy.Control{policy.KeyValid}))
 	}
-}
-
-// readUpTo reads a file up to one byte more than it may have.
-func readUpTo(path string, most int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, most+1))
-	return data, errors.Join(err, f.Close())
 }

@@ -111,7 +111,7 @@ func (c *compiler) accountsOf(field string, cfg config.Delegation) []string {
 		return cfg.Accounts
 	}
 	field += ".accounts_file"
-	data, err := readUpTo(cfg.AccountsFile, maxListBytes)
+	data, err := ReadUpTo(cfg.AccountsFile, maxListBytes)
 	if err != nil {
 		c.problem(field, err.Error(), "check its path and permissions")
 		return nil

@@ -180,7 +180,7 @@ func TestAListThatCanNotBeReadIsRefused(t *testing.T) {
 		assert.NotContains(t, err.Error(), "hunter2")
 	}
 	_, err := build(t, delegation("accounts_file: nowhere.txt"))
-	assert.ErrorContains(t, err, "account.delegation[0].accounts_file")
+	assert.ErrorContains(t, err, "account.delegation[0].accounts_file: the file can not be read: no such file or directory; check its path and permissions")
 }
 
 // Whatever a list holds, its accounts are its lines, or it is refused.

@@ -15,6 +15,7 @@ import (
 // use.
 type Contract struct {
 	operations []Operation
+	schemes    []Scheme
 	notes      Problems
 	files      []string
 	digest     [sha256.Size]byte
@@ -161,7 +162,7 @@ func (b *builder) build() *Contract {
 	b.engine = newEngine(b.doc.IsOpenAPI31OrLater())
 	b.places = map[*openapi3.Schema]string{}
 	b.noted = b.notes(b.doc, b.engine.asserts)
-	c := &Contract{}
+	c := &Contract{schemes: b.schemes()}
 	items := b.doc.Paths.Map()
 	for _, path := range sortedKeys(items) {
 		operations := items[path].Operations()

@@ -7,6 +7,46 @@ import (
 	"github.com/sidewarden/sidewarden/policy"
 )
 
+// nonceOfOthers reports that nothing but the nonce of a proof is objected to, which only
+// the process that made it recognises.
+func (v *view) nonceOfOthers() bool {
+	d, t := v.cfg.Token.DPoP, v.r.Auth.Token
+	return d != nil && d.NonceKey.IsZero() && t != nil && t.Confirmation.Key != "" && v.r.Auth.Sender().Proof.Reason == policy.DPoPNonce
+}
+
+// besides says what a request brings beside the token to prove who sends it, when that
+// is all that tok.bind misses. It is empty when tok.bind objects to something else, and
+// when no request could bring it.
+func (v *view) besides(reason policy.Reason) string {
+	var proofs []string
+	to := v.r.Auth.Token.Confirmation
+	if reason != policy.DPoPMissing && reason != policy.CertificateMissing {
+		return ""
+	}
+	if to.Key != "" {
+		proofs = append(proofs, "a DPoP proof by the key that it is bound to")
+	}
+	if to.Certificate != "" {
+		if v.cfg.Gateway.ClientCertHeader == "" && !v.asksForCertificates() {
+			return ""
+		}
+		proofs = append(proofs, "the client certificate that it is bound to")
+	}
+	return strings.Join(proofs, " and ")
+}
+
+// asksForCertificates reports whether clients show a certificate as they connect.
+func (v *view) asksForCertificates() bool {
+	return v.cfg.Listen.TLS != nil && v.cfg.Listen.TLS.ClientAuth != config.ClientAuthNone
+}
+
+// certificateOfNobody reports that the token is bound to a certificate that only a
+// connection could show.
+func (v *view) certificateOfNobody() bool {
+	t := v.r.Auth.Token
+	return t != nil && t.Confirmation.Certificate != "" && v.r.Auth.Sender().Certificate == "" && v.asksForCertificates()
+}
+
 // binding tells what tok.bind looked at: what the token is bound to, and which scheme
 // and proof came with it. No value of a token or proof is shown: a thumbprint names a
 // client.

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,10 +94,19 @@ func (v *view) kind(t *policy.Token, is config.Issuer) []Input {
 		{"accepted", (mask{show: true}).values(is.AcceptedTypes(), nil)},
 		{"profile", is.Profile},
 	}
-	if len(t.Missing) > 0 {
-		inputs = append(inputs, Input{"claims that it lacks", strings.Join(t.Missing, ", ")})
+	if lacks := askedFor(t.Missing, is); len(lacks) > 0 {
+		inputs = append(inputs, Input{"claims that it lacks", strings.Join(lacks, ", ")})
 	}
 	return inputs
+}
+
+// askedFor are those of the missing claims that the profile asks for. What some other
+// control asks for is among them, and nbf, which nobody does, is not.
+func askedFor(missing []string, is config.Issuer) []string {
+	if is.Profile != config.ProfileRFC9068 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(missing), func(claim string) bool { return claim == "nbf" })
 }
 
 func (v *view) lifetime(t *policy.Token, is config.Issuer) []Input {

@@ -8,8 +8,9 @@
 // stages, the verdicts and the answer are those of the product, and nothing of it
 // is written a second time. The request is sent three times, by the policy as
 // configured and as it is with every rule in shadow and in enforce: shadow alone
-// reaches every control. Limits are taken once, from unused ones, and the memory
-// of used token ids is empty; each request gets the same verdicts from them.
+// reaches every control. The credential is judged once, limits are taken once, from
+// unused ones, and the memory of used token ids and DPoP proofs is empty; each request
+// gets the same facts and verdicts from them.
 //
 // # A record
 //

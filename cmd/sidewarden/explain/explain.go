@@ -86,7 +86,7 @@ type Answer struct {
 // Request explains one request.
 func Request(ctx context.Context, m Message, o Options) (*Explanation, error) {
 	p := *o.Output.Policy
-	p.Spender = &takeOnce{spender: p.Spender}
+	p.Authenticator, p.Spender = &proveOnce{authenticator: p.Authenticator}, &takeOnce{spender: p.Spender}
 	var trials []trial
 	for _, variant := range []*policy.Policy{&p, compile.InMode(&p, policy.Shadow), compile.InMode(&p, policy.Enforce)} {
 		t, err := try(ctx, m, variant, o)
@@ -153,20 +153,4 @@ func wouldBlock(d policy.Decision) (policy.Finding, bool) {
 		all.Findings[i].Rule = &rule
 	}
 	return all.Blocking()
-}
-
-// takeOnce spends for the first trial and gives the others the same verdicts: the
-// same in every mode, as findings are.
-type takeOnce struct {
-	spender policy.Spender
-	done    bool
-	taken   []policy.Verdict
-}
-
-// Spend implements [policy.Spender].
-func (s *takeOnce) Spend(ctx context.Context, r *policy.Request, head policy.Decision) []policy.Verdict {
-	if !s.done {
-		s.done, s.taken = true, s.spender.Spend(ctx, r, head)
-	}
-	return s.taken
 }

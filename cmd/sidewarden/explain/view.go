@@ -127,7 +127,6 @@ func (v *view) scopes() []string {
 }
 
 // anyOf are the alternatives of scopes that the operation asks for.
-
 func (v *view) anyOf() [][]string {
 	switch {
 	case v.settings.Scopes != nil:
@@ -167,7 +166,14 @@ func (v *view) set(field string) string {
 func (v *view) notes(parts *compile.Parts) []string {
 	notes := []string{
 		"No backend was asked, so answers are not judged.",
-		"Limits were unused, and so were token ids: what others did before is not known here.",
+		"Limits were unused, and so were token ids and DPoP proofs: what others did before is not known here.",
+	}
+	if v.certificateOfNobody() {
+		notes = append(notes, "No client connected, so there is no certificate of a connection: certificate-missing says nothing of clients that show theirs.")
+	}
+	if v.nonceOfOthers() {
+		notes = append(notes, "token.dpop.nonce_key is not set: serve makes nonces with a random key, and none of them is recognised here, "+
+			"so dpop-nonce does not tell whether the proof has one. Everything else of the proof passed.")
 	}
 	return append(append(notes, v.unavailable(parts)...), v.masked()...)
 }

@@ -36,6 +36,10 @@ type draft struct {
 	bodies config.Size
 	// public reports that no operation needs a credential.
 	public bool
+	// keys is where the contract has API keys; nil when tokens arrive.
+	keys *keys
+	// mixed reports that tokens arrive and that the contract takes API keys too.
+	mixed bool
 	// left are names that were guessed to hold an account and cannot be written.
 	left []string
 }
@@ -59,9 +63,10 @@ type operation struct {
 }
 
 // draftOf reads a contract.
-func draftOf(c *openapi.Contract) *draft {
+func draftOf(c *openapi.Contract, o Options) *draft {
 	d := &draft{public: true}
 	operations := c.Operations()
+	d.credential(c.Schemes(), operations, o)
 	for i := range operations {
 		op := &operations[i]
 		d.public = d.public && op.Public
@@ -107,7 +112,10 @@ func (d *draft) carriers(op *openapi.Operation) {
 }
 
 func (d *draft) add(r config.AccountRule, id string) {
-	if _, ok := config.Quoted(r.Name + r.Pointer); !ok || r.In == config.InHeader && !isToken(r.Name) {
+	if r.In == config.InHeader && d.keys != nil && sameHeader(r.Name, d.keys.header) {
+		return // it names who asks
+	}
+	if _, ok := config.Quoted(r.Name + r.Pointer); !ok || r.In == config.InHeader && !config.ReadsHeader(r.Name) {
 		d.left = append(d.left, r.Name+r.Pointer)
 		return
 	}
@@ -126,7 +134,7 @@ func pointer(name string) string {
 	return "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
 
-// isToken reports whether a header can have the name (RFC 9110, section 5.1).
+// isToken reports whether a method can have the name (RFC 9110, section 9.1).
 func isToken(name string) bool {
 	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
 		return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
@@ -175,13 +183,13 @@ func scopesOf(op *openapi.Operation) (anyOf [][]string, notes []string) {
 	case op.Public:
 		return nil, nil
 	case !op.SecurityDeclared:
-		return nil, []string{"decide: the contract does not say who may call it. Name scopes, or write public: true if nobody needs a token."}
+		return nil, []string{"decide: the contract does not say who may call it. Name scopes, or write public: true if nobody needs a credential."}
 	case op.Optional:
 		notes = []string{"The contract makes the credential optional: one that is sent is judged. Write public: false to ask for one."}
 	}
 	for _, all := range op.Security {
 		if len(all) == 0 {
-			return nil, append(notes, "decide: the contract asks for a credential and for no scope, so every token of the issuer will do.")
+			return nil, append(notes, "decide: the contract asks for a credential and for no scope, so every one that proves itself will do.")
 		}
 		for _, scope := range all {
 			if _, ok := config.Quoted(scope); !ok || scope == "" || strings.ContainsAny(scope, " \t\r\n") {

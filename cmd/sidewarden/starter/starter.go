@@ -20,9 +20,9 @@ type Draft struct {
 // New writes the configuration of a contract. An error names an option that a
 // configuration file cannot hold.
 func New(c *openapi.Contract, o Options) (Draft, error) {
-	w := &writer{options: o, draft: draftOf(c)}
+	w := &writer{options: o, draft: draftOf(c, o)}
 	w.head()
-	w.tokens()
+	w.credential()
 	w.accounts()
 	w.sizes()
 	w.operations()
@@ -95,31 +95,6 @@ func (w *writer) head() {
 	if o.BasePath != "" {
 		w.line("  base_path: %s", w.quoted(o.BasePath))
 	}
-}
-
-func (w *writer) tokens() {
-	o := w.options
-	w.line("")
-	if w.draft.public {
-		w.line("# The contract asks for no credential anywhere, so tokens and what they permit are not judged.")
-		w.line("controls: {tok: \"off\", az: \"off\"}")
-		return
-	}
-	w.line("token:")
-	w.line("  issuers:")
-	w.line("    - issuer: %s # the exact iss of its tokens", w.value(o.Issuer, "SIDEWARDEN_ISSUER"))
-	if o.JWKSFile != "" {
-		w.line("      jwks_file: %s", w.quoted(o.JWKSFile))
-	} else {
-		w.line("      jwks_url: %s # its key set; jwks_file reads one from a file", w.value(o.JWKSURL, "SIDEWARDEN_JWKS_URL"))
-	}
-	if len(o.Audiences) == 0 {
-		w.line("      audiences: [%s] # values of aud that name this API", w.value("", "SIDEWARDEN_AUDIENCE"))
-	} else {
-		w.line("      audiences: %s # values of aud that name this API", w.list(o.Audiences))
-	}
-	w.line("      # decide: profile: rfc9068, algorithms: [RS256, ES256] and these claims hold unless said otherwise:")
-	w.line("      # claims: {client: /client_id, principal: /sub, accounts: /account_id, scopes: /scope}")
 }
 
 func (w *writer) list(values []string) string {

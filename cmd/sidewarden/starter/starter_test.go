@@ -35,14 +35,19 @@ func contract(t testing.TB, text []byte) (*openapi.Contract, error) {
 }
 
 func TestGolden(t *testing.T) {
+	discovered := whole()
+	discovered.JWKSFile = ""
 	for name, o := range map[string]starter.Options{
-		"whole": whole(), "asking": {Spec: "openapi.yaml", Product: "orders", Listen: "127.0.0.1:8080"},
+		"whole": whole(), "discovered": discovered, "keyed": {Spec: "openapi.yaml", Product: "ports", Listen: "127.0.0.1:8080"}, "asking": {Spec: "openapi.yaml", Product: "orders", Listen: "127.0.0.1:8080"},
 		"public": {Spec: "openapi.yaml", Root: "..", BasePath: "/v2", Product: "news", Listen: ":8443"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			source := "orders.yaml"
-			if name == "public" {
+			switch name {
+			case "public":
 				source = "news.yaml"
+			case "keyed":
+				source = "ports.yaml"
 			}
 			text, err := os.ReadFile(filepath.Join("testdata", source))
 			require.NoError(t, err)
