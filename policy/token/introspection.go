@@ -111,11 +111,7 @@ func newEndpoint(i Issuer, claims mapping, o Options) (*endpoint, error) {
 	if err := e.complete(i.Keys != nil); err != nil {
 		return nil, fmt.Errorf("introspection: %w", err)
 	}
-	e.client = boundedClient(e.options.Client, e.options.RootCAs, e.options.Proxy)
-	if own, ok := e.client.Transport.(*http.Transport); ok && e.options.Client == nil {
-		// One question follows another, and each would wait for a connection.
-		own.DisableKeepAlives, own.IdleConnTimeout, own.MaxIdleConnsPerHost = false, 10*time.Second, maxFlights
-	}
+	e.client = boundedClient(e.options.Client, e.options.RootCAs, e.options.Proxy, maxFlights)
 	var err error
 	if e.known, err = newAnswers(answerBytes); err == nil {
 		e.noted, err = newAnswers(refusalBytes)
