@@ -132,8 +132,6 @@ type compiler struct {
 	// of the files that name the accounts, nil for none.
 	partners *account.Delegations
 	lists    []byte
-	// asked has digests of what questions to issuers are made with; see introspection.
-	asked []string
 	// keys is a digest of the file with API keys, nil for none.
 	keys []byte
 }
@@ -149,7 +147,7 @@ func (c *compiler) warn(field, cause, fix string) {
 func (c *compiler) compile() *Output {
 	c.refusePlanned()
 	c.refuseIdle()
-	issuers := c.issuers()
+	issuers, asked := c.issuers()
 	c.gateway = c.gatewayProof()
 	contracts := c.contracts()
 	if contracts == nil {
@@ -172,7 +170,7 @@ func (c *compiler) compile() *Output {
 	if len(c.problems) > 0 {
 		return nil
 	}
-	p.Authenticator = c.authenticator(issuers)
+	p.Authenticator = c.authenticator(issuers, asked)
 	p.DPoP = c.proofAlgorithms()
 	p.Spender = plans.spending.stage
 	digest, measured, err := c.digests(contracts)
