@@ -48,6 +48,9 @@ type Parts struct {
 	replay        map[string]*ratelimit.Once
 	// proofs remembers DPoP proofs; nil where none are taken.
 	proofs *proofStore
+	// questions owns the questions to issuers; nil until one is asked about tokens. Then
+	// it stays: a request of an earlier policy may be waiting for its answer.
+	questions *token.Questions
 }
 
 // KeySets returns the key sets of all issuers.
@@ -110,6 +113,7 @@ func Compile(in Input) (*Output, error) {
 	if c.previous == nil {
 		c.previous = &Parts{}
 	}
+	c.parts.questions = c.previous.questions
 	out := c.compile()
 	if len(c.problems) > 0 {
 		slices.SortStableFunc(c.problems, func(a, b config.Problem) int {
@@ -202,6 +206,9 @@ func (c *compiler) runners() map[string]Runner {
 	all := make(map[string]Runner, len(c.parts.keySets))
 	for id, k := range c.parts.keySets {
 		all["key-set "+id] = k
+	}
+	if c.parts.questions != nil {
+		all["introspection"] = c.parts.questions
 	}
 	return all
 }

@@ -169,10 +169,14 @@ func (c *compiler) authenticator(issuers []token.Issuer, asked string) policy.Au
 		c.parts.authenticator, c.parts.authID = c.previous.authenticator, id
 		return c.parts.authenticator
 	}
+	if c.parts.questions == nil && c.asks() {
+		c.parts.questions = token.NewQuestions()
+	}
 	a, err := token.NewAuthenticator(token.Options{
 		Header: c.cfg.Credential.Header, Scheme: c.cfg.Credential.Scheme, Issuers: issuers,
 		DPoP: c.proofs(), Certificates: certificates, EverySender: c.comparesSenders(), DecisionTimeout: c.cfg.DecisionTimeout.Std(), Offline: c.Offline,
-		Previous: c.previous.authenticator,
+		Questions: c.parts.questions,
+		Previous:  c.previous.authenticator,
 	})
 	if err != nil {
 		c.problem("token", err.Error(), "correct credential and token.issuers")
