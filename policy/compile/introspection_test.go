@@ -96,6 +96,24 @@ func TestWhatAnIssuerIsAskedWithMakesTheStage(t *testing.T) {
 	assert.Empty(t, (&compile.Parts{}).Introspection())
 }
 
+func TestAuthoritiesOfAnEndpointCountByTheirContent(t *testing.T) {
+	t.Parallel()
+	one := httptest.NewTLSServer(nil)
+	t.Cleanup(one.Close)
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "secret"), []byte("one"), 0o600))
+	text := strings.Replace(asking("https://i.example/introspect", ""), "tokens: opaque", "tokens: opaque, ca_file: ca.pem", 1)
+	compiled := func(authorities []byte, previous *compile.Parts) *compile.Output {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "ca.pem"), authorities, 0o600))
+		out, err := compile.Compile(compile.Input{Config: readIn(t, dir, contract, text), Now: now, Previous: previous})
+		require.NoError(t, err)
+		return out
+	}
+	first := compiled(certificate(one), nil)
+	assert.Same(t, first.Policy.Authenticator, compiled(certificate(one), first.Parts).Policy.Authenticator)
+	assert.NotSame(t, first.Policy.Authenticator, compiled(append(certificate(one), certificate(one)...), first.Parts).Policy.Authenticator)
+}
+
 // Who owns the questions stays for as long as the process runs, so that a request of an
 // earlier policy gets its answer, whatever a reload changes.
 func TestTheOwnerOfQuestionsOutlivesEveryReload(t *testing.T) {
