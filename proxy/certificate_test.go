@@ -49,6 +49,23 @@ func trip(t *testing.T, client *http.Transport, url string) (proto string, resum
 	return resp.Proto, resp.TLS.DidResume
 }
 
+// servedOverTLS serves over TLS, asks for certificates that nobody has to sign, and
+// returns where.
+func servedOverTLS(t *testing.T, h http.Handler) string {
+	t.Helper()
+	server := proxy.NewServer(h, proxy.Bounds{HeadBytes: 64 << 10, Head: 5 * time.Second, Idle: time.Minute}, zap.NewNop())
+	server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{selfSigned(t)}, ClientAuth: tls.RequestClientCert}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	done := make(chan error, 1)
+	go func() { done <- server.ServeTLS(l, "", "") }()
+	t.Cleanup(func() {
+		require.NoError(t, server.Close())
+		require.ErrorIs(t, <-done, http.ErrServerClosed)
+	})
+	return "https://" + l.Addr().String()
+}
+
 // The certificate of a connection is known for each of its requests, in every version
 // of TLS and HTTP, and with a session that was resumed. The backend sees the same
 // request as without.
@@ -71,16 +88,7 @@ func TestTheClientCertificateOfAConnection(t *testing.T) {
 			t.Parallel()
 			forwarded := make(chan http.Header, 3)
 			s := start(t, policyOf(stages{}), backend(t, func(_ http.ResponseWriter, r *http.Request) { forwarded <- r.Header }))
-			server := proxy.NewServer(s.handler, proxy.Bounds{HeadBytes: 64 << 10, Head: 5 * time.Second, Idle: time.Minute}, zap.NewNop())
-			server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{selfSigned(t)}, ClientAuth: tls.RequestClientCert}
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			require.NoError(t, err)
-			done := make(chan error, 1)
-			go func() { done <- server.ServeTLS(l, "", "") }()
-			t.Cleanup(func() {
-				require.NoError(t, server.Close())
-				require.ErrorIs(t, <-done, http.ErrServerClosed)
-			})
+			url := servedOverTLS(t, s.handler)
 			trusting := &tls.Config{
 				InsecureSkipVerify: true, MinVersion: c.version, MaxVersion: c.version, //nolint:gosec // the test made the certificate
 				ClientSessionCache: tls.NewLRUClientSessionCache(1), NextProtos: []string{"http/1.1"},
@@ -92,7 +100,6 @@ func TestTheClientCertificateOfAConnection(t *testing.T) {
 			if c.proto == "HTTP/2.0" {
 				client.ForceAttemptHTTP2, trusting.NextProtos = true, nil
 			}
-			url := "https://" + l.Addr().String()
 			for range 2 { // one connection
 				proto, _ := trip(t, client, url)
 				assert.Equal(t, c.proto, proto)

@@ -86,8 +86,8 @@ func (s *story) ready(_ *testscript.TestScript, args []string) error {
 	return c.awaitReadiness(want)
 }
 
-// stop [MODE...] ends sidecars with SIGTERM and asks for exit code 0.
-func (s *story) stopSome(_ *testscript.TestScript, args []string) error { return s.stop(args...) }
+// terminate [MODE...] ends sidecars with SIGTERM and asks for exit code 0.
+func (s *story) terminate(_ *testscript.TestScript, args []string) error { return s.stop(args...) }
 
 // reload MODE success|failure FILE replaces the configuration by FILE, sends
 // SIGHUP, and waits until that reload is counted.

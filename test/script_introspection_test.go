@@ -80,7 +80,8 @@ func (c *clerk) answer(w http.ResponseWriter, r *http.Request) {
 // introspection up|down starts or stops the endpoints at $OPAQUE, path idp, and
 // $OTHER, path other; introspection slow DURATION lets them take that long;
 // introspection asked PATH N asks that N questions came there since the last such
-// line, and introspection forget PATH begins to count anew.
+// line, introspection awaits PATH N waits until N have come, and introspection forget
+// PATH begins to count anew.
 func (s *story) introspection(_ *testscript.TestScript, args []string) error {
 	switch args[0] {
 	case "up":
@@ -99,6 +100,15 @@ func (s *story) introspection(_ *testscript.TestScript, args []string) error {
 		defer s.clerk.mu.Unlock()
 		delete(s.clerk.asked, "/"+args[1])
 		return nil
+	case "awaits":
+		return eventually(func() error {
+			s.clerk.mu.Lock()
+			defer s.clerk.mu.Unlock()
+			if n := s.clerk.asked["/"+args[1]]; strconv.Itoa(n) != args[2] {
+				return fmt.Errorf("%d questions came to /%s, want %s", n, args[1], args[2])
+			}
+			return nil
+		})
 	case "asked":
 		s.clerk.mu.Lock()
 		defer s.clerk.mu.Unlock()

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/sidewarden/sidewarden/policy/token/tokentest"
 )
@@ -30,7 +32,7 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": command((*story).serve), "ready": command((*story).ready), "stop": command((*story).stopSome), "reload": command((*story).reload),
+			"serve": command((*story).serve), "ready": command((*story).ready), "terminate": command((*story).terminate), "reload": command((*story).reload),
 			"token": command((*story).token), "proof": command((*story).proof), "keys": command((*story).keys), "idp": command((*story).runIDP),
 			"introspection": command((*story).introspection), "opaque": command((*story).opaque),
 			"cert": command((*story).cert), "backend": command((*story).backendIs),
@@ -44,6 +46,21 @@ func TestScript(t *testing.T) {
 			"fill": command((*story).fill), "keep": command((*story).keep),
 		},
 	})
+}
+
+// The word stop is one of the runner's own: it ends a script as passed, whatever comes
+// after it. A sidecar is ended with terminate.
+func TestScriptsRunToTheirEnd(t *testing.T) {
+	t.Parallel()
+	scripts, err := filepath.Glob(filepath.Join("testdata", "script", "*.txtar"))
+	require.NoError(t, err)
+	require.NotEmpty(t, scripts)
+	for _, path := range scripts {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		story, _, _ := strings.Cut(string(text), "\n-- ") // files follow
+		assert.NotRegexp(t, `(?m)^\s*(\[[^]]*\]\s*)*stop\b`, story, path)
+	}
 }
 
 // story is the state of one running script.

@@ -214,7 +214,7 @@ func (c *Census) place(rec *audit.Record) (k entryKey, proven bool) {
 	case named:
 		k.issuer, k.client = NoToken, orAbsent(rec.ClientID)
 		return k, true
-	case rec.Claimed != nil, refuses(rec, keyValid):
+	case rec.Claimed != nil, refuses(rec, policy.KeyValid):
 		k.issuer, k.client = NoToken, Unproven
 	case rec.Auth.Outcome == audit.AuthNone:
 		k.issuer = withoutCredential
@@ -225,9 +225,6 @@ func (c *Census) place(rec *audit.Record) (k entryKey, proven bool) {
 	}
 	return k, false
 }
-
-// keyValid is the control of API keys.
-const keyValid policy.Control = "key.valid"
 
 func refuses(rec *audit.Record, control policy.Control) bool {
 	for i := range rec.Findings {

@@ -196,7 +196,7 @@ func (e *entry) judge(c *Census, findings []audit.Finding) {
 
 // ofCredential reports whether a control judges credentials.
 func ofCredential(control policy.Control) bool {
-	return strings.HasPrefix(string(control), "tok.") || control == keyValid
+	return strings.HasPrefix(string(control), "tok.") || control == policy.KeyValid
 }
 
 // object counts an objection, and reports whether there was room for it. The caller

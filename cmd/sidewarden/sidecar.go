@@ -311,13 +311,17 @@ func (s *sidecar) run(ctx context.Context) error {
 	defer endRequests()
 	s.data.BaseContext = func(net.Listener) context.Context { return requests }
 	group, groupCtx := errgroup.WithContext(ctx)
-	runners := newRunners(groupCtx, group, s.log)
+	// Nor do the parts: requests ask for keys and about tokens until they have ended.
+	parts, endParts := context.WithCancel(context.WithoutCancel(ctx))
+	defer endParts()
+	runners := newRunners(parts, group, s.log)
 	runners.start(s.startedAs.output.Runners)
 	group.Go(func() error { return s.serveData() })
 	group.Go(func() error { return ended(s.admin.Serve(s.adminAddr)) })
 	group.Go(func() error { return s.watch(groupCtx, runners) })
 	group.Go(func() error {
 		<-groupCtx.Done()
+		defer endParts()
 		return s.shutdown(endRequests)
 	})
 	s.ready.Store(true)

@@ -48,6 +48,9 @@ type Parts struct {
 	replay        map[string]*ratelimit.Once
 	// proofs remembers DPoP proofs; nil where none are taken.
 	proofs *proofStore
+	// questions owns the questions to issuers; nil until one is asked about tokens. Then
+	// it stays: a request of an earlier policy may be waiting for its answer.
+	questions *token.Questions
 }
 
 // KeySets returns the key sets of all issuers.
@@ -110,6 +113,7 @@ func Compile(in Input) (*Output, error) {
 	if c.previous == nil {
 		c.previous = &Parts{}
 	}
+	c.parts.questions = c.previous.questions
 	out := c.compile()
 	if len(c.problems) > 0 {
 		slices.SortStableFunc(c.problems, func(a, b config.Problem) int {
@@ -132,8 +136,6 @@ type compiler struct {
 	// of the files that name the accounts, nil for none.
 	partners *account.Delegations
 	lists    []byte
-	// asked has digests of what questions to issuers are made with; see introspection.
-	asked []string
 	// keys is a digest of the file with API keys, nil for none.
 	keys []byte
 }
@@ -149,7 +151,7 @@ func (c *compiler) warn(field, cause, fix string) {
 func (c *compiler) compile() *Output {
 	c.refusePlanned()
 	c.refuseIdle()
-	issuers := c.issuers()
+	issuers, asked := c.issuers()
 	c.gateway = c.gatewayProof()
 	contracts := c.contracts()
 	if contracts == nil {
@@ -172,7 +174,7 @@ func (c *compiler) compile() *Output {
 	if len(c.problems) > 0 {
 		return nil
 	}
-	p.Authenticator = c.authenticator(issuers)
+	p.Authenticator = c.authenticator(issuers, asked)
 	p.Scheme, p.DPoP = c.cfg.Credential.Scheme, c.proofAlgorithms()
 	p.Spender = plans.spending.stage
 	digest, measured, err := c.digests(contracts)
@@ -204,6 +206,9 @@ func (c *compiler) runners() map[string]Runner {
 	all := make(map[string]Runner, len(c.parts.keySets))
 	for id, k := range c.parts.keySets {
 		all["key-set "+id] = k
+	}
+	if c.parts.questions != nil {
+		all["introspection"] = c.parts.questions
 	}
 	return all
 }

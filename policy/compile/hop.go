@@ -15,9 +15,5 @@ func (c *compiler) certificates() (*token.Certificates, string) {
 		c.problem("gateway.client_cert_header", err.Error(), "correct gateway.client_cert_header and gateway.proof")
 		return nil, ""
 	}
-	secrets := make([][]byte, 0, len(cfg.Proof.Secrets))
-	for _, s := range cfg.Proof.Secrets {
-		secrets = append(secrets, []byte(s.Reveal()))
-	}
-	return certificates, stableID(cfg.ClientCertHeader, cfg.Proof.Header, cfg.Proof.Peers, digest(nil, secrets...))
+	return certificates, stableID(cfg.ClientCertHeader, cfg.Proof.Header, cfg.Proof.Peers, secretID(cfg.Proof.Secrets...))
 }

@@ -8,32 +8,31 @@ import (
 )
 
 // introspection says about which tokens an issuer is asked, and where; nil for none,
-// and after a problem. Secret and authorities count by what they are and not by where
-// they come from: one that was replaced makes another stage.
-func (c *compiler) introspection(field string, cfg config.Issuer) *token.Introspection {
+// and after a problem. The id has what the configuration does not tell: secret and
+// authorities count by what they are and not by where they come from, so that one
+// that was replaced makes another stage.
+func (c *compiler) introspection(field string, cfg config.Issuer) (asks *token.Introspection, id string) {
 	in := cfg.Introspection
 	if in == nil {
-		return nil
+		return nil, ""
 	}
-	asks := &token.Introspection{
+	asks = &token.Introspection{
 		URL: in.URL, Auth: in.Auth, ClientID: in.ClientID, ClientSecret: in.ClientSecret.Reveal(),
 		Opaque: cfg.Tokens != config.TokensJWT, Prefix: in.Prefix, Types: in.Types, JWTs: in.JWTs,
 		TTL: in.TTL.Std(), Timeout: in.Timeout.Std(), Proxy: proxyOf(cfg),
 	}
-	used := []byte(asks.ClientSecret)
+	authorities := ""
 	if cfg.CAFile != "" {
 		pem, pool, err := readAuthorities(cfg.CAFile)
 		if err != nil {
 			if cfg.Tokens == config.TokensOpaque { // else the key set says it
 				c.problem(field+".ca_file", err.Error(), "give a PEM file with at least one certificate")
 			}
-			return nil
+			return nil, ""
 		}
-		asks.RootCAs = pool
-		used = append(append(used, 0), pem...)
+		asks.RootCAs, authorities = pool, digest(pem)
 	}
-	c.asked = append(c.asked, digest(used))
-	return asks
+	return asks, stableID(secretID(in.ClientSecret), authorities)
 }
 
 // asks reports whether any issuer is asked about tokens.

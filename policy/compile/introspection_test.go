@@ -41,7 +41,7 @@ func TestRevocationIsJudgedWhereAnIssuerIsAsked(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, find(operation(t, out.Policy, "listSites"), policy.TokRevoked))
 	assert.Contains(t, compile.EnforceLines(out.Policy), "controls: {tok.present: enforce, tok.sig: enforce, tok.revoked: enforce}")
-	assert.Empty(t, out.Runners, "nothing runs for it")
+	assert.Len(t, out.Runners, 1, "who owns the questions")
 	assert.Contains(t, out.Files, filepath.Join(dir, "secret"))
 	_, err = compiled(head + "controls: {tok.present: enforce, tok.sig: enforce, tok.revoked: enforce}\n")
 	require.ErrorContains(t, err, `controls["tok.revoked"]: enforces, and nothing configures it; add token.issuers[].introspection`)
@@ -94,6 +94,50 @@ func TestWhatAnIssuerIsAskedWithMakesTheStage(t *testing.T) {
 	assert.Equal(t, policy.IntrospectionUnavailable, use(compiled("two", text, nil, true)).Reason)
 	assert.Equal(t, before, asked.Load(), "offline asks nobody")
 	assert.Empty(t, (&compile.Parts{}).Introspection())
+}
+
+func TestAuthoritiesOfAnEndpointCountByTheirContent(t *testing.T) {
+	t.Parallel()
+	one := httptest.NewTLSServer(nil)
+	t.Cleanup(one.Close)
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "secret"), []byte("one"), 0o600))
+	text := strings.Replace(asking("https://i.example/introspect", ""), "tokens: opaque", "tokens: opaque, ca_file: ca.pem", 1)
+	compiled := func(authorities []byte, previous *compile.Parts) *compile.Output {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "ca.pem"), authorities, 0o600))
+		out, err := compile.Compile(compile.Input{Config: readIn(t, dir, contract, text), Now: now, Previous: previous})
+		require.NoError(t, err)
+		return out
+	}
+	first := compiled(certificate(one), nil)
+	assert.Same(t, first.Policy.Authenticator, compiled(certificate(one), first.Parts).Policy.Authenticator)
+	assert.NotSame(t, first.Policy.Authenticator, compiled(append(certificate(one), certificate(one)...), first.Parts).Policy.Authenticator)
+}
+
+// Who owns the questions stays for as long as the process runs, so that a request of an
+// earlier policy gets its answer, whatever a reload changes.
+func TestTheOwnerOfQuestionsOutlivesEveryReload(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "secret"), []byte("one"), 0o600))
+	compiled := func(text string, previous *compile.Parts) *compile.Output {
+		out, err := compile.Compile(compile.Input{Config: readIn(t, dir, contract, text), Now: now, Previous: previous})
+		require.NoError(t, err)
+		return out
+	}
+	before := compiled(head, nil)
+	assert.NotContains(t, before.Runners, "introspection", "nobody is asked")
+	first := compiled(asking("https://i.example/introspect", ""), before.Parts)
+	require.Contains(t, first.Runners, "introspection")
+	for name, text := range map[string]string{
+		"nothing": asking("https://i.example/introspect", ""), "another endpoint": asking("https://i.example/other", ""), "nobody is asked any more": head,
+	} {
+		next := compiled(text, first.Parts)
+		assert.Same(t, first.Runners["introspection"], next.Runners["introspection"], name)
+		last := compiled(asking("https://i.example/third", ""), next.Parts)
+		assert.Same(t, first.Runners["introspection"], last.Runners["introspection"], name)
+	}
+	running(t, first)
 }
 
 func TestOneIssuerMayHaveBothFormsOfTokens(t *testing.T) {

@@ -18,9 +18,11 @@ import (
 )
 
 // issuers returns the issuers with their key sets, taken over where nothing about
-// their keys changed.
-func (c *compiler) issuers() []token.Issuer {
-	issuers := make([]token.Issuer, 0, len(c.cfg.Token.Issuers))
+// their keys changed, and an id of everything else that they are asked with, secrets
+// included.
+func (c *compiler) issuers() (issuers []token.Issuer, asked string) {
+	issuers = make([]token.Issuer, 0, len(c.cfg.Token.Issuers))
+	ids := make([]string, len(c.cfg.Token.Issuers))
 	for i, cfg := range c.cfg.Token.Issuers {
 		field := fmt.Sprintf("token.issuers[%d]", i)
 		issuer := token.Issuer{
@@ -32,9 +34,9 @@ func (c *compiler) issuers() []token.Issuer {
 				Client: cfg.Claims.Client, Principal: cfg.Claims.Principal, Actor: cfg.Claims.Actor,
 				Accounts: cfg.Claims.Accounts, AccountMember: cfg.Claims.AccountMember, Scopes: cfg.Claims.Scopes,
 			},
-			Sender:        senderConstraint(cfg.SenderConstraint),
-			Introspection: c.introspection(field, cfg),
+			Sender: senderConstraint(cfg.SenderConstraint),
 		}
+		issuer.Introspection, ids[i] = c.introspection(field, cfg)
 		if cfg.Tokens != config.TokensOpaque {
 			if issuer.Keys = c.keySet(field, cfg); issuer.Keys == nil {
 				continue
@@ -42,7 +44,7 @@ func (c *compiler) issuers() []token.Issuer {
 		}
 		issuers = append(issuers, issuer)
 	}
-	return issuers
+	return issuers, stableID(ids)
 }
 
 func profileOf(cfg config.Issuer) token.Profile {
@@ -147,8 +149,9 @@ func cause(err error) string {
 }
 
 // authenticator keeps the one in force, and with it the cache of verified facts,
-// while everything about issuers, their key sets and credential is the same.
-func (c *compiler) authenticator(issuers []token.Issuer) policy.Authenticator {
+// while everything about issuers, their key sets, what they are asked with and the
+// credential is the same.
+func (c *compiler) authenticator(issuers []token.Issuer, asked string) policy.Authenticator {
 	switch {
 	case c.asserted():
 		return c.headers()
@@ -160,16 +163,20 @@ func (c *compiler) authenticator(issuers []token.Issuer) policy.Authenticator {
 	}
 	certificates, hop := c.certificates()
 	id := stableID(c.cfg.Credential, c.cfg.Token.Issuers, slices.Sorted(maps.Keys(c.parts.keySets)),
-		c.proofID(), hop, c.comparesSenders(), c.asked, c.cfg.DecisionTimeout, c.cfg.Token.ClockSkew, c.Offline)
+		c.proofID(), hop, c.comparesSenders(), asked, c.cfg.DecisionTimeout, c.cfg.Token.ClockSkew, c.Offline)
 	if c.previous.authID == id {
 		c.parts.proofs = c.previous.proofs
 		c.parts.authenticator, c.parts.authID = c.previous.authenticator, id
 		return c.parts.authenticator
 	}
+	if c.parts.questions == nil && c.asks() {
+		c.parts.questions = token.NewQuestions()
+	}
 	a, err := token.NewAuthenticator(token.Options{
 		Header: c.cfg.Credential.Header, Scheme: c.cfg.Credential.Scheme, Issuers: issuers,
 		DPoP: c.proofs(), Certificates: certificates, EverySender: c.comparesSenders(), DecisionTimeout: c.cfg.DecisionTimeout.Std(), Offline: c.Offline,
-		Previous: c.previous.authenticator,
+		Questions: c.parts.questions,
+		Previous:  c.previous.authenticator,
 	})
 	if err != nil {
 		c.problem("token", err.Error(), "correct credential and token.issuers")
@@ -189,7 +196,17 @@ func (nobody) Authenticate(context.Context, *policy.Request) policy.Authenticati
 	}}
 }
 
-// stableID names a part by everything that it is made from.
+// secretID names secrets in a stable id by what they are, which no configuration that
+// is printed tells: one that was replaced makes another part.
+func secretID(secrets ...config.Secret) string {
+	all := make([][]byte, len(secrets))
+	for i, s := range secrets {
+		all[i] = []byte(s.Reveal())
+	}
+	return digest(nil, all...)
+}
+
+// stableID names a part by everything that it is made from; secrets by [secretID].
 func stableID(from ...any) string {
 	b, err := json.Marshal(from)
 	if err != nil { // configuration is plain data

@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"crypto/sha256"
 	"slices"
 
 	"github.com/sidewarden/sidewarden/config"
@@ -36,14 +35,14 @@ func (c *compiler) proofs() *token.DPoP {
 	}
 }
 
-// proofID names what proofs are judged by. The key of the nonces counts by its digest:
-// one that was rotated makes another authenticator.
+// proofID names what proofs are judged by. A key of the nonces
+// that was rotated makes another authenticator.
 func (c *compiler) proofID() string {
 	cfg := c.cfg.Token.DPoP
 	if cfg == nil {
 		return ""
 	}
-	return stableID(cfg, c.cfg.Token.ClockSkew, sha256.Sum256([]byte(cfg.NonceKey.Reveal())))
+	return stableID(cfg, c.cfg.Token.ClockSkew, secretID(cfg.NonceKey))
 }
 
 // proofAlgorithms are those that answers name.

@@ -34,6 +34,9 @@ func NewAuthenticator(o Options) (*Authenticator, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
+	if o.Questions == nil {
+		o.Questions = NewQuestions()
+	}
 	a := &Authenticator{
 		header:  o.header(),
 		scheme:  o.Scheme,

@@ -13,7 +13,16 @@ import (
 	"github.com/sidewarden/sidewarden/policy/token/tokentest"
 )
 
-func TestBind(t *testing.T) {
+// binding is a token, who sends it, and what tok.bind says of them.
+type binding struct {
+	rule  string
+	asked token.SenderConstraint
+	to    policy.Confirmation
+	from  policy.Sender
+	want  policy.Verdict
+}
+
+func bindings() []binding {
 	const key, otherKey, cert, otherCert = "key-1", "key-2", "cert-1", "cert-2"
 	bearer, toKey, toCert := policy.Confirmation{}, policy.Confirmation{Key: key}, policy.Confirmation{Certificate: cert}
 	both := policy.Confirmation{Key: key, Certificate: cert}
@@ -23,14 +32,7 @@ func TestBind(t *testing.T) {
 	full := policy.Sender{DPoP: true, Proof: policy.Permitted(), Key: key, Certificate: cert}
 	denied := func(r policy.Reason) policy.Verdict { return policy.Denied(r, "") }
 	inapplicable, permitted := policy.Inapplicable(), policy.Permitted()
-	var requests []*policy.Request
-	for _, row := range []struct {
-		rule  string
-		asked token.SenderConstraint
-		to    policy.Confirmation
-		from  policy.Sender
-		want  policy.Verdict
-	}{
+	return []binding{
 		{"a bearer token is anybody's", "", bearer, plain, inapplicable},
 		{"a certificate beside a bearer token", "", bearer, certified, inapplicable},
 		{"a bearer token with the scheme of bound ones", "", bearer, proven, denied(policy.TokenUnbound)},
@@ -63,7 +65,12 @@ func TestBind(t *testing.T) {
 		{"mtls, and a certificate", token.ConstraintMTLS, toCert, certified, permitted},
 		{"mtls, and both", token.ConstraintMTLS, both, full, permitted},
 		{"a constraint that nobody knows is the strict one", "always", bearer, plain, denied(policy.TokenUnbound)},
-	} {
+	}
+}
+
+func TestBind(t *testing.T) {
+	var requests []*policy.Request
+	for _, row := range bindings() {
 		facts := &policy.Token{Confirmation: row.to, Claimed: policy.Identity{Issuer: issuerName}}
 		r := &policy.Request{Time: epoch, Auth: policy.Authentication{
 			Proof: policy.Permitted(), Token: facts, Identity: &facts.Claimed, SentBy: &row.from,

@@ -28,11 +28,11 @@ func readConfirmation(v jsontext.Value) (c policy.Confirmation, ok bool) {
 	for _, m := range members {
 		switch string(m.name) {
 		case "jkt": // RFC 9449 section 6.1
-			if c.Key, ok = thumbprint(m.value); !ok {
+			if c.Key, ok = readThumbprint(m.value); !ok {
 				return policy.Confirmation{}, false
 			}
 		case "x5t#S256": // RFC 8705 section 3.1
-			if c.Certificate, ok = thumbprint(m.value); !ok {
+			if c.Certificate, ok = readThumbprint(m.value); !ok {
 				return policy.Confirmation{}, false
 			}
 		default:
@@ -42,9 +42,9 @@ func readConfirmation(v jsontext.Value) (c policy.Confirmation, ok bool) {
 	return c, c.Bound()
 }
 
-// thumbprint returns a SHA-256 thumbprint in its only spelling, so that it can be
+// readThumbprint returns a SHA-256 thumbprint in its only spelling, so that it can be
 // compared as a string.
-func thumbprint(v jsontext.Value) (string, bool) {
+func readThumbprint(v jsontext.Value) (string, bool) {
 	if v.Kind() != '"' {
 		return "", false
 	}

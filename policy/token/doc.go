@@ -1,19 +1,36 @@
 // Package token turns the credential of a request into an identity, and judges
-// it: it is the stage [Authenticator] and one check for each tok.* control of the
-// head phase.
+// it: it is a stage for each kind of credential, [Authenticator] for tokens,
+// [APIKeys] for API keys and [Headers] for what a gateway asserts, and one check for
+// each tok.* control of the head phase, for key.valid and for path.gateway.
 //
 // # Direction
 //
 // [Authenticator.Authenticate] takes the token out of its header, reads it, finds
-// the key and verifies the signature. It answers with facts: what the token says
-// and whether it proved itself. The checks [Present], [Sig], [Iss], [Typ], [Aud],
-// [Time], [TTL] and [Revoked] judge those facts, each by one rule that stands at the top of
-// its file. An expired token of a known key therefore has an identity, and only
-// tok.time denies it.
+// the key and verifies the signature. It answers with facts: what the token says,
+// whether it proved itself, and who sends it. The checks [Present], [Sig], [Iss],
+// [Typ], [Aud], [Time], [TTL], [Bind] and [Revoked] judge those facts, each by one
+// rule that stands at the top of its file. An expired token of a known key therefore
+// has an identity, and only tok.time denies it.
 //
 // [Headers] is the stage for gateways that consume the token and assert the caller
 // in headers instead. What proves those is [Gateway], the check of path.gateway:
 // without it there is no identity.
+//
+// # Who sends a token
+//
+// A token may be bound to who may send it, by its claim cnf: to a key (RFC 9449) or to
+// a certificate (RFC 8705). What a request proves of its sender is a fact beside the
+// token, policy.Sender, and [Bind] compares the two; a [SenderConstraint] asks that
+// every token of an issuer is bound. With [DPoP] the proof of a request is read and
+// held to RFC 9449 section 4.3 once the token has proved itself, and remembered when
+// it would pass and the token names its key: strangers get no signature verified, and
+// fill no store. Nothing of a sender is cached.
+//
+// The certificate is that of the TLS connection, or, where [Certificates] know the
+// gateway by its proof, the one that it passes on (RFC 9440), and then never the
+// gateway's own. Whether an authority vouches for it is for TLS to say: what binds a
+// token is the certificate itself. It is looked for where a token is bound to one, or
+// where somebody compares senders.
 //
 // # Opaque tokens and revocation
 //
@@ -26,6 +43,14 @@
 // time, as facts: expiry, audience, type and scopes are judged on every use. One
 // question at a time is asked about one token, for as long as its timeout allows; a
 // request waits for a part of that time, and the next one finds the answer.
+// [Questions] owns what is on its way.
+//
+// # API keys
+//
+// [APIKeys] is the stage for keys that a file lists by salted hashes ([ReadAPIKeys],
+// [HashAPIKey]). A key of the file proves itself and has the identity that stands
+// beside it, also when it has expired or is disabled: that is for [Key] to judge, the
+// check of key.valid. Of tok.* only [Present] says anything about it.
 //
 // # Guarantees
 //
@@ -42,7 +67,7 @@
 // verified facts, never verdicts, and every hit still needs its key in the current
 // set, so a removed key stops working with the next refresh. No constructor starts
 // a goroutine or opens a connection; the goroutines that ask an issuer are at most 64
-// of each, and end by the timeout.
+// for each, end by the timeout, and are joined by [Questions.Run].
 //
 // The JOSE library parses single keys (jwk) and is the oracle of the tests (jws).
 // Nothing of a client reaches it.

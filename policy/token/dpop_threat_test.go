@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,82 +14,98 @@ import (
 	"github.com/sidewarden/sidewarden/policy/token/tokentest"
 )
 
-// The checks of RFC 9449 section 4.3 by their numbers, each beside a valid control.
-func TestThreatDPoPEveryCheckOfTheProof(t *testing.T) {
-	client := tokentest.Shared("ES384", "")
-	stranger := tokentest.Fresh("ES384", "")
-	private := client.PublicJWK()
-	private["d"] = "AQAB"
-	header := func(change map[string]any) func(*tokentest.Proof) {
-		return func(p *tokentest.Proof) { p.Header = change }
-	}
-	said := func(change map[string]any) func(*tokentest.Proof) {
-		return func(p *tokentest.Proof) { p.Claims = change }
-	}
-	for _, row := range []struct {
-		name   string
-		change func(*tokentest.Proof)
-		reason policy.Reason
-		detail string
-	}{
-		{"3: no jti", said(map[string]any{"jti": nil}), policy.DPoPMalformed, "/jti"},
-		{"3: an empty jti", said(map[string]any{"jti": ""}), policy.DPoPMalformed, "/jti"},
-		{"3: a jti of 257 bytes", said(map[string]any{"jti": strings.Repeat("j", 257)}), policy.DPoPMalformed, "/jti"},
-		{"3: a jti that is a number", said(map[string]any{"jti": 1}), policy.DPoPMalformed, "/jti"},
-		{"3: no htm", said(map[string]any{"htm": nil}), policy.DPoPMalformed, "/htm"},
-		{"3: no htu", said(map[string]any{"htu": nil}), policy.DPoPMalformed, "/htu"},
-		{"3: no iat", said(map[string]any{"iat": nil}), policy.DPoPMalformed, "/iat"},
-		{"3: iat as a string", said(map[string]any{"iat": "1800000000"}), policy.DPoPMalformed, "/iat"},
-		{"3: iat with a fraction", said(map[string]any{"iat": 1_800_000_000.5}), policy.DPoPMalformed, "/iat"},
+// faultyProof is a change of a good proof, and what is found then.
+type faultyProof struct {
+	name   string
+	change func(*tokentest.Proof)
+	reason policy.Reason
+	detail string
+}
+
+func inHeader(change map[string]any) func(*tokentest.Proof) {
+	return func(p *tokentest.Proof) { p.Header = change }
+}
+
+func inClaims(change map[string]any) func(*tokentest.Proof) {
+	return func(p *tokentest.Proof) { p.Claims = change }
+}
+
+// faultyClaims are the checks 3 and 8 to 12 of RFC 9449 section 4.3.
+func faultyClaims(client *tokentest.Signer) []faultyProof {
+	return []faultyProof{
+		{"3: no jti", inClaims(map[string]any{"jti": nil}), policy.DPoPMalformed, "/jti"},
+		{"3: an empty jti", inClaims(map[string]any{"jti": ""}), policy.DPoPMalformed, "/jti"},
+		{"3: a jti of 257 bytes", inClaims(map[string]any{"jti": strings.Repeat("j", 257)}), policy.DPoPMalformed, "/jti"},
+		{"3: a jti that is a number", inClaims(map[string]any{"jti": 1}), policy.DPoPMalformed, "/jti"},
+		{"3: no htm", inClaims(map[string]any{"htm": nil}), policy.DPoPMalformed, "/htm"},
+		{"3: no htu", inClaims(map[string]any{"htu": nil}), policy.DPoPMalformed, "/htu"},
+		{"3: no iat", inClaims(map[string]any{"iat": nil}), policy.DPoPMalformed, "/iat"},
+		{"3: iat as a string", inClaims(map[string]any{"iat": "1800000000"}), policy.DPoPMalformed, "/iat"},
+		{"3: iat with a fraction", inClaims(map[string]any{"iat": 1_800_000_000.5}), policy.DPoPMalformed, "/iat"},
 		{"3: claims that are a list", func(p *tokentest.Proof) { p.ClaimsJSON = `[]` }, policy.DPoPMalformed, "claims"},
 		{"3: a claim twice", func(p *tokentest.Proof) { p.ClaimsJSON = `{"htm":"POST","htm":"POST"}` }, policy.DPoPMalformed, "claims"},
-		{"4: no typ", header(map[string]any{"typ": nil}), policy.DPoPType, ""},
-		{"4: an access token as a proof", header(map[string]any{"typ": "at+jwt"}), policy.DPoPType, ""},
-		{"4: any JWT", header(map[string]any{"typ": "JWT"}), policy.DPoPType, ""},
-		{"4: a type that only begins so", header(map[string]any{"typ": "dpop+jwt2"}), policy.DPoPType, ""},
-		{"5: none", header(map[string]any{"alg": "none"}), policy.DPoPAlg, ""},
-		{"5: a symmetric algorithm", func(p *tokentest.Proof) {
-			p.Header, p.Fault = map[string]any{"alg": "HS256"}, tokentest.HMACWithJWK
-		}, policy.DPoPAlg, ""},
-		{"5: no alg", header(map[string]any{"alg": nil}), policy.DPoPAlg, ""},
-		{"5: an algorithm that is not allowed", header(map[string]any{"alg": "ES512"}), policy.DPoPAlg, ""},
-		{"6: one bit of the signature", func(p *tokentest.Proof) { p.Fault = tokentest.FlippedBit }, policy.DPoPSignature, ""},
-		{"6: a signature of zeros", func(p *tokentest.Proof) { p.Fault = tokentest.ZeroSignature }, policy.DPoPSignature, ""},
-		{"6: no signature", func(p *tokentest.Proof) { p.Fault = tokentest.EmptySignature }, policy.DPoPMalformed, "segments"},
-		{"7: a private key", header(map[string]any{"jwk": private}), policy.DPoPKey, ""},
-		{"7: a secret beside the key", header(map[string]any{"jwk": added(client.PublicJWK(), "k", "AQAB")}), policy.DPoPKey, ""},
-		{"7: no key", header(map[string]any{"jwk": nil}), policy.DPoPKey, ""},
-		{"8: another method", said(map[string]any{"htm": "GET"}), policy.DPoPMethod, ""},
-		{"8: the method in lower case", said(map[string]any{"htm": "post"}), policy.DPoPMethod, ""},
-		{"9: another path", said(map[string]any{"htu": publicURL + "/orders"}), policy.DPoPURL, "path"},
-		{"9: the path without that of the public URL", said(map[string]any{"htu": "https://api.example.net" + path}), policy.DPoPURL, "path"},
-		{"9: a path in other letter case", said(map[string]any{"htu": publicURL + "/Orders/o%2F1"}), policy.DPoPURL, "path"},
-		{"9: a separator that was escaped", said(map[string]any{"htu": publicURL + "/orders/o/1"}), policy.DPoPURL, "path"},
-		{"9: dot segments", said(map[string]any{"htu": publicURL + "/x/../orders/o%2F1"}), policy.DPoPURL, "path"},
-		{"9: another host", said(map[string]any{"htu": "https://other.example.net/base" + path}), policy.DPoPURL, "host"},
-		{"9: the host of the header Host", said(map[string]any{"htu": "https://evil.example/base" + path}), policy.DPoPURL, "host"},
-		{"9: another port", said(map[string]any{"htu": "https://api.example.net:8443/base" + path}), policy.DPoPURL, "host"},
-		{"9: another scheme", said(map[string]any{"htu": "http://api.example.net/base" + path}), policy.DPoPURL, "scheme"},
-		{"9: a user", said(map[string]any{"htu": "https://api.example.net@evil.example/base" + path}), policy.DPoPURL, "form"},
-		{"9: no URL", said(map[string]any{"htu": path}), policy.DPoPURL, "form"},
+		{"8: another method", inClaims(map[string]any{"htm": "GET"}), policy.DPoPMethod, ""},
+		{"8: the method in lower case", inClaims(map[string]any{"htm": "post"}), policy.DPoPMethod, ""},
+		{"9: another path", inClaims(map[string]any{"htu": publicURL + "/orders"}), policy.DPoPURL, "path"},
+		{"9: the path without that of the public URL", inClaims(map[string]any{"htu": "https://api.example.net" + path}), policy.DPoPURL, "path"},
+		{"9: a path in other letter case", inClaims(map[string]any{"htu": publicURL + "/Orders/o%2F1"}), policy.DPoPURL, "path"},
+		{"9: a separator that was escaped", inClaims(map[string]any{"htu": publicURL + "/orders/o/1"}), policy.DPoPURL, "path"},
+		{"9: dot segments", inClaims(map[string]any{"htu": publicURL + "/x/../orders/o%2F1"}), policy.DPoPURL, "path"},
+		{"9: another host", inClaims(map[string]any{"htu": "https://other.example.net/base" + path}), policy.DPoPURL, "host"},
+		{"9: the host of the header Host", inClaims(map[string]any{"htu": "https://evil.example/base" + path}), policy.DPoPURL, "host"},
+		{"9: another port", inClaims(map[string]any{"htu": "https://api.example.net:8443/base" + path}), policy.DPoPURL, "host"},
+		{"9: another scheme", inClaims(map[string]any{"htu": "http://api.example.net/base" + path}), policy.DPoPURL, "scheme"},
+		{"9: a user", inClaims(map[string]any{"htu": "https://api.example.net@evil.example/base" + path}), policy.DPoPURL, "form"},
+		{"9: no URL", inClaims(map[string]any{"htu": path}), policy.DPoPURL, "form"},
 		{"11: a minute and a second old", func(p *tokentest.Proof) { p.Time = epoch.Add(-maxAge - time.Second) }, policy.DPoPTime, "old"},
 		{"11: too far ahead", func(p *tokentest.Proof) { p.Time = epoch.Add(skew + time.Second) }, policy.DPoPTime, "ahead"},
-		{"11: not before its time", said(map[string]any{"nbf": epoch.Add(skew + time.Second).Unix()}), policy.DPoPTime, "ahead"},
-		{"11: past its own end", said(map[string]any{"exp": epoch.Add(-skew).Unix()}), policy.DPoPTime, "expired"},
+		{"11: not before its time", inClaims(map[string]any{"nbf": epoch.Add(skew + time.Second).Unix()}), policy.DPoPTime, "ahead"},
+		{"11: past its own end", inClaims(map[string]any{"exp": epoch.Add(-skew).Unix()}), policy.DPoPTime, "expired"},
 		{"12: no ath", func(p *tokentest.Proof) { p.Token = "" }, policy.DPoPToken, ""},
 		{"12: ath of another token", func(p *tokentest.Proof) { p.Token = bound(client, map[string]any{"jti": "id-2"}) }, policy.DPoPToken, ""},
 		{"12: ath with padding", func(p *tokentest.Proof) {
 			p.Claims = map[string]any{"ath": strings.Repeat("A", 43) + "="}
 		}, policy.DPoPToken, ""},
-		{"crit", header(map[string]any{"crit": []string{"b64"}}), policy.DPoPHeader, "crit"},
-		{"b64", header(map[string]any{"b64": false}), policy.DPoPHeader, "b64"},
-		{"jku", header(map[string]any{"jku": "https://evil.example"}), policy.DPoPHeader, "jku"},
-		{"x5u", header(map[string]any{"x5u": "https://evil.example"}), policy.DPoPHeader, "x5u"},
-		{"x5c", header(map[string]any{"x5c": []string{"MIIB"}}), policy.DPoPHeader, "x5c"},
-		{"a kid that is no text", header(map[string]any{"kid": 1}), policy.DPoPHeader, "kid"},
+	}
+}
+
+// faultyHeaders are the checks 4 to 7, and what changes how a proof is read.
+func faultyHeaders(client *tokentest.Signer) []faultyProof {
+	private := client.PublicJWK()
+	private["d"] = "AQAB"
+	return []faultyProof{
+		{"4: no typ", inHeader(map[string]any{"typ": nil}), policy.DPoPType, ""},
+		{"4: an access token as a proof", inHeader(map[string]any{"typ": "at+jwt"}), policy.DPoPType, ""},
+		{"4: any JWT", inHeader(map[string]any{"typ": "JWT"}), policy.DPoPType, ""},
+		{"4: a type that only begins so", inHeader(map[string]any{"typ": "dpop+jwt2"}), policy.DPoPType, ""},
+		{"5: none", inHeader(map[string]any{"alg": "none"}), policy.DPoPAlg, ""},
+		{"5: a symmetric algorithm", func(p *tokentest.Proof) {
+			p.Header, p.Fault = map[string]any{"alg": "HS256"}, tokentest.HMACWithJWK
+		}, policy.DPoPAlg, ""},
+		{"5: no alg", inHeader(map[string]any{"alg": nil}), policy.DPoPAlg, ""},
+		{"5: an algorithm that is not allowed", inHeader(map[string]any{"alg": "ES512"}), policy.DPoPAlg, ""},
+		{"6: one bit of the signature", func(p *tokentest.Proof) { p.Fault = tokentest.FlippedBit }, policy.DPoPSignature, ""},
+		{"6: a signature of zeros", func(p *tokentest.Proof) { p.Fault = tokentest.ZeroSignature }, policy.DPoPSignature, ""},
+		{"6: no signature", func(p *tokentest.Proof) { p.Fault = tokentest.EmptySignature }, policy.DPoPMalformed, "segments"},
+		{"7: a private key", inHeader(map[string]any{"jwk": private}), policy.DPoPKey, ""},
+		{"7: a secret beside the key", inHeader(map[string]any{"jwk": added(client.PublicJWK(), "k", "AQAB")}), policy.DPoPKey, ""},
+		{"7: no key", inHeader(map[string]any{"jwk": nil}), policy.DPoPKey, ""},
+		{"crit", inHeader(map[string]any{"crit": []string{"b64"}}), policy.DPoPHeader, "crit"},
+		{"b64", inHeader(map[string]any{"b64": false}), policy.DPoPHeader, "b64"},
+		{"jku", inHeader(map[string]any{"jku": "https://evil.example"}), policy.DPoPHeader, "jku"},
+		{"x5u", inHeader(map[string]any{"x5u": "https://evil.example"}), policy.DPoPHeader, "x5u"},
+		{"x5c", inHeader(map[string]any{"x5c": []string{"MIIB"}}), policy.DPoPHeader, "x5c"},
+		{"a kid that is no text", inHeader(map[string]any{"kid": 1}), policy.DPoPHeader, "kid"},
 		{"a header that is a list", func(p *tokentest.Proof) { p.HeaderJSON = `[]` }, policy.DPoPMalformed, "header"},
 		{"a header member twice", func(p *tokentest.Proof) { p.HeaderJSON = `{"typ":"dpop+jwt","typ":"dpop+jwt"}` }, policy.DPoPMalformed, "header"},
-	} {
+	}
+}
+
+// The checks of RFC 9449 section 4.3 by their numbers, each beside a valid control.
+func TestThreatDPoPEveryCheckOfTheProof(t *testing.T) {
+	client := tokentest.Shared("ES384", "")
+	stranger := tokentest.Fresh("ES384", "")
+	for _, row := range slices.Concat(faultyClaims(client), faultyHeaders(client)) {
 		t.Run(row.name, func(t *testing.T) {
 			w := newProving(t, client, func(o *token.DPoP) { o.Algorithms = []string{"ES256", "ES384"} })
 			v := w.onlyDenied(t, w.good(row.change), policy.TokBind, row.reason)
@@ -122,7 +139,7 @@ func TestThreatDPoPEveryCheckOfTheProof(t *testing.T) {
 	})
 	t.Run("6: the key of the client and the signature of another", func(t *testing.T) {
 		w := newProving(t, client, nil)
-		forged := stranger.Proof(w.spec(header(map[string]any{"jwk": client.PublicJWK()})))
+		forged := stranger.Proof(w.spec(inHeader(map[string]any{"jwk": client.PublicJWK()})))
 		w.onlyDenied(t, with(w.token, forged), policy.TokBind, policy.DPoPSignature)
 	})
 }

@@ -88,17 +88,19 @@ func (e *endpoint) join(t string, signed *policy.Token, at time.Time) *flight {
 		e.counts.add(IntrospectionPaused)
 		return landed(unanswered(policy.IntrospectionUnavailable, string(IntrospectionPaused), errPaused))
 	}
-	e.asked = at
 	f := &flight{done: make(chan struct{})}
 	t = strings.Clone(t) // a part of a header would keep all of it
+	if !e.questions.begin(func(life context.Context) { e.fly(life, f, t, signed, at) }) {
+		return landed(unanswered(policy.IntrospectionUnavailable, "offline", errOffline))
+	}
+	e.asked = at
 	e.flights[t] = f
-	go e.fly(f, t, signed, at)
 	return f
 }
 
 // fly asks the issuer, remembers what it says and ends the flight. It ends by the
-// timeout, whoever waits.
-func (e *endpoint) fly(f *flight, t string, signed *policy.Token, at time.Time) {
+// timeout, whoever waits, or with life.
+func (e *endpoint) fly(life context.Context, f *flight, t string, signed *policy.Token, at time.Time) {
 	result := IntrospectionMalformed
 	defer func() {
 		if p := recover(); p != nil { // what is read comes from outside, and nobody else is up the stack
@@ -106,14 +108,17 @@ func (e *endpoint) fly(f *flight, t string, signed *policy.Token, at time.Time) 
 			// The type only: a value may hold the answer.
 			f.answer = unanswered(policy.IntrospectionUnavailable, string(result), fmt.Errorf("asking panicked: %T", p))
 		}
-		e.counts.add(result)
+		over := life.Err() != nil // which says nothing of the issuer
+		if !over {
+			e.counts.add(result)
+		}
 		e.mu.Lock()
 		delete(e.flights, t)
-		e.failing = result.failed()
+		e.failing = result.failed() && !over
 		e.mu.Unlock()
 		close(f.done)
 	}()
-	ctx, cancel := context.WithTimeout(context.Background(), e.options.Timeout)
+	ctx, cancel := context.WithTimeout(life, e.options.Timeout)
 	defer cancel()
 	var document []byte
 	var err error

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -32,43 +31,31 @@ func (e *endpoint) exchange(ctx context.Context, t string) ([]byte, Introspectio
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Accept", "application/json")
-	r.Header.Set("Accept-Encoding", "identity") // the size bound is of the bytes on the wire
 	if e.options.Auth == ClientSecretBasic {
 		// RFC 6749 section 2.3.1: both are encoded as in a form first.
 		r.SetBasicAuth(url.QueryEscape(e.options.ClientID), url.QueryEscape(e.options.ClientSecret))
 	}
-	resp, err := e.client.Do(r)
+	document, result, err := send(e.client, r, maxAnswer)
 	if err != nil {
-		return nil, unreached(failure(ctx, err)), withoutURL(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, refusal(resp.StatusCode), fmt.Errorf("answered with status %d", resp.StatusCode)
-	}
-	document, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	switch {
-	case err != nil:
-		return nil, unreached(failure(ctx, err)), withoutURL(err)
-	case len(document) > maxAnswer:
-		return nil, IntrospectionTooLarge, fmt.Errorf("more than %d bytes", maxAnswer)
+		return nil, resultOf(result, err), err
 	}
 	return document, IntrospectionActive, nil
 }
 
-// unreached is the result of an exchange that broke off.
-func unreached(why RefreshResult) IntrospectionResult {
-	switch why { //nolint:exhaustive // what failure returns
+// resultOf returns the result of an exchange that brought no answer.
+func resultOf(result RefreshResult, err error) IntrospectionResult {
+	switch result { //nolint:exhaustive // every other one is an answer of a status, or none
 	case RefreshRedirect:
 		return IntrospectionRedirect
 	case RefreshTimeout:
 		return IntrospectionTimeout
+	case RefreshTooLarge:
+		return IntrospectionTooLarge
 	}
-	return IntrospectionUnreachable
-}
-
-// refusal is the result of an answer with another status than 200.
-func refusal(status int) IntrospectionResult {
+	status, ok := errors.AsType[errStatus](err)
 	switch {
+	case !ok:
+		return IntrospectionUnreachable
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return IntrospectionUnauthorized
 	case status == http.StatusTooManyRequests || status >= http.StatusInternalServerError:

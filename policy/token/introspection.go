@@ -93,6 +93,7 @@ type endpoint struct {
 	wait         time.Duration // of a request for an answer
 	skew         time.Duration
 	offline      bool
+	questions    *Questions
 	known, noted *answers // of tokens that proved themselves, and of all others
 	counts       *introspections
 
@@ -106,16 +107,12 @@ type endpoint struct {
 func newEndpoint(i Issuer, claims mapping, o Options) (*endpoint, error) {
 	e := &endpoint{
 		issuer: i.Issuer, options: *i.Introspection, claims: claims, wait: o.DecisionTimeout, skew: i.Skew, offline: o.Offline,
-		counts: newIntrospections(), flights: make(map[string]*flight),
+		questions: o.Questions, counts: newIntrospections(), flights: make(map[string]*flight),
 	}
 	if err := e.complete(i.Keys != nil); err != nil {
 		return nil, fmt.Errorf("introspection: %w", err)
 	}
-	e.client = boundedClient(e.options.Client, e.options.RootCAs, e.options.Proxy)
-	if own, ok := e.client.Transport.(*http.Transport); ok && e.options.Client == nil {
-		// One question follows another, and each would wait for a connection.
-		own.DisableKeepAlives, own.IdleConnTimeout, own.MaxIdleConnsPerHost = false, 10*time.Second, maxFlights
-	}
+	e.client = boundedClient(e.options.Client, e.options.RootCAs, e.options.Proxy, maxFlights)
 	var err error
 	if e.known, err = newAnswers(answerBytes); err == nil {
 		e.noted, err = newAnswers(refusalBytes)

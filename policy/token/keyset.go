@@ -206,7 +206,7 @@ func (s *KeySet) reach(o KeySetOptions) (err error) {
 			return errors.New("through a proxy the URL must be https: whoever runs it could replace the keys")
 		}
 	}
-	s.client = boundedClient(o.Client, o.RootCAs, o.Proxy)
+	s.client = boundedClient(o.Client, o.RootCAs, o.Proxy, 0)
 	return nil
 }
 

@@ -245,27 +245,30 @@ func refreshed(t *testing.T, o token.KeySetOptions) (*token.KeySet, token.Refres
 	return nil, "", nil
 }
 
-func TestThreatHostileKeySetServer(t *testing.T) {
+// says is a server that answers with a text.
+func says(text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
+}
+
+// hostileServer is what a server of a key set does, and how a read of it ends.
+type hostileServer struct {
+	name    string
+	handler http.HandlerFunc
+	result  token.RefreshResult
+}
+
+func hostileServers(elsewhere string) []hostileServer {
 	many := make([]map[string]any, 50_000)
 	for i := range many {
 		many[i] = map[string]any{"kty": "oct"}
 	}
-	body := func(text string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
-	}
-	other := httptest.NewServer(body(string(tokentest.JWKS(tokentest.EC()))))
-	defer other.Close()
-	for _, row := range []struct {
-		name    string
-		handler http.HandlerFunc
-		result  token.RefreshResult
-	}{
-		{"good", body(string(tokentest.JWKS(tokentest.EC()))), token.RefreshOK},
-		{"HTML", body("<html></html>"), token.RefreshMalformed},
-		{"nothing", body(""), token.RefreshMalformed},
-		{"empty set", body(`{"keys":[]}`), token.RefreshNoUsableKey},
-		{"symmetric key", body(`{"keys":[{"kty":"oct","k":"AA"}]}`), token.RefreshNoUsableKey},
-		{"50,000 keys", body(string(tokentest.KeySet(many...))), token.RefreshTooManyKeys},
+	return []hostileServer{
+		{"good", says(string(tokentest.JWKS(tokentest.EC()))), token.RefreshOK},
+		{"HTML", says("<html></html>"), token.RefreshMalformed},
+		{"nothing", says(""), token.RefreshMalformed},
+		{"empty set", says(`{"keys":[]}`), token.RefreshNoUsableKey},
+		{"symmetric key", says(`{"keys":[{"kty":"oct","k":"AA"}]}`), token.RefreshNoUsableKey},
+		{"50,000 keys", says(string(tokentest.KeySet(many...))), token.RefreshTooManyKeys},
 		{"status 404", http.NotFound, token.RefreshStatus},
 		{"status 206", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusPartialContent) }, token.RefreshStatus},
 		{"100 MB", func(w http.ResponseWriter, r *http.Request) {
@@ -280,7 +283,7 @@ func TestThreatHostileKeySetServer(t *testing.T) {
 			w.WriteHeader(http.StatusOK)
 		}, token.RefreshTooLarge},
 		{"redirect to another host", func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, other.URL, http.StatusFound)
+			http.Redirect(w, r, elsewhere, http.StatusFound)
 		}, token.RefreshRedirect},
 		{"redirect to itself for ever", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/again", http.StatusFound)
@@ -301,7 +304,13 @@ func TestThreatHostileKeySetServer(t *testing.T) {
 		{"header of 1 MB", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Large", strings.Repeat("x", 1<<20))
 		}, token.RefreshUnreachable},
-	} {
+	}
+}
+
+func TestThreatHostileKeySetServer(t *testing.T) {
+	other := httptest.NewServer(says(string(tokentest.JWKS(tokentest.EC()))))
+	defer other.Close()
+	for _, row := range hostileServers(other.URL) {
 		t.Run(row.name, func(t *testing.T) {
 			server := httptest.NewServer(row.handler)
 			defer server.Close()

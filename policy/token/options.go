@@ -35,6 +35,9 @@ type Options struct {
 	DecisionTimeout time.Duration
 	// Offline asks nobody: what an issuer would have to be asked for is undecided.
 	Offline bool
+	// Questions owns the questions to issuers; nil makes an owner that nobody runs, so
+	// that they end by their timeouts alone.
+	Questions *Questions
 	// Certificates find the certificate of who sends a token; nil means those of TLS
 	// connections alone.
 	Certificates *Certificates

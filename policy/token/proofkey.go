@@ -4,8 +4,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/base64"
 	"math/big"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -36,51 +34,54 @@ func readProofKey(text jsontext.Value, alg algorithm) (k *key, thumb string, ok 
 	k = &key{alg: alg}
 	switch alg.kind {
 	case kindRSA:
-		thumb, ok = k.fromRSA(m)
+		ok = k.fromRSA(m)
 	case kindP256, kindP384, kindP521:
-		thumb, ok = k.fromPoint(m, curve)
+		ok = k.fromPoint(m)
 	case kindEd25519:
-		thumb, ok = k.fromEd25519(m)
+		ok = k.fromEd25519(m)
 	}
-	return k, thumb, ok
+	if !ok {
+		return nil, "", false
+	}
+	return k, k.thumbprint(), true
 }
 
-func (k *key) fromRSA(m []member) (thumb string, ok bool) {
+func (k *key) fromRSA(m []member) bool {
 	if weak(m) != "" {
-		return "", false
+		return false
 	}
 	n, okN := exact(m, "n")
 	e, okE := exact(m, "e")
 	if !okN || !okE || n[0] == 0 || e[0] == 0 { // RFC 7518 section 2: no leading zeros
-		return "", false
+		return false
 	}
 	k.rsa = &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}
-	return thumbprintOf(`{"e":"`, e, `","kty":"RSA","n":"`, n, `"}`), true
+	return true
 }
 
-func (k *key) fromPoint(m []member, curve string) (thumb string, ok bool) {
+func (k *key) fromPoint(m []member) bool {
 	x, okX := exact(m, "x")
 	y, okY := exact(m, "y")
 	if !okX || !okY || len(x) != k.alg.size || len(y) != k.alg.size { // RFC 7518 section 6.2.1.2: the full length
-		return "", false
+		return false
 	}
 	on := map[kind]elliptic.Curve{kindP256: elliptic.P256(), kindP384: elliptic.P384(), kindP521: elliptic.P521()}[k.alg.kind]
 	const uncompressed = 4 // SEC 1, section 2.3.3
 	point := append(append([]byte{uncompressed}, x...), y...)
 	var err error
 	if k.ec, err = ecdsa.ParseUncompressedPublicKey(on, point); err != nil {
-		return "", false
+		return false
 	}
-	return thumbprintOf(`{"crv":"`+curve+`","kty":"EC","x":"`, x, `","y":"`, y, `"}`), true
+	return true
 }
 
-func (k *key) fromEd25519(m []member) (thumb string, ok bool) {
+func (k *key) fromEd25519(m []member) bool {
 	x, ok := exact(m, "x")
 	if !ok || len(x) != 32 {
-		return "", false
+		return false
 	}
 	k.ed = x
-	return thumbprintOf(`{"crv":"Ed25519","kty":"OKP","x":"`, x, `"}`), true
+	return true
 }
 
 // exact returns a base64url member in its only spelling, which is not empty.
@@ -91,19 +92,4 @@ func exact(m []member, name string) ([]byte, bool) {
 	}
 	b, ok := exactly(unquote(v))
 	return b, ok && len(b) > 0
-}
-
-// thumbprintOf returns the digest of the required members of a key in their order
-// (RFC 7638 section 3.2): texts and, in base64url, numbers.
-func thumbprintOf(parts ...any) string {
-	h := sha256.New()
-	for _, p := range parts {
-		switch p := p.(type) {
-		case string:
-			h.Write([]byte(p))
-		case []byte:
-			h.Write(base64.RawURLEncoding.AppendEncode(nil, p))
-		}
-	}
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }

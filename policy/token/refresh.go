@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"os"
 	"time"
 )
@@ -205,7 +203,7 @@ func (s *KeySet) document(ctx context.Context, where string) ([]byte, RefreshRes
 		return nil, RefreshUnreachable, err
 	}
 	defer f.Close() //nolint:errcheck // nothing was written
-	return readAll(f)
+	return readAll(f, maxDocument)
 }
 
 // fetch returns what is at a URL, within the bounds of time, size and redirects.
@@ -217,59 +215,5 @@ func (s *KeySet) fetch(ctx context.Context, where, accept string) ([]byte, Refre
 		return nil, RefreshUnreachable, errors.New("the URL cannot be requested")
 	}
 	r.Header.Set("Accept", accept)
-	r.Header.Set("Accept-Encoding", "identity") // the size bound is of the bytes on the wire
-	resp, err := s.client.Do(r)
-	if err != nil {
-		return nil, failure(ctx, err), withoutURL(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, RefreshStatus, errStatus(resp.StatusCode)
-	}
-	if resp.ContentLength > maxDocument {
-		return nil, RefreshTooLarge, fmt.Errorf("more than %d bytes", maxDocument)
-	}
-	document, result, err := readAll(resp.Body)
-	if result == RefreshUnreachable {
-		return nil, failure(ctx, err), withoutURL(err)
-	}
-	return document, result, err
-}
-
-// errStatus is an answer other than 200.
-type errStatus int
-
-func (e errStatus) Error() string { return fmt.Sprintf("answered with status %d", int(e)) }
-
-func readAll(from io.Reader) ([]byte, RefreshResult, error) {
-	document, err := io.ReadAll(io.LimitReader(from, maxDocument+1))
-	switch {
-	case err != nil:
-		return nil, RefreshUnreachable, err
-	case len(document) > maxDocument:
-		return nil, RefreshTooLarge, fmt.Errorf("more than %d bytes", maxDocument)
-	}
-	return document, RefreshOK, nil
-}
-
-// failure tells the kinds of failed exchanges apart.
-func failure(ctx context.Context, err error) RefreshResult {
-	var redirect errRedirect
-	var network interface{ Timeout() bool }
-	switch {
-	case errors.As(err, &redirect):
-		return RefreshRedirect
-	case ctx.Err() != nil, errors.As(err, &network) && network.Timeout():
-		return RefreshTimeout
-	}
-	return RefreshUnreachable
-}
-
-// withoutURL drops the URL from an error of the client: its query may hold a
-// secret.
-func withoutURL(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
-	}
-	return err
+	return send(s.client, r, maxDocument)
 }

@@ -2,10 +2,6 @@ package token
 
 import (
 	"cmp"
-	"crypto/ecdsa"
-	"crypto/sha256"
-	"encoding/base64"
-	"math/big"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -23,24 +19,24 @@ const (
 type KeyLife struct {
 	// KeyID is the kid as the issuer publishes it; Thumbprint names the key itself
 	// (RFC 7638, SHA-256, base64url).
-	KeyID      string `json:"kid,omitempty"`
-	Thumbprint string `json:"thumbprint"`
+	KeyID      string
+	Thumbprint string
 	// Algorithm is the one algorithm that the key verifies.
-	Algorithm string `json:"alg"`
+	Algorithm string
 	// FirstSeen and LastSeen are the first and the latest good read of the key set
 	// that had the key as a usable one.
-	FirstSeen time.Time `json:"first_seen"`
-	LastSeen  time.Time `json:"last_seen"`
+	FirstSeen time.Time
+	LastSeen  time.Time
 	// RetiredAt is the first good read without it; zero while it is in the set.
-	RetiredAt time.Time `json:"retired_at,omitzero"`
+	RetiredAt time.Time
 	// LastUsed is the time of the latest request whose token it signed, to the
 	// second, also after it was retired; zero when there was none.
-	LastUsed time.Time `json:"last_used,omitzero"`
+	LastUsed time.Time
 	// Uses counts the tokens that it proved, remembered ones included.
 	// UsesAfterRetirement counts those that it had signed and that were denied
 	// because it had left the set.
-	Uses                uint64 `json:"uses"`
-	UsesAfterRetirement uint64 `json:"uses_after_retirement"`
+	Uses                uint64
+	UsesAfterRetirement uint64
 }
 
 // Timeline returns the lives of the keys that are in the set, and of those that
@@ -197,32 +193,4 @@ func (t *timeline) lives(now time.Time) []KeyLife {
 		return cmp.Or(a.FirstSeen.Compare(b.FirstSeen), cmp.Compare(a.KeyID, b.KeyID), cmp.Compare(a.Thumbprint, b.Thumbprint))
 	})
 	return all
-}
-
-// thumbprint names the key by its numbers (RFC 7638): the required members of its
-// JWK in lexicographic order, whatever else the document says about it.
-func (k *key) thumbprint() string {
-	encode := base64.RawURLEncoding.EncodeToString
-	var canonical string
-	switch k.alg.kind {
-	case kindRSA:
-		canonical = `{"e":"` + encode(big.NewInt(int64(k.rsa.E)).Bytes()) + `","kty":"RSA","n":"` + encode(k.rsa.N.Bytes()) + `"}`
-	case kindP256, kindP384, kindP521:
-		canonical = `{"crv":"` + k.ec.Params().Name + `","kty":"EC",` + coordinates(k.ec) + `}`
-	case kindEd25519:
-		canonical = `{"crv":"Ed25519","kty":"OKP","x":"` + encode(k.ed) + `"}`
-	}
-	sum := sha256.Sum256([]byte(canonical))
-	return encode(sum[:])
-}
-
-// coordinates returns the members x and y of a point that is on its curve.
-func coordinates(k *ecdsa.PublicKey) string {
-	encode := base64.RawURLEncoding.EncodeToString
-	point, err := k.Bytes()
-	if err != nil { // it was made of a point on the curve
-		return ""
-	}
-	point = point[1:] // both of full length, RFC 7518 section 6.2.1
-	return `"x":"` + encode(point[:len(point)/2]) + `","y":"` + encode(point[len(point)/2:]) + `"`
 }

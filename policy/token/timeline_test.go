@@ -226,12 +226,6 @@ func TestTimelineNamesKeysByTheirNumbers(t *testing.T) {
 	assert.Equal(t, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", keys.Timeline()[0].Thumbprint)
 }
 
-func TestTimelineAsJSON(t *testing.T) {
-	text, err := stdjson.Marshal(token.KeyLife{Thumbprint: "t", Algorithm: "ES256", FirstSeen: epoch, LastSeen: epoch})
-	require.NoError(t, err)
-	assert.JSONEq(t, `{"thumbprint":"t","alg":"ES256","first_seen":"2027-01-15T08:00:00Z","last_seen":"2027-01-15T08:00:00Z","uses":0,"uses_after_retirement":0}`, string(text))
-}
-
 // Requests count while Run rotates the keys and others look.
 func TestTimelineUnderLoad(t *testing.T) {
 	a, b := tokentest.Fresh("ES256", "a"), tokentest.Fresh("ES256", "b")

@@ -41,21 +41,20 @@ func sent(t *testing.T, vector stdjson.RawMessage) string {
 	return compact
 }
 
-// TestThreatWycheproof runs the JOSE vectors of Wycheproof, encrypted ones too, which no
-// API takes for a token: none that is invalid is accepted, and one that is valid is
-// refused only for a reason that is named here.
-func TestThreatWycheproof(t *testing.T) {
+// judgedFile says what comes of one file of vectors: how many of the valid ones are
+// accepted, and why the others are refused, by group and comment.
+type judgedFile struct {
+	name     string
+	accepted int
+	refused  map[string]policy.Reason
+}
+
+func judgedFiles() []judgedFile {
 	const (
 		symmetric = policy.KeySetUnavailable // no key set with symmetric keys is used
 		malformed = policy.TokenMalformed
 	)
-	for _, file := range []struct {
-		name string
-		// accepted are how many of the valid vectors are accepted; refused are the others,
-		// by group and comment.
-		accepted int
-		refused  map[string]policy.Reason
-	}{
+	return []judgedFile{
 		{"json_web_signature_test.json", 26, map[string]policy.Reason{
 			"hs256: acceptsValid": symmetric, "rfc7520: Figure35": symmetric,
 			"base64: InvalidCharacterInsertedInHeader": symmetric, "base64: InvalidCharacterInsertedInPayload": symmetric,
@@ -75,7 +74,14 @@ func TestThreatWycheproof(t *testing.T) {
 			"jws_aes: acceptsValid": symmetric, "jws_keyset: acceptsValid": symmetric,
 			"jwe_aes: acceptsValid": symmetric, "jwe_ec: acceptsValid": policy.KeySetUnavailable, // the keys are private ones
 		}},
-	} {
+	}
+}
+
+// TestThreatWycheproof runs the JOSE vectors of Wycheproof, encrypted ones too, which no
+// API takes for a token: none that is invalid is accepted, and one that is valid is
+// refused only for a reason that is named here.
+func TestThreatWycheproof(t *testing.T) {
+	for _, file := range judgedFiles() {
 		t.Run(file.name, func(t *testing.T) {
 			text, err := fs.ReadFile(wycheproof.TestVectors, file.name)
 			require.NoError(t, err)
