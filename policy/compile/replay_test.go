@@ -20,12 +20,13 @@ type sent struct{ path, id, from, gateway, number string }
 // replayed judges tok.replay of a request; not applicable without a rule.
 func replayed(t *testing.T, p *policy.Policy, s sent) policy.Verdict {
 	t.Helper()
+	good := &policy.Token{
+		ID: s.id, Type: "at+jwt", Audience: []string{"a"}, IssuedAt: now(), Expires: now().Add(time.Hour),
+		Claimed: policy.Identity{Issuer: "https://i.example", Client: "c", Accounts: []string{"acct-1"}},
+	}
 	r := &policy.Request{
 		Method: "GET", Path: s.path, Time: now(), Header: http.Header{},
-		Auth: policy.Authentication{
-			Proof: policy.Permitted(), Token: &policy.Token{ID: s.id, Expires: now().Add(time.Hour)},
-			Identity: &policy.Identity{Issuer: "https://i.example", Client: "c", Accounts: []string{"acct-1"}},
-		},
+		Auth: policy.Authentication{Proof: policy.Permitted(), Token: good, Identity: &good.Claimed},
 	}
 	r.Peer.Addr = netip.MustParseAddr("192.0.2.1")
 	if s.from != "" {
