@@ -21,6 +21,8 @@ func (c *compiler) doubt(all []*planned) {
 	c.doubtCustomers(all)
 	c.doubtPartners(all)
 	c.doubtSenders(all)
+	c.doubtRetries(all)
+	c.doubtUses(all)
 }
 
 // doubtCustomers warns of limits by account that never find one, because
