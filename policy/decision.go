@@ -62,12 +62,13 @@ func (d Decision) find(c Control) *Finding {
 
 // stops reports whether the finding, taken alone, stops the request.
 func (d Decision) stops(f *Finding) bool {
-	return f.Rule.Mode == Enforce && f.Exception == "" && d.objects(f)
+	return f.Rule.Mode == Enforce && f.Exception == "" && d.Objects(f)
 }
 
-// objects reports whether the finding stops the request where its control
-// enforces and no exception covers it.
-func (d Decision) objects(f *Finding) bool {
+// Objects reports whether the finding of the decision stops the request where its
+// control enforces and no exception covers it: it denies, or is undecided and its
+// control does not fail open.
+func (d Decision) Objects(f *Finding) bool {
 	switch f.Verdict.Effect {
 	case Deny:
 		return true
@@ -93,7 +94,7 @@ func (d Decision) provoked(f *Finding) bool {
 // blocked, had its control not been listed under insecure_fail_open.
 func (d Decision) FailedOpen(f Finding) bool {
 	return f.Rule.Mode == Enforce && f.Exception == "" &&
-		f.Verdict.Effect == Indeterminate && !d.objects(&f)
+		f.Verdict.Effect == Indeterminate && !d.Objects(&f)
 }
 
 // Blocking returns the finding that blocks the request: the first denial, or
@@ -153,7 +154,7 @@ func (d Decision) Disposition() Disposition {
 	for i := range d.Findings {
 		f := &d.Findings[i]
 		switch {
-		case f.Verdict.Passes() || !d.objects(f):
+		case f.Verdict.Passes() || !d.Objects(f):
 		case f.Exception != "":
 			if result == Allowed {
 				result = Excepted

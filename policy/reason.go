@@ -111,6 +111,9 @@ const (
 	DPoPNonce               Reason = "dpop-nonce"
 	DPoPReplayed            Reason = "dpop-replayed"
 	DPoPStoreFull           Reason = "dpop-store-full"
+	// DPoPStoreUnavailable: the store of used proofs gave no answer in time, or none
+	// that can be used.
+	DPoPStoreUnavailable Reason = "dpop-store-unavailable"
 )
 
 // Reasons of tok.revoked, and of tok.sig for a token whose issuer is asked about it.

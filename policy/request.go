@@ -241,6 +241,9 @@ type Token struct {
 	// Introspected reports that the issuer is asked for the facts (RFC 7662), so that
 	// there is no header and no signature.
 	Introspected bool
+	// Handle reports that an introspected token has not the form of a JWT: nothing in it
+	// can be written another way, so that its bytes tell it apart. A signature can.
+	Handle bool
 	// TokenType is how the token is to be used (RFC 6749 section 7.1), such as Bearer, by
 	// the issuer's answer; empty when the answer does not tell, and of other tokens.
 	TokenType string

@@ -65,7 +65,7 @@ func BenchmarkOnceUse(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		now := t0.Add(time.Duration(i) * time.Millisecond)
-		if first, err := o.Use(now, fmt.Sprint(i), now.Add(time.Minute)); !first {
+		if first, err := useOnce(b, o, now, fmt.Sprint(i), now.Add(time.Minute)); !first {
 			b.Fatal(err)
 		}
 	}

@@ -152,7 +152,7 @@ func FuzzOnce(f *testing.F) {
 			}
 			key, who, peek := string('a'+rune(history[1]%8)), int(history[1]>>4&3), history[1]&0x80 != 0
 			until := now.Add(time.Duration(history[2]) * time.Second)
-			got := o.Hold(t.Context(), now, ratelimit.Use{Key: key, Owner: owner(who), Until: until}, peek)
+			got := o.Hold(t.Context(), now, ratelimit.Use{Key: key, Owner: owner(who), Until: until, Peek: peek})
 			b, known := live[key]
 			switch {
 			case known:

@@ -13,6 +13,13 @@ import (
 	"github.com/sidewarden/sidewarden/ratelimit"
 )
 
+// useOnce uses a key for nobody in particular.
+func useOnce(t testing.TB, o *ratelimit.Once, now time.Time, key string, until time.Time) (first bool, err error) {
+	t.Helper()
+	r := o.Hold(t.Context(), now, ratelimit.Use{Key: key, Until: until})
+	return r.First, r.Err
+}
+
 // owner returns one of a few owners; 0 is nobody in particular.
 func owner(n int) ratelimit.Owner { return ratelimit.Owner{byte(n)} }
 
@@ -46,7 +53,7 @@ func TestOnceHold(t *testing.T) {
 		t.Run(c.rule, func(t *testing.T) {
 			o := ratelimit.NewOnce(2)
 			for i, u := range c.uses {
-				got := o.Hold(t.Context(), t0.Add(u.at), ratelimit.Use{Key: u.key, Owner: owner(u.owner), Until: t0.Add(u.until)}, u.peek)
+				got := o.Hold(t.Context(), t0.Add(u.at), ratelimit.Use{Key: u.key, Owner: owner(u.owner), Until: t0.Add(u.until), Peek: u.peek})
 				assert.Equal(t, u.want, got, "use %d", i)
 				assert.Equal(t, u.want.First || u.want.Again, got.Held(), "use %d", i)
 			}
@@ -57,34 +64,21 @@ func TestOnceHold(t *testing.T) {
 func TestHoldLooksAtItsOwnStoreAlone(t *testing.T) {
 	o, other := ratelimit.NewOnce(9), ratelimit.NewOnce(9)
 	use := ratelimit.Use{Once: other, Key: "a", Owner: owner(1), Until: t0.Add(time.Hour)}
-	require.True(t, o.Hold(t.Context(), t0, use, false).First)
-	assert.True(t, o.Hold(t.Context(), t0, use, false).Again)
+	require.True(t, o.Hold(t.Context(), t0, use).First)
+	assert.True(t, o.Hold(t.Context(), t0, use).Again)
 	assert.Zero(t, other.Stats().Keys)
 }
 
 func TestHoldWithoutAStoreOrTime(t *testing.T) {
 	use := ratelimit.Use{Key: "a", Owner: owner(1), Until: t0.Add(time.Hour)}
 	for _, o := range []*ratelimit.Once{nil, new(ratelimit.Once), ratelimit.NewOnce(0)} {
-		assert.Equal(t, ratelimit.UseResult{Err: ratelimit.ErrFull}, o.Hold(t.Context(), t0, use, false))
+		assert.Equal(t, ratelimit.UseResult{Err: ratelimit.ErrFull}, o.Hold(t.Context(), t0, use))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	o := ratelimit.NewOnce(9)
-	assert.Equal(t, ratelimit.UseResult{Err: context.Canceled}, o.Hold(ctx, t0, use, false))
+	assert.Equal(t, ratelimit.UseResult{Err: context.Canceled}, o.Hold(ctx, t0, use))
 	assert.Zero(t, o.Stats().Keys)
-}
-
-func TestUseAndHoldShareAStore(t *testing.T) {
-	o := ratelimit.NewOnce(9)
-	until := t0.Add(time.Hour)
-	require.True(t, o.Hold(t.Context(), t0, ratelimit.Use{Key: "a", Owner: owner(1), Until: until}, false).First)
-	first, err := o.Use(t0, "a", until)
-	require.NoError(t, err)
-	assert.False(t, first, "it is somebody's")
-	first, err = o.Use(t0, "b", until)
-	require.NoError(t, err)
-	require.True(t, first)
-	assert.Equal(t, ratelimit.UseResult{}, o.Hold(t.Context(), t0, ratelimit.Use{Key: "b", Owner: owner(1), Until: until}, false))
 }
 
 // TestAStepWithOwners is all or nothing with uses that are not the first.
@@ -94,6 +88,7 @@ func TestAStepWithOwners(t *testing.T) {
 	type use struct {
 		key   string
 		owner int
+		peek  bool
 	}
 	for _, c := range []struct {
 		rule  string
@@ -101,20 +96,25 @@ func TestAStepWithOwners(t *testing.T) {
 		want  []ratelimit.UseResult
 		spent bool
 	}{
-		{"again is as good as first", []use{{"held", 1}, {"new", 1}}, []ratelimit.UseResult{again, first}, true},
-		{"again alone spends the ask", []use{{"held", 1}}, []ratelimit.UseResult{again}, true},
-		{"another owner stops the step", []use{{"new", 1}, {"held", 2}}, []ratelimit.UseResult{first, {}}, false},
-		{"one key twice by one owner is held", []use{{"new", 1}, {"new", 1}}, []ratelimit.UseResult{first, again}, true},
-		{"one key twice by two owners is not", []use{{"new", 1}, {"new", 2}}, []ratelimit.UseResult{first, {}}, false},
+		{"again is as good as first", []use{{"held", 1, false}, {"new", 1, false}}, []ratelimit.UseResult{again, first}, true},
+		{"again alone spends the ask", []use{{"held", 1, false}}, []ratelimit.UseResult{again}, true},
+		{"another owner stops the step", []use{{"new", 1, false}, {"held", 2, false}}, []ratelimit.UseResult{first, {}}, false},
+		{"one key twice by one owner is held", []use{{"new", 1, false}, {"new", 1, false}}, []ratelimit.UseResult{first, again}, true},
+		{"one key twice by two owners is not", []use{{"new", 1, false}, {"new", 2, false}}, []ratelimit.UseResult{first, {}}, false},
+		{"who peeks takes part", []use{{"new", 1, true}}, []ratelimit.UseResult{first}, true},
+		{"who peeks at a key of his own takes part", []use{{"held", 1, true}}, []ratelimit.UseResult{again}, true},
+		{"who peeks at another's key stops the step", []use{{"new", 1, false}, {"held", 2, true}}, []ratelimit.UseResult{first, {}}, false},
+		{"a peek leaves the key to the rest of the step", []use{{"new", 1, true}, {"new", 2, false}}, []ratelimit.UseResult{first, first}, true},
+		{"a peek sees the rest of the step", []use{{"new", 2, false}, {"new", 1, true}}, []ratelimit.UseResult{first, {}}, false},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			l, o := newLimiter(t, 1, 2, 10), ratelimit.NewOnce(9)
-			require.True(t, o.Hold(t.Context(), t0, ratelimit.Use{Key: "held", Owner: owner(1), Until: until}, false).First)
+			require.True(t, o.Hold(t.Context(), t0, ratelimit.Use{Key: "held", Owner: owner(1), Until: until}).First)
 			var uses []ratelimit.Use
 			news := map[string]bool{}
 			for _, u := range c.uses {
-				uses = append(uses, ratelimit.Use{Once: o, Key: u.key, Owner: owner(u.owner), Until: until})
-				if u.key == "new" {
+				uses = append(uses, ratelimit.Use{Once: o, Key: u.key, Owner: owner(u.owner), Until: until, Peek: u.peek})
+				if u.key == "new" && !u.peek {
 					news[u.key] = true
 				}
 			}
@@ -154,7 +154,7 @@ func TestNeverTwoOwners(t *testing.T) {
 			who := rapid.IntRange(0, 3).Draw(rt, "owner")
 			until := now.Add(time.Duration(rapid.IntRange(0, 20).Draw(rt, "time")) * time.Second)
 			peek := rapid.Bool().Draw(rt, "peek")
-			r := o.Hold(t.Context(), now, ratelimit.Use{Key: key, Owner: owner(who), Until: until}, peek)
+			r := o.Hold(t.Context(), now, ratelimit.Use{Key: key, Owner: owner(who), Until: until, Peek: peek})
 			require.False(rt, r.First && r.Again)
 			require.False(rt, r.Err != nil && r.Held())
 			b, known := bound[key]

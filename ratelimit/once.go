@@ -63,12 +63,15 @@ type Use struct {
 	Key   string
 	Owner Owner
 	Until time.Time
+	// Peek only asks: whose the key is is told as to any other use, and nothing is
+	// remembered.
+	Peek bool
 }
 
 // UseResult is the answer to a [Use].
 type UseResult struct {
 	// First says that the key was not in use at the given time, nor by an
-	// earlier use of the same step.
+	// earlier use of the same step that is to be remembered.
 	First bool
 	// Again says that the key was in use, by the same owner.
 	Again bool
@@ -80,22 +83,12 @@ type UseResult struct {
 // Held reports whether the key is the owner's: by this use, or by an earlier one.
 func (r UseResult) Held() bool { return r.First || r.Again }
 
-// Use remembers the key until the given time, for nobody in particular, and
-// reports whether it was not remembered before. Of concurrent uses of one key exactly one is first. A use
-// that is not first does not prolong the memory. The error is ErrFull or
-// ErrPast. [TakeOnce] does the same together with limits.
-func (o *Once) Use(now time.Time, key string, until time.Time) (first bool, err error) {
-	var result [1]UseResult
-	take(now, nil, []Use{{Once: o, Key: key, Until: until}}, nil, result[:])
-	return result[0].First, result[0].Err
-}
-
 // Hold binds the key of the use to its owner until its time, if nobody has it,
 // and tells whose it is. Of concurrent uses of one key by several owners exactly
-// one is first, and no other is held. With peek it only tells, and remembers
-// nothing. It does not wait; when ctx has ended before, its error is that of the
-// result.
-func (o *Once) Hold(ctx context.Context, now time.Time, use Use, peek bool) UseResult {
+// one is first, and no other is held. A use that is not first does not prolong the
+// memory. It does not wait; when ctx has ended before, its error is that of the
+// result, else ErrFull or ErrPast. [TakeOnce] does the same together with limits.
+func (o *Once) Hold(ctx context.Context, now time.Time, use Use) UseResult {
 	if err := ctx.Err(); err != nil {
 		return UseResult{Err: err}
 	}
@@ -106,7 +99,7 @@ func (o *Once) Hold(ctx context.Context, now time.Time, use Use, peek bool) UseR
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	result := use.judge(now, nil, nil)
-	if result.First && !peek {
+	if result.First && !use.Peek {
 		o.remember(use)
 	}
 	return result
@@ -160,7 +153,7 @@ func (u Use) judge(now time.Time, earlier []Use, results []UseResult) UseResult 
 	o.expire(key)
 	pending := 0
 	for i, e := range earlier {
-		if e.Once != o || !results[i].First {
+		if e.Peek || e.Once != o || !results[i].First {
 			continue
 		}
 		if boundText(e.Key) == key {

@@ -44,7 +44,7 @@ func TestOnceUse(t *testing.T) {
 		t.Run(c.rule, func(t *testing.T) {
 			o := ratelimit.NewOnce(c.maxKeys)
 			for i, u := range c.uses {
-				first, err := o.Use(t0.Add(u.at), u.key, t0.Add(u.until))
+				first, err := useOnce(t, o, t0.Add(u.at), u.key, t0.Add(u.until))
 				assert.Equal(t, u.first, first, "use %d", i)
 				assert.ErrorIs(t, err, u.err, "use %d", i)
 			}
@@ -54,7 +54,7 @@ func TestOnceUse(t *testing.T) {
 
 func TestOnceMisuseIsFull(t *testing.T) {
 	for _, o := range []*ratelimit.Once{nil, new(ratelimit.Once)} {
-		first, err := o.Use(t0, "k", t0.Add(time.Hour))
+		first, err := useOnce(t, o, t0, "k", t0.Add(time.Hour))
 		assert.False(t, first)
 		require.ErrorIs(t, err, ratelimit.ErrFull)
 		assert.Zero(t, o.Stats())
@@ -68,7 +68,7 @@ func TestOnceConcurrentUses(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
-				if first, err := o.Use(t0, fmt.Sprint(round), t0.Add(time.Minute)); first && err == nil {
+				if first, err := useOnce(t, o, t0, fmt.Sprint(round), t0.Add(time.Minute)); first && err == nil {
 					firsts.Add(1)
 				}
 			})
@@ -81,13 +81,13 @@ func TestOnceConcurrentUses(t *testing.T) {
 func TestOnceFloodKeepsTheBoundAndLiveKeys(t *testing.T) {
 	const maxKeys = 1000
 	o := ratelimit.NewOnce(maxKeys)
-	first, err := o.Use(t0, "victim", t0.Add(time.Hour))
+	first, err := useOnce(t, o, t0, "victim", t0.Add(time.Hour))
 	require.NoError(t, err)
 	require.True(t, first)
 	refused := uint64(0)
 	for i := range 100_000 {
 		now := t0.Add(time.Duration(i) * time.Millisecond)
-		_, err := o.Use(now, fmt.Sprint(i), now.Add(1500*time.Millisecond))
+		_, err := useOnce(t, o, now, fmt.Sprint(i), now.Add(1500*time.Millisecond))
 		if err != nil {
 			require.ErrorIs(t, err, ratelimit.ErrFull)
 			refused++
@@ -98,7 +98,7 @@ func TestOnceFloodKeepsTheBoundAndLiveKeys(t *testing.T) {
 	assert.Equal(t, refused, stats.Full)
 	assert.Positive(t, refused)
 	assert.Equal(t, 100_001-refused-stats.Keys, stats.Expired)
-	first, err = o.Use(t0.Add(100*time.Second), "victim", t0.Add(time.Hour))
+	first, err = useOnce(t, o, t0.Add(100*time.Second), "victim", t0.Add(time.Hour))
 	require.NoError(t, err)
 	assert.False(t, first)
 }
@@ -106,21 +106,21 @@ func TestOnceFloodKeepsTheBoundAndLiveKeys(t *testing.T) {
 func TestOnceExpiresABoundedNumber(t *testing.T) {
 	o := ratelimit.NewOnce(100)
 	for i := range 100 {
-		_, err := o.Use(t0, fmt.Sprint(i), t0.Add(time.Second))
+		_, err := useOnce(t, o, t0, fmt.Sprint(i), t0.Add(time.Second))
 		require.NoError(t, err)
 	}
-	_, err := o.Use(t0.Add(time.Second), "new", t0.Add(2*time.Second))
+	_, err := useOnce(t, o, t0.Add(time.Second), "new", t0.Add(2*time.Second))
 	require.NoError(t, err)
 	assert.Equal(t, ratelimit.OnceStats{Keys: 85, Expired: 16}, o.Stats())
-	first, err := o.Use(t0.Add(time.Second), "50", t0.Add(2*time.Second))
+	first, err := useOnce(t, o, t0.Add(time.Second), "50", t0.Add(2*time.Second))
 	require.NoError(t, err)
 	assert.True(t, first, "an expired key is first again before it is dropped")
 	for i := range 6 {
-		_, err := o.Use(t0.Add(time.Second), fmt.Sprint("new", i), t0.Add(2*time.Second))
+		_, err := useOnce(t, o, t0.Add(time.Second), fmt.Sprint("new", i), t0.Add(2*time.Second))
 		require.NoError(t, err)
 	}
 	assert.Equal(t, ratelimit.OnceStats{Keys: 8, Expired: 100}, o.Stats())
-	first, err = o.Use(t0.Add(time.Second), "50", t0.Add(2*time.Second))
+	first, err = useOnce(t, o, t0.Add(time.Second), "50", t0.Add(2*time.Second))
 	require.NoError(t, err)
 	assert.False(t, first, "its new time holds")
 }
@@ -130,7 +130,7 @@ func TestOnceLongKeysAreToldApart(t *testing.T) {
 	long := strings.Repeat("k", 1000)
 	for _, key := range []string{long + "a", long + "b"} {
 		for _, want := range []bool{true, false} {
-			first, err := o.Use(t0, key, t0.Add(time.Second))
+			first, err := useOnce(t, o, t0, key, t0.Add(time.Second))
 			require.NoError(t, err)
 			assert.Equal(t, want, first)
 		}
@@ -160,7 +160,7 @@ func TestTakeOnceIsAllOrNone(t *testing.T) {
 		t.Run(c.rule, func(t *testing.T) {
 			l, o := newLimiter(t, 1, 2, 10), ratelimit.NewOnce(2)
 			if c.used {
-				_, err := o.Use(t0, "a", until)
+				_, err := useOnce(t, o, t0, "a", until)
 				require.NoError(t, err)
 			}
 			before := o.Stats().Keys

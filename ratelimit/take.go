@@ -53,7 +53,8 @@ func Take(now time.Time, asks []Ask, results []Result) []Result {
 // TakeOnce is [Take] together with uses of keys: all is spent and remembered if
 // every ask is allowed and every use is held, which is the first of its key or
 // again one of the same owner, and otherwise nothing is. A use that was first in a
-// step that came to nothing is first again the next time.
+// step that came to nothing is first again the next time; so is one that peeks, which
+// takes part in the step and is not remembered.
 func TakeOnce(now time.Time, asks []Ask, uses []Use, results []Result) ([]Result, []UseResult) {
 	before := len(results)
 	results = slices.Grow(results, len(asks))[:before+len(asks)]
@@ -135,7 +136,7 @@ func take(now time.Time, asks []Ask, uses []Use, results []Result, useResults []
 		c.bucket.ReserveN(c.shard.clock, asks[i].N)
 	}
 	for i, u := range uses {
-		if useResults[i].First {
+		if useResults[i].First && !u.Peek {
 			u.Once.remember(u)
 		}
 	}

@@ -23,6 +23,8 @@ func (c *compiler) doubt(all []*planned) {
 	c.doubtSenders(all)
 	c.doubtUnprovenKeys(all)
 	c.doubtUnjudged()
+	c.doubtRetries(all)
+	c.doubtUses(all)
 }
 
 // doubtCustomers warns of limits by account that never find one, because

@@ -1,20 +1,34 @@
 package compile
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/limit"
 	"github.com/sidewarden/sidewarden/policy/token"
 	"github.com/sidewarden/sidewarden/ratelimit"
 )
 
-// proofStore remembers DPoP proofs. It belongs to this process alone: a gateway that
-// judges the same proofs remembers them in a store of its own, else each would have
-// been used before.
+// proofStore remembers DPoP proofs, as uses by nobody in particular. It belongs to this
+// process alone: a gateway that judges the same proofs remembers them in a store of its
+// own, else each would have been used before.
 type proofStore struct {
-	*ratelimit.Once
-	most int
+	store limit.Store
+	most  int
+}
+
+// Use implements [token.Once].
+func (s *proofStore) Use(ctx context.Context, now time.Time, key string, until time.Time) (bool, error) {
+	result := s.store.Hold(ctx, now, ratelimit.Use{Key: key, Until: until})
+	if errors.Is(result.Err, ratelimit.ErrFull) {
+		return false, fmt.Errorf("%w: %w", token.ErrOnceFull, result.Err)
+	}
+	return result.First, result.Err
 }
 
 // proofs says which DPoP proofs are taken; nil for none. What was remembered outlives
@@ -26,7 +40,7 @@ func (c *compiler) proofs() *token.DPoP {
 	}
 	store := c.previous.proofs
 	if store == nil || store.most != cfg.MaxProofs {
-		store = &proofStore{Once: ratelimit.NewOnce(cfg.MaxProofs), most: cfg.MaxProofs}
+		store = &proofStore{store: ratelimit.NewOnce(cfg.MaxProofs), most: cfg.MaxProofs}
 	}
 	c.parts.proofs = store
 	return &token.DPoP{

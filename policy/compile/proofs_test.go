@@ -15,6 +15,7 @@ import (
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/compile"
 	"github.com/sidewarden/sidewarden/policy/token/tokentest"
+	"github.com/sidewarden/sidewarden/ratelimit"
 )
 
 // taking is a configuration that takes proofs.
@@ -136,6 +137,22 @@ func TestAFullStoreOfProofsIsUndecided(t *testing.T) {
 	v, _ = p.judged(t, out, p.proof("proof-2", ""))
 	assert.Equal(t, policy.Indeterminate, v.Effect)
 	assert.Equal(t, policy.DPoPStoreFull, v.Reason)
+}
+
+// Raising the bound would not help a store whose clock is ahead.
+func TestAProofThatIsPastForTheStoreIsNoMatterOfRoom(t *testing.T) {
+	t.Parallel()
+	p := newProving()
+	out := provingIn(t, t.TempDir(), taking("", ""), nil)
+	later := *p
+	later.sent = int(time.Hour / time.Millisecond)
+	laterProof := p.client.Proof(tokentest.Proof{Method: "GET", URL: "https://api.example/sites", Token: p.token, Time: now().Add(time.Hour), ID: "proof-1"})
+	v, _ := later.judged(t, out, laterProof)
+	require.Equal(t, policy.Permitted(), v)
+	v, _ = p.judged(t, out, p.proof("proof-2", "")) // the clock was set back by an hour
+	assert.Equal(t, policy.Indeterminate, v.Effect)
+	assert.Equal(t, policy.DPoPStoreUnavailable, v.Reason)
+	assert.ErrorIs(t, v.Err, ratelimit.ErrPast)
 }
 
 func TestARotatedNonceKeyTakesEffect(t *testing.T) {

@@ -2,11 +2,13 @@ package compile
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/limit"
+	"github.com/sidewarden/sidewarden/policy/token"
 	"github.com/sidewarden/sidewarden/ratelimit"
 )
 
@@ -78,25 +80,71 @@ func (c *compiler) asksReplay(operation string) bool {
 // doubtSenders warns of senders that are told apart by nothing but the network that
 // they connect from, where that is the gateway's.
 func (c *compiler) doubtSenders(all []*planned) {
-	if !c.cfg.Gateway.Present || c.sendersProven() {
+	if !c.cfg.Gateway.Present {
 		return
 	}
 	found := those(all, func(p *planned) bool {
-		return p.has(policy.TokReplay) && c.replayOf(p) == config.ReplaySameSender
+		return p.has(policy.TokReplay) && c.replayOf(p) == config.ReplaySameSender && !c.sendersProven(p)
 	})
 	if len(found) > 0 {
 		c.warn("token.replay.mode", "same_sender compares for "+names(found)+
 			" the network that a request connects from, which is the gateway's: it permits everybody behind one network of the gateway,"+
 			" and may deny who comes through another",
-			"let clients prove who sends a token, with a client certificate or DPoP that arrives here, or judge same_sender only where no gateway is between")
+			"have clients prove who sends a token, with a client certificate or DPoP that arrives here, and set sender_constraint: required for every issuer;"+
+				" or judge same_sender only where no gateway is between")
 	}
 }
 
-// sendersProven reports whether anything that is configured proves, behind a gateway,
-// who sends a token. The certificate of a connection that ends here does not: it is the
-// gateway's.
-func (c *compiler) sendersProven() bool {
-	return c.cfg.Token.DPoP != nil || c.cfg.Gateway.ClientCertHeader != ""
+// sendersProven reports whether every token that is remembered for an operation is of a
+// sender that is proven. That some may be is not enough: what is a bearer token is told
+// apart by the network. A token that tok.bind objects to is not remembered.
+func (c *compiler) sendersProven(p *planned) bool {
+	return p.has(policy.TokBind) && !slices.ContainsFunc(c.cfg.Token.Issuers, func(i config.Issuer) bool {
+		return senderConstraint(i.SenderConstraint) == token.ConstraintOptional
+	})
+}
+
+// doubtRetries warns of single use behind a gateway whose retries nothing tells from
+// replays.
+func (c *compiler) doubtRetries(all []*planned) {
+	if !c.cfg.Gateway.Present {
+		return
+	}
+	found := those(all, func(p *planned) bool {
+		return p.has(policy.TokReplay) && c.replayOf(p) == config.ReplaySingleUse &&
+			(!p.has(policy.PathGateway) || c.cfg.Gateway.RequestIDHeader == "")
+	})
+	if len(found) > 0 {
+		c.warn("token.replay.mode", "single_use denies for "+names(found)+" a request that the gateway sends again after it got no answer, as token-replayed:"+
+			" nothing tells it from a replay",
+			"add gateway.proof and gateway.request_id_header, with a number that the gateway makes, and keep path.gateway on; or have the gateway send nothing again")
+	}
+}
+
+// doubtUses warns of uses that enforce beside objections that do not. What tok.* objects
+// to is not remembered, and in shadow it passes: whoever makes it object uses a token as
+// often as he likes.
+func (c *compiler) doubtUses(all []*planned) {
+	var weak []policy.Control
+	found := those(all, func(p *planned) bool {
+		before := len(weak)
+		if p.modeOf(policy.TokReplay) == policy.Enforce {
+			for _, rule := range p.operation.Rules {
+				if rule.Mode == policy.Shadow && rule.Phase == policy.HeadPhase && familyOf(rule.Control) == familyOf(policy.TokReplay) {
+					weak = append(weak, rule.Control)
+				}
+			}
+		}
+		return len(weak) > before
+	})
+	if len(found) == 0 {
+		return
+	}
+	slices.SortFunc(weak, func(a, b policy.Control) int { return policy.Order(a) - policy.Order(b) })
+	weak = slices.Compact(weak)
+	c.warn("token.replay.mode", "tok.replay enforces for "+names(found)+", and not "+join(weak)+
+		": a token to which they object is not used up, and passes any number of times",
+		"add "+linesFor("", weak))
 }
 
 // comparesSenders reports whether the senders of tokens are compared anywhere.

@@ -20,12 +20,13 @@ type sent struct{ path, id, from, gateway, number string }
 // replayed judges tok.replay of a request; not applicable without a rule.
 func replayed(t *testing.T, p *policy.Policy, s sent) policy.Verdict {
 	t.Helper()
+	good := &policy.Token{
+		ID: s.id, Type: "at+jwt", Audience: []string{"a"}, IssuedAt: now(), Expires: now().Add(time.Hour),
+		Claimed: policy.Identity{Issuer: "https://i.example", Client: "c", Accounts: []string{"acct-1"}},
+	}
 	r := &policy.Request{
 		Method: "GET", Path: s.path, Time: now(), Header: http.Header{},
-		Auth: policy.Authentication{
-			Proof: policy.Permitted(), Token: &policy.Token{ID: s.id, Expires: now().Add(time.Hour)},
-			Identity: &policy.Identity{Issuer: "https://i.example", Client: "c", Accounts: []string{"acct-1"}},
-		},
+		Auth: policy.Authentication{Proof: policy.Permitted(), Token: good, Identity: &good.Claimed},
 	}
 	r.Peer.Addr = netip.MustParseAddr("192.0.2.1")
 	if s.from != "" {
@@ -175,10 +176,72 @@ func TestSendersThatOnlyTheGatewaysNetworkTellsApartAreNamed(t *testing.T) {
 	assert.Contains(t, warning, "same_sender compares for listSites the network that a request connects from, which is the gateway's")
 	assert.Contains(t, warning, "with a client certificate or DPoP")
 	for name, text := range map[string]string{
-		"without a gateway it is the client's": head + "operations: {listSites: {replay: same_sender}}\n",
-		"single use compares nobody":           head + gateway + "operations: {listSites: {replay: single_use}}\n",
-		"nothing judges it":                    head + gateway + "controls: {tok.replay: \"off\"}\noperations: {listSites: {replay: same_sender}}\n",
+		"every token is bound, and held to it":  constrained("required") + gateway + "operations: {listSites: {replay: same_sender}}\n",
+		"every token is bound to a certificate": constrained("mtls") + gateway + "operations: {listSites: {replay: same_sender}}\n",
+		"without a gateway it is the client's":  head + "operations: {listSites: {replay: same_sender}}\n",
+		"single use compares nobody":            head + gateway + "operations: {listSites: {replay: single_use}}\n",
+		"nothing judges it":                     head + gateway + "controls: {tok.replay: \"off\"}\noperations: {listSites: {replay: same_sender}}\n",
 	} {
 		assert.Empty(t, warningOf(must(t, text), "same_sender"), name)
+	}
+}
+
+// constrained is head with what the tokens of its issuer must be bound to.
+func constrained(constraint string) string {
+	return strings.Replace(head, "audiences: [a]", "audiences: [a], sender_constraint: "+constraint, 1)
+}
+
+// What proves some senders leaves the others to the network.
+func TestSendersThatMayBeProvenAreNamed(t *testing.T) {
+	t.Parallel()
+	const gateway = "gateway: {present: true}\noperations: {listSites: {replay: same_sender}}\n"
+	const header = "gateway: {present: true, client_cert_header: Client-Cert, proof: {peers: [10.0.0.0/8]}}\noperations: {listSites: {replay: same_sender}}\n"
+	other := strings.Replace(constrained("required"), "issuers: [", `issuers: [{issuer: "https://o.example", jwks_file: keys.json, audiences: [a]}, `, 1)
+	for name, text := range map[string]string{
+		"proofs are looked at":               taking("", gateway),
+		"the gateway passes certificates on": head + header,
+		"one issuer of two":                  other + gateway,
+		"nobody holds them to it":            constrained("required") + "controls: {tok.bind: \"off\"}\n" + gateway,
+	} {
+		assert.Contains(t, warningOf(must(t, text), "same_sender compares"), "for listSites the network", name)
+	}
+}
+
+func TestRetriesThatNothingTellsFromReplaysAreNamed(t *testing.T) {
+	t.Parallel()
+	const uses = "operations: {listSites: {replay: single_use}, listPorts: {replay: same_sender}}\n"
+	const proof = "proof: {peers: [10.0.0.0/8]}"
+	for name, text := range map[string]string{
+		"nothing":                 "gateway: {present: true}\n",
+		"a number without proof":  "gateway: {present: true, request_id_header: X-Number}\n",
+		"a proof without number":  "gateway: {present: true, " + proof + "}\n",
+		"nobody judges the proof": "gateway: {present: true, request_id_header: X-Number, " + proof + "}\ncontrols: {path.gateway: \"off\"}\n",
+	} {
+		warning := warningOf(must(t, head+text+uses), "single_use denies")
+		assert.Contains(t, warning, "single_use denies for listSites a request that the gateway sends again", name)
+		assert.Contains(t, warning, "add gateway.proof and gateway.request_id_header", name)
+	}
+	for name, text := range map[string]string{
+		"both":               "gateway: {present: true, request_id_header: X-Number, " + proof + "}\n" + uses,
+		"no gateway":         uses,
+		"nobody judges uses": "gateway: {present: true}\ncontrols: {tok.replay: \"off\"}\n" + uses,
+		"same sender alone":  "gateway: {present: true}\noperations: {listPorts: {replay: same_sender}}\n",
+	} {
+		assert.Empty(t, warningOf(must(t, head+text), "single_use denies"), name)
+	}
+}
+
+func TestObjectionsThatLeaveATokenUnusedAreNamed(t *testing.T) {
+	t.Parallel()
+	const uses = "operations: {listSites: {replay: single_use}, listPorts: {replay: same_sender, controls: {tok.replay: shadow}}}\n"
+	warning := warningOf(must(t, head+"controls: {tok: enforce, tok.bind: shadow, tok.aud: shadow}\n"+uses), "tok.replay enforces")
+	assert.Contains(t, warning, "tok.replay enforces for listSites, and not tok.aud, tok.bind: a token to which they object is not used up")
+	assert.Contains(t, warning, "add to controls: {tok.aud: enforce, tok.bind: enforce}")
+	for name, text := range map[string]string{
+		"all enforce":         "controls: {tok: enforce}\n" + uses,
+		"nothing enforces":    uses,
+		"what is off is mute": "controls: {tok: enforce, tok.bind: \"off\"}\n" + uses,
+	} {
+		assert.Empty(t, warningOf(must(t, head+text), "tok.replay enforces"), name)
 	}
 }

@@ -22,13 +22,18 @@
 //
 // # Uses of tokens
 //
-// A token is known by issuer and id, in a digest behind a space that is the stage's
-// own: a gateway that keeps its replays in the same store has other keys, and does
+// A token is known by issuer and id, an opaque one without id by its bytes, in a digest
+// behind a space that is the stage's own: a gateway that keeps its replays in the same store has other keys, and does
 // not make every token look replayed. Its key belongs to the first owner. For
 // [TokenUse.SameSender] that is who sends it, by certificate, else key of DPoP, else
 // network; for single use it is nobody, so that no second use is the same, but for a
 // retry of the gateway, which is known by the number that the gateway gave the
 // request.
+//
+// A request that a verdict of tok.* refuses, in whatever mode, asks whose the token is
+// and does not use it: its use is a peek. That a verdict is in shadow makes no
+// difference, so that the modes are equal; compile warns where it leaves a way around
+// single use.
 //
 // # Keys
 //

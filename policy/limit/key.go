@@ -42,6 +42,7 @@ const (
 // and peer.
 const (
 	kindToken       = 't'
+	kindFingerprint = 'f' // of an opaque token without id
 	kindCertificate = 'x'
 	kindKey         = 'k'
 	kindRequest     = 'r'

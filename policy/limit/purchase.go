@@ -65,19 +65,31 @@ func (p *purchase) begin() {
 	p.caller = len(p.keys)
 }
 
-// isProven reports whether a credential proved a client and no verdict of tok.* or
-// key.valid objects to it.
+// isProven reports whether a credential proved a client and no verdict on it objects.
 func isProven(r *policy.Request, head policy.Decision) bool {
 	if r.Auth.Identity == nil || r.Auth.Identity.Client == "" {
 		return false
 	}
+	return !doubted(head, func(f *policy.Finding) bool { return !f.Verdict.Passes() })
+}
+
+// refused reports whether the request is refused, where everything enforces, for the
+// credential that it has. What an exception or insecure_fail_open lets through is not:
+// it is served, in every mode.
+func refused(head policy.Decision) bool {
+	return doubted(head, func(f *policy.Finding) bool { return f.Exception == "" && head.Objects(f) })
+}
+
+// doubted reports whether a finding on the credential, of tok.* or key.valid, has a
+// property.
+func doubted(head policy.Decision, property func(*policy.Finding) bool) bool {
 	for i := range head.Findings {
 		f := &head.Findings[i]
-		if !f.Verdict.Passes() && (strings.HasPrefix(string(f.Rule.Control), "tok.") || f.Rule.Control == policy.KeyValid) {
-			return false
+		if (strings.HasPrefix(string(f.Rule.Control), "tok.") || f.Rule.Control == policy.KeyValid) && property(f) {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // findAccounts finds the accounts to charge: those that the request names, if the

@@ -22,15 +22,17 @@ import (
 // thus not used up by a request that a limit denies there either; but what the
 // limits took is not given back when the store then denies or cannot be asked, so
 // that a replay costs whoever sends it one request.
+//
+// Either is only told to peek where a verdict of tok.* refuses the request.
 type Store interface {
 	// Hold binds the key of the use to its owner until its time, if nobody has it, and
-	// tells whose it is; with peek it only tells, and remembers nothing. Of concurrent
-	// uses of one key by several owners at most one is held, also across processes. A
-	// key that is bound is not forgotten before its time, whatever else is remembered:
-	// without room for another the error is ratelimit.ErrFull. When ctx ends before the
-	// answer is there, or the store cannot be asked, the result has the error and
-	// nothing else. Use.Once is not looked at.
-	Hold(ctx context.Context, now time.Time, use ratelimit.Use, peek bool) ratelimit.UseResult
+	// tells whose it is; a use that peeks is only told, and nothing is remembered. Of
+	// concurrent uses of one key by several owners at most one is held, also across
+	// processes. A key that is bound is not forgotten before its time, whatever else is
+	// remembered: without room for another the error is ratelimit.ErrFull. When ctx ends
+	// before the answer is there, or the store cannot be asked, the result has the error
+	// and nothing else. Use.Once is not looked at.
+	Hold(ctx context.Context, now time.Time, use ratelimit.Use) ratelimit.UseResult
 }
 
 var _ Store = (*ratelimit.Once)(nil)
@@ -115,7 +117,8 @@ func (s *Stage) takeUses(ctx context.Context, g *group, p *purchase, asks []rate
 	peek := !passed(results, useResults)
 	for _, o := range others {
 		u := s.tokenUse(o.slot)
-		slots[o.slot] = u.verdict(u.Store.Hold(ctx, p.r.Time, o.use, peek))
+		o.use.Peek = o.use.Peek || peek
+		slots[o.slot] = u.verdict(u.Store.Hold(ctx, p.r.Time, o.use))
 	}
 	return results
 }
@@ -137,20 +140,22 @@ func passed(results []ratelimit.Result, uses []ratelimit.UseResult) bool {
 	return true
 }
 
-// useOf returns the use of the request's token id, or the verdict and false if
-// there is nothing that could be remembered.
+// useOf returns the use of the request's token, or the verdict and false if there is
+// nothing that could be remembered. Whoever is refused for the token does not use it up:
+// neither a thief who cannot prove that it is his, nor its owner, who has to ask again
+// with a nonce or when the issuer can be asked.
 func (p *purchase) useOf(u *TokenUse) (ratelimit.Use, policy.Verdict, bool) {
 	if v, missing := p.r.Auth.Missing(); missing {
 		return ratelimit.Use{}, v, false
 	}
 	token := p.r.Auth.Token
 	switch {
-	case token == nil || token.ID == "":
+	case token == nil || token.ID == "" && !token.Handle:
 		return ratelimit.Use{}, policy.Denied(policy.TokenIDMissing, ""), false
 	case token.Expires.IsZero():
 		return ratelimit.Use{}, policy.UndecidedBy(policy.TokTime), false
 	}
-	use := ratelimit.Use{Key: p.tokenKey(u.Space), Until: token.Expires.Add(u.Skew)}
+	use := ratelimit.Use{Key: p.tokenKey(u.Space), Until: token.Expires.Add(u.Skew), Peek: refused(p.head)}
 	if u.SameSender {
 		use.Owner = p.sender()
 	} else {
@@ -159,11 +164,17 @@ func (p *purchase) useOf(u *TokenUse) (ratelimit.Use, policy.Verdict, bool) {
 	return use, policy.Verdict{}, true
 }
 
-// tokenKey is the key of the request's token id. It is a digest behind its space: no
-// id is kept, and no issuer and id give the key of another pair.
+// tokenKey is the key of the request's token: its id, or its fingerprint where the
+// issuer gives none to an opaque token, whose value is the token itself. It is a digest
+// behind its space: no id is kept, and no issuer and id give the key of another pair.
 func (p *purchase) tokenKey(space string) string {
 	from := len(p.keys)
-	p.keys = part(part(p.keys, kindIssuer, p.r.Auth.Identity.Issuer), kindToken, p.r.Auth.Token.ID)
+	p.keys = part(p.keys, kindIssuer, p.r.Auth.Identity.Issuer)
+	if token := p.r.Auth.Token; token.ID != "" {
+		p.keys = part(p.keys, kindToken, token.ID)
+	} else {
+		p.keys = append(append(p.keys, kindFingerprint), token.Fingerprint[:]...)
+	}
 	sum := p.digest(from)
 	p.keys = append(append(p.keys, space...), ':')
 	p.keys = base64.RawURLEncoding.AppendEncode(p.keys, sum[:])

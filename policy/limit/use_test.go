@@ -33,15 +33,15 @@ type remote struct {
 	err           error
 }
 
-func (s *remote) Hold(ctx context.Context, now time.Time, use ratelimit.Use, peek bool) ratelimit.UseResult {
+func (s *remote) Hold(ctx context.Context, now time.Time, use ratelimit.Use) ratelimit.UseResult {
 	s.asked.Add(1)
-	if peek {
+	if use.Peek {
 		s.peeked.Add(1)
 	}
 	if s.err != nil {
 		return ratelimit.UseResult{Err: s.err}
 	}
-	return s.Store.Hold(ctx, now, use, peek)
+	return s.Store.Hold(ctx, now, use)
 }
 
 // senders returns same sender of operation op, with places in the store.
@@ -194,8 +194,7 @@ func TestTheGatewaysNumberIsNoSender(t *testing.T) {
 // sender, two products, and a gateway that keeps its own keys there.
 func TestUsesOfOneStoreDoNotMeet(t *testing.T) {
 	store := ratelimit.NewOnce(100)
-	_, err := store.Use(now, "jti-1", now.Add(time.Hour)) // a gateway's
-	require.NoError(t, err)
+	require.True(t, store.Hold(t.Context(), now, ratelimit.Use{Key: "jti-1", Until: now.Add(time.Hour)}).First) // a gateway's
 	all := []limit.TokenUse{single(0, enforced), single(0, enforced), senders(0)}
 	for i, space := range []string{"sidewarden:replay:orders:single_use", "sidewarden:replay:ports:single_use", "sidewarden:replay:orders:same_sender"} {
 		all[i].Store, all[i].Space = store, space
@@ -225,7 +224,7 @@ func TestNoTokenIDIsKept(t *testing.T) {
 // spy keeps the keys that it is asked for.
 type spy struct{ keys *[]string }
 
-func (s *spy) Hold(_ context.Context, _ time.Time, use ratelimit.Use, _ bool) ratelimit.UseResult {
+func (s *spy) Hold(_ context.Context, _ time.Time, use ratelimit.Use) ratelimit.UseResult {
 	*s.keys = append(*s.keys, use.Key)
 	return ratelimit.UseResult{First: true}
 }

@@ -90,7 +90,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *policy.Request) pol
 	}
 	auth := a.identify(ctx, c.token, r)
 	if c.dpop {
-		auth.SentBy = a.dpop.sender(c.token, auth, r)
+		auth.SentBy = a.dpop.sender(ctx, c.token, auth, r)
 	}
 	a.certify(ctx, r, &auth)
 	return auth

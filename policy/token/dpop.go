@@ -1,6 +1,7 @@
 package token
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -12,11 +13,16 @@ import (
 	"github.com/sidewarden/sidewarden/policy"
 )
 
+// ErrOnceFull is the error of a use that cannot be remembered because there is no room.
+var ErrOnceFull = errors.New("the store of used proofs is full")
+
 // Once remembers keys, each until its own time, and tells the first use of a key
-// from the others. An error means that this is not known: the store is full, or out
-// of reach. It must be safe for concurrent use.
+// from the others. It must be safe for concurrent use.
 type Once interface {
-	Use(now time.Time, key string, until time.Time) (first bool, err error)
+	// Use remembers a key and reports whether it was not remembered before. An error
+	// means that this is not known: there was no room, which is ErrOnceFull, or the
+	// store could not be asked before ctx ended.
+	Use(ctx context.Context, now time.Time, key string, until time.Time) (first bool, err error)
 }
 
 // DPoP configures which proofs of possession are taken (RFC 9449).
@@ -88,7 +94,7 @@ func compileDPoP(o *DPoP, previous *Authenticator) (*dpop, error) {
 //
 // Only what would pass otherwise is remembered, and only for a token that names the
 // key of the proof: nobody fills the store with keys of his own making.
-func (d *dpop) judge(s *policy.Sender, t, bound string, r *policy.Request) {
+func (d *dpop) judge(ctx context.Context, s *policy.Sender, t, bound string, r *policy.Request) {
 	p, verdict := d.read(r.Header["Dpop"], bound)
 	if verdict.Effect == policy.Permit {
 		verdict = d.fits(p, t, r)
@@ -97,7 +103,7 @@ func (d *dpop) judge(s *policy.Sender, t, bound string, r *policy.Request) {
 	case verdict.Reason == policy.DPoPNonce:
 		s.Nonce = d.nonces.mint(r.Time)
 	case verdict.Effect == policy.Permit && bound != "":
-		verdict = d.once(p, r.Time)
+		verdict = d.once(ctx, p, r.Time)
 	}
 	if s.Proof = verdict; verdict.Effect == policy.Permit {
 		s.Key = p.thumbprint
@@ -133,15 +139,17 @@ func (d *dpop) fits(p *proof, t string, r *policy.Request) policy.Verdict {
 // once permits the first use of a proof (RFC 9449 section 11.1). It is remembered
 // for as long as its time passes, and a skew and a second more: the clock of the
 // store may be that of another process.
-func (d *dpop) once(p *proof, now time.Time) policy.Verdict {
+func (d *dpop) once(ctx context.Context, p *proof, now time.Time) policy.Verdict {
 	h := sha256.New()
 	h.Write([]byte(p.thumbprint)) // of one length, so that no pair reads as another one
 	h.Write([]byte(p.id))
 	key := "dpop " + base64.RawURLEncoding.EncodeToString(h.Sum(nil))
-	first, err := d.used.Use(now, key, p.issued.Add(d.maxAge+d.skew+time.Second))
+	first, err := d.used.Use(ctx, now, key, p.issued.Add(d.maxAge+d.skew+time.Second))
 	switch {
-	case err != nil:
+	case errors.Is(err, ErrOnceFull):
 		return policy.Undecided(policy.DPoPStoreFull, err)
+	case err != nil:
+		return policy.Undecided(policy.DPoPStoreUnavailable, err)
 	case !first:
 		return policy.Denied(policy.DPoPReplayed, "")
 	}

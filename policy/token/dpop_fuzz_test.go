@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"context"
 	"crypto/sha256"
 	stdjson "encoding/json"
 	"strconv"
@@ -18,7 +19,7 @@ import (
 // memory is a store in which every use is the first.
 type memory struct{}
 
-func (memory) Use(time.Time, string, time.Time) (bool, error) { return true, nil }
+func (memory) Use(context.Context, time.Time, string, time.Time) (bool, error) { return true, nil }
 
 // FuzzDPoPProof: tok.bind permits only what the JOSE library verifies by the key to
 // which the token is bound, and whose claims, read by another parser, are those of

@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -204,6 +205,19 @@ func TestThreatDPoPStoreFull(t *testing.T) {
 	w.allPermit(t, w.good(nil))
 	r := w.good(func(p *tokentest.Proof) { p.ID = "proof-2" })
 	assert.Equal(t, policy.Undecided(policy.DPoPStoreFull, errFull), w.verdicts(t, r)[policy.TokBind])
+}
+
+// A store that gives no answer in time is another matter than one without room.
+func TestDPoPStoreUnavailable(t *testing.T) {
+	w := newProving(t, tokentest.Shared("ES256", ""), nil)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := w.good(nil)
+	r.Auth = w.stage.Authenticate(ended, r)
+	want := policy.Undecided(policy.DPoPStoreUnavailable, context.Canceled)
+	assert.Equal(t, want, token.NewBind(nil).Check(t.Context(), r))
+	assert.Zero(t, w.used.size())
+	w.allPermit(t, w.good(nil))
 }
 
 // Nobody fills the store with keys of his own making, nor gets a signature verified

@@ -1,7 +1,8 @@
 package token_test
 
 import (
-	"errors"
+	"context"
+	"fmt"
 	"net/http"
 	"sync"
 	"testing"
@@ -29,12 +30,15 @@ type ledger struct {
 	until map[string]time.Time
 }
 
-var errFull = errors.New("the ledger is full")
+var errFull = fmt.Errorf("the ledger: %w", token.ErrOnceFull)
 
 func newLedger(most int) *ledger { return &ledger{most: most, until: map[string]time.Time{}} }
 
 // Use implements token.Once.
-func (l *ledger) Use(now time.Time, key string, until time.Time) (bool, error) {
+func (l *ledger) Use(ctx context.Context, now time.Time, key string, until time.Time) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if end, known := l.until[key]; known && end.After(now) {

@@ -94,7 +94,7 @@ func readActivity(document []byte, issuer string) ([]member, IntrospectionResult
 // as claims of a JWT are; a claim of a wrong type is an error, because what is wrong
 // is the answer and not the token.
 func readFacts(members []member, m mapping, issuer, t string) (*policy.Token, error) {
-	facts := &policy.Token{Introspected: true, Fingerprint: sha256.Sum256([]byte(t))}
+	facts := &policy.Token{Introspected: true, Handle: !isJWT(t), Fingerprint: sha256.Sum256([]byte(t))}
 	if v := readClaims(members, m, facts); v.Effect != policy.Permit {
 		return nil, fmt.Errorf("claim %s of the answer cannot be read", v.Detail)
 	}

@@ -31,7 +31,7 @@ func TestOpaqueTokenProvesItselfByItsIssuer(t *testing.T) {
 		Claimed: policy.Identity{
 			Issuer: issuerName, Client: "client-1", Principal: "principal-1", Accounts: []string{"acct-1"}, Scopes: []string{"read", "write"},
 		},
-		Missing: []string{"nbf"}, Introspected: true, TokenType: "Bearer", Fingerprint: r.Auth.Token.Fingerprint,
+		Missing: []string{"nbf"}, Introspected: true, Handle: true, TokenType: "Bearer", Fingerprint: r.Auth.Token.Fingerprint,
 	}
 	assert.Equal(t, want, *r.Auth.Token)
 	assert.NotZero(t, want.Fingerprint)

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"context"
 	"strings"
 
 	"github.com/sidewarden/sidewarden/policy"
@@ -58,14 +59,14 @@ func after(value, scheme string) (string, bool) {
 // sender returns what a request with the scheme DPoP proves of who sends it. Nothing
 // is looked at unless the token proved itself: strangers get no signature verified.
 // Nothing of it is cached: a proof is for one request.
-func (d *dpop) sender(t string, auth policy.Authentication, r *policy.Request) *policy.Sender {
+func (d *dpop) sender(ctx context.Context, t string, auth policy.Authentication, r *policy.Request) *policy.Sender {
 	s := &policy.Sender{DPoP: true}
 	switch {
 	case auth.Identity == nil:
 	case d == nil:
 		s.Proof = policy.Undecided(policy.DPoPUnconfigured, nil)
 	default:
-		d.judge(s, t, auth.Token.Confirmation.Key, r)
+		d.judge(ctx, s, t, auth.Token.Confirmation.Key, r)
 	}
 	return s
 }

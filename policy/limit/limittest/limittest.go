@@ -64,6 +64,12 @@ func use(key string, owner byte, until time.Time) ratelimit.Use {
 	return ratelimit.Use{Key: key, Owner: Owner(owner), Until: until}
 }
 
+// peeking returns the use as one that only asks.
+func peeking(u ratelimit.Use) ratelimit.Use {
+	u.Peek = true
+	return u
+}
+
 func oneOwner(t *testing.T, s limit.Store) {
 	now := begin()
 	until := now.Add(time.Hour)
@@ -89,7 +95,7 @@ func oneOwner(t *testing.T, s limit.Store) {
 		{59 * time.Minute, "c", 1, until, no},
 		{30 * time.Minute, "a", 2, until, no},
 	} {
-		assert.Equal(t, c.want, s.Hold(t.Context(), now.Add(c.after), use(c.key, c.owner, c.until), false), "use %d", i)
+		assert.Equal(t, c.want, s.Hold(t.Context(), now.Add(c.after), use(c.key, c.owner, c.until)), "use %d", i)
 	}
 }
 
@@ -97,11 +103,11 @@ func peek(t *testing.T, s limit.Store) {
 	now := begin()
 	until := now.Add(time.Hour)
 	for range 2 {
-		assert.Equal(t, ratelimit.UseResult{First: true}, s.Hold(t.Context(), now, use("a", 1, until), true))
+		assert.Equal(t, ratelimit.UseResult{First: true}, s.Hold(t.Context(), now, peeking(use("a", 1, until))))
 	}
-	assert.Equal(t, ratelimit.UseResult{First: true}, s.Hold(t.Context(), now, use("a", 2, until), false))
-	assert.Equal(t, ratelimit.UseResult{}, s.Hold(t.Context(), now, use("a", 1, until), true))
-	assert.Equal(t, ratelimit.UseResult{Again: true}, s.Hold(t.Context(), now, use("a", 2, until), true))
+	assert.Equal(t, ratelimit.UseResult{First: true}, s.Hold(t.Context(), now, use("a", 2, until)))
+	assert.Equal(t, ratelimit.UseResult{}, s.Hold(t.Context(), now, peeking(use("a", 1, until))))
+	assert.Equal(t, ratelimit.UseResult{Again: true}, s.Hold(t.Context(), now, peeking(use("a", 2, until))))
 }
 
 // race asks for a key at once, and counts the answers.
@@ -112,7 +118,7 @@ func race(t *testing.T, s limit.Store, key string, owner func(i int) byte) (firs
 	var all sync.WaitGroup
 	for i := range results {
 		all.Go(func() {
-			results[i] = s.Hold(context.WithoutCancel(t.Context()), now, use(key, owner(i), now.Add(time.Hour)), false)
+			results[i] = s.Hold(context.WithoutCancel(t.Context()), now, use(key, owner(i), now.Add(time.Hour)))
 		})
 	}
 	all.Wait()
@@ -144,7 +150,7 @@ func oneAtOnce(t *testing.T, s limit.Store) {
 
 func noRoom(t *testing.T, s limit.Store) {
 	now := begin()
-	r := s.Hold(t.Context(), now, use("a", 1, now.Add(time.Hour)), false)
+	r := s.Hold(t.Context(), now, use("a", 1, now.Add(time.Hour)))
 	require.ErrorIs(t, r.Err, ratelimit.ErrFull)
 	assert.False(t, r.Held())
 }
@@ -152,22 +158,22 @@ func noRoom(t *testing.T, s limit.Store) {
 func flood(t *testing.T, s limit.Store) {
 	now := begin()
 	until := now.Add(time.Hour)
-	require.True(t, s.Hold(t.Context(), now, use("victim", 1, until), false).First)
+	require.True(t, s.Hold(t.Context(), now, use("victim", 1, until)).First)
 	for i := range 1000 {
-		if r := s.Hold(t.Context(), now, use(fmt.Sprint(i), 2, until), false); r.Err != nil {
+		if r := s.Hold(t.Context(), now, use(fmt.Sprint(i), 2, until)); r.Err != nil {
 			require.ErrorIs(t, r.Err, ratelimit.ErrFull)
 			require.False(t, r.Held())
 		}
 	}
-	assert.Equal(t, ratelimit.UseResult{}, s.Hold(t.Context(), now, use("victim", 2, until), false))
-	assert.Equal(t, ratelimit.UseResult{Again: true}, s.Hold(t.Context(), now, use("victim", 1, until), false))
+	assert.Equal(t, ratelimit.UseResult{}, s.Hold(t.Context(), now, use("victim", 2, until)))
+	assert.Equal(t, ratelimit.UseResult{Again: true}, s.Hold(t.Context(), now, use("victim", 1, until)))
 }
 
 func ended(t *testing.T, s limit.Store) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	now := begin()
-	r := s.Hold(ctx, now, use("a", 1, now.Add(time.Hour)), false)
+	r := s.Hold(ctx, now, use("a", 1, now.Add(time.Hour)))
 	require.ErrorIs(t, r.Err, context.Canceled)
 	assert.False(t, r.Held())
 }
