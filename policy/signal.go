@@ -25,6 +25,9 @@ func Classify(d Decision, o Outcome) []Observation {
 		if !ok || entry.Family == Transport || entry.Family == Log {
 			continue // the table has no column for them, at either position
 		}
+		if f.Verdict.Reason == DPoPNonce {
+			continue // a challenge of ours: nobody else can know whether it was met
+		}
 		base := Observation{Control: c, Reason: f.Verdict.Reason, Isolated: c == isolated}
 		if f.Rule.Phase == ResponsePhase {
 			if o.Class != ClassNone {

@@ -175,6 +175,15 @@ func TestOnlyDenialsOfKnownControlsAreObserved(t *testing.T) {
 	}
 }
 
+// A client gets a nonce of ours by being refused once: neither the gateway nor the
+// backend could have done that.
+func TestAChallengeOfOursSaysNothingOfOthers(t *testing.T) {
+	missing := finding(policy.TokBind, policy.Enforce, policy.Denied(policy.DPoPNonce, ""))
+	for _, class := range []policy.ResponseClass{policy.ClassNone, policy.ClassOK, policy.Class401} {
+		assert.Empty(t, policy.Classify(decision(permits(policy.TokSig), missing), policy.Outcome{Class: class}))
+	}
+}
+
 func TestAnOutputControlHasNoSignalInARequestPhase(t *testing.T) {
 	early := denies("out.data")
 	early.Rule.Phase = policy.BodyPhase

@@ -89,12 +89,14 @@ func compileDPoP(o *DPoP, previous *Authenticator) (*dpop, error) {
 	return d, nil
 }
 
-// judge fills in what the proof of a request says of its sender, who sends the token
-// t, which is bound to a key unless that is "".
+// judge fills in what the proof of a request says of its sender, who sends the token t
+// with these facts.
 //
-// Only what would pass otherwise is remembered, and only for a token that names the
-// key of the proof: nobody fills the store with keys of his own making.
-func (d *dpop) judge(ctx context.Context, s *policy.Sender, t, bound string, r *policy.Request) {
+// Only a proof that is right otherwise is remembered, and only for a token that names
+// its key and has not expired: nobody fills the store with keys of his own making, or
+// with tokens that are over. Whether such a proof was used is undecided by tok.time.
+func (d *dpop) judge(ctx context.Context, s *policy.Sender, t string, facts *policy.Token, r *policy.Request) {
+	bound := facts.Confirmation.Key
 	p, verdict := d.read(r.Header["Dpop"], bound)
 	if verdict.Effect == policy.Permit {
 		verdict = d.fits(p, t, r)
@@ -102,7 +104,10 @@ func (d *dpop) judge(ctx context.Context, s *policy.Sender, t, bound string, r *
 	switch {
 	case verdict.Reason == policy.DPoPNonce:
 		s.Nonce = d.nonces.mint(r.Time)
-	case verdict.Effect == policy.Permit && bound != "":
+	case verdict.Effect != policy.Permit || bound == "":
+	case facts.Expires.IsZero(), !facts.Expires.After(r.Time.Add(-d.skew)):
+		verdict = policy.UndecidedBy(policy.TokTime)
+	default:
 		verdict = d.once(ctx, p, r.Time)
 	}
 	if s.Proof = verdict; verdict.Effect == policy.Permit {

@@ -200,6 +200,20 @@ func TestThreatDPoPReplayedProof(t *testing.T) {
 	assert.Len(t, w.used.until, 3)
 }
 
+// A token that is over takes no place among the proofs, however good they are.
+func TestThreatDPoPExpiredTokensTakeNoPlace(t *testing.T) {
+	client := tokentest.Shared("ES256", "")
+	w := newProving(t, client, nil)
+	for _, exp := range []any{nil, epoch.Add(-skew).Unix()} {
+		over := bound(client, map[string]any{"iat": epoch.Add(-time.Hour).Unix(), "exp": exp})
+		r := with(over, client.Proof(w.spec(func(p *tokentest.Proof) { p.Token = over })))
+		for range 2 {
+			assert.Equal(t, policy.UndecidedBy(policy.TokTime), w.verdicts(t, r)[policy.TokBind])
+		}
+	}
+	assert.Empty(t, w.used.until)
+}
+
 func TestThreatDPoPStoreFull(t *testing.T) {
 	w := newProving(t, tokentest.Shared("ES256", ""), func(o *token.DPoP) { o.Used = newLedger(1) })
 	w.allPermit(t, w.good(nil))

@@ -21,8 +21,26 @@ var (
 // waits for the same answer.
 type flight struct {
 	done chan struct{}
+	lane *lane // nil of one that has landed
 	// answer is set before done is closed.
 	answer answer
+}
+
+// lane is what questions of one kind share: what made-up tokens bring about must not
+// keep anybody from being asked about those that proved themselves before, by their
+// signature or by an earlier answer. Guarded by endpoint.mu.
+type lane struct {
+	open    int       // flights that have not landed
+	failing bool      // the latest question found no endpoint that works
+	asked   time.Time // when the latest question began
+}
+
+// laneOf returns the lane for a token. It needs mu.
+func (e *endpoint) laneOf(t string, signed *policy.Token, at time.Time) *lane {
+	if signed != nil || e.provenBefore(t, at) != nil {
+		return &e.proven
+	}
+	return &e.strangers
 }
 
 // landed is a flight with an answer.
@@ -80,20 +98,22 @@ func (e *endpoint) join(t string, signed *policy.Token, at time.Time) *flight {
 	if a, ok := e.remembered(t, at); ok {
 		return landed(a) // a flight ended after this request looked
 	}
+	l := e.laneOf(t, signed, at)
 	switch {
-	case len(e.flights) >= maxFlights:
+	case l.open >= maxFlights:
 		e.counts.add(IntrospectionBusy)
 		return landed(unanswered(policy.IntrospectionBusy, "", errBusy))
-	case e.failing && at.Sub(e.asked) < probeInterval:
+	case l.failing && at.Sub(l.asked) < probeInterval:
 		e.counts.add(IntrospectionPaused)
 		return landed(unanswered(policy.IntrospectionUnavailable, string(IntrospectionPaused), errPaused))
 	}
-	f := &flight{done: make(chan struct{})}
+	f := &flight{done: make(chan struct{}), lane: l}
 	t = strings.Clone(t) // a part of a header would keep all of it
 	if !e.questions.begin(func(life context.Context) { e.fly(life, f, t, signed, at) }) {
 		return landed(unanswered(policy.IntrospectionUnavailable, "offline", errOffline))
 	}
-	e.asked = at
+	l.open++
+	l.asked = at
 	e.flights[t] = f
 	return f
 }
@@ -114,7 +134,8 @@ func (e *endpoint) fly(life context.Context, f *flight, t string, signed *policy
 		}
 		e.mu.Lock()
 		delete(e.flights, t)
-		e.failing = result.failed() && !over
+		f.lane.open--
+		f.lane.failing = result.failed() && !over
 		e.mu.Unlock()
 		close(f.done)
 	}()

@@ -104,6 +104,11 @@ func readFacts(members []member, m mapping, issuer, t string) (*policy.Token, er
 		}
 		facts.TokenType = unquote(kind)
 	}
+	if strings.EqualFold(facts.TokenType, "DPoP") && facts.Confirmation.Key == "" {
+		// RFC 9449 section 6.2: the answer about a bound token tells its key. Without it,
+		// what the token is bound to is not known, and that is not nothing.
+		facts.Confirmation.Other = true
+	}
 	facts.Claimed.Issuer = issuer
 	return facts, nil
 }

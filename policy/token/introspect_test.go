@@ -86,6 +86,8 @@ func TestIntrospectedFactsAreJudgedLikeAnyOther(t *testing.T) {
 		{"too long", map[string]any{"exp": epoch.Add(maxTTL + time.Hour).Unix()}, policy.TokTTL, policy.TokenLifetime},
 		{"another type", map[string]any{"token_type": "refresh_token"}, policy.TokTyp, policy.TokenType},
 		{"no type", map[string]any{"token_type": nil}, policy.TokTyp, policy.TokenType},
+		{"bound to a key that is not told", map[string]any{"token_type": "DPoP"}, policy.TokBind, policy.ConfirmationUnsupported},
+		{"bound to a key that is not told, in other letters", map[string]any{"token_type": "dpop", "cnf": map[string]any{"x5t#S256": strings.Repeat("A", 43)}}, policy.TokBind, policy.ConfirmationUnsupported},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			d := newDesk()
@@ -100,7 +102,7 @@ func TestIntrospectedFactsAreJudgedLikeAnyOther(t *testing.T) {
 		said  any
 		types []string
 	}{
-		{"in other letters", "bEARER", []string{"Bearer"}}, {"none is allowed", nil, []string{"Bearer", "none"}}, {"DPoP", "DPoP", []string{"Bearer", "DPoP"}},
+		{"in other letters", "bEARER", []string{"Bearer"}}, {"none is allowed", nil, []string{"Bearer", "none"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			d := newDesk()

@@ -28,7 +28,7 @@ const (
 const (
 	// maxOpaque bounds an opaque token in bytes.
 	maxOpaque = 4096
-	// maxFlights bounds the questions to one issuer at one time.
+	// maxFlights bounds the questions to one issuer at one time in one lane.
 	maxFlights = 64
 	// inactiveTTL is how long it is remembered that a token is not active, or that the
 	// answer about it could not be used.
@@ -98,10 +98,9 @@ type endpoint struct {
 	counts       *introspections
 
 	// Guarded by mu.
-	mu      sync.Mutex
-	flights map[string]*flight // by token
-	failing bool               // the latest question found no endpoint that works
-	asked   time.Time          // when the latest question was begun
+	mu                sync.Mutex
+	flights           map[string]*flight // by token
+	proven, strangers lane
 }
 
 func newEndpoint(i Issuer, claims mapping, o Options) (*endpoint, error) {
@@ -112,7 +111,7 @@ func newEndpoint(i Issuer, claims mapping, o Options) (*endpoint, error) {
 	if err := e.complete(i.Keys != nil); err != nil {
 		return nil, fmt.Errorf("introspection: %w", err)
 	}
-	e.client = boundedClient(e.options.Client, e.options.RootCAs, e.options.Proxy, maxFlights)
+	e.client = boundedClient(e.options.Client, e.options.RootCAs, e.options.Proxy, 2*maxFlights)
 	var err error
 	if e.known, err = newAnswers(answerBytes); err == nil {
 		e.noted, err = newAnswers(refusalBytes)

@@ -361,3 +361,26 @@ func TestRememberedOpaqueTokenAllocatesNothing(t *testing.T) {
 	ctx := t.Context()
 	assert.Zero(t, testing.AllocsPerRun(1000, func() { w.stage.Authenticate(ctx, r) }))
 }
+
+// What made-up tokens bring about keeps nobody from being asked about a token that
+// proved itself, by its signature or before.
+func TestThreatStrangersDoNotStopTheQuestions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		i := jwtIssuer(t, d)
+		i.Introspection.Opaque = true
+		w := askingWorld(t, i)
+		revoked := func(sent string) policy.Verdict { return w.verdicts(t, at(realClock(), sent))[policy.TokRevoked] }
+		signed := tokentest.EC().Token(tokentest.Claims(issuerName, audience, realClock(), nil))
+		d.say("idp.example.net", signed, map[string]any{"active": true})
+		d.say("idp.example.net", "known", opaque(realClock(), nil))
+		require.Equal(t, policy.Permitted(), revoked("known"))
+		time.Sleep(token.DefaultIntrospectionTTL)
+		d.replace(away) // for whoever is made up
+		require.Equal(t, "unreachable", w.verdicts(t, at(realClock(), "made-up"))[policy.TokSig].Detail)
+		d.replace(nil)
+		require.Equal(t, "paused", w.verdicts(t, at(realClock(), "made-up-2"))[policy.TokSig].Detail)
+		assert.Equal(t, policy.Permitted(), revoked("known"))
+		assert.Equal(t, policy.Permitted(), revoked(signed))
+	})
+}

@@ -66,7 +66,7 @@ func (d *dpop) sender(ctx context.Context, t string, auth policy.Authentication,
 	case d == nil:
 		s.Proof = policy.Undecided(policy.DPoPUnconfigured, nil)
 	default:
-		d.judge(ctx, s, t, auth.Token.Confirmation.Key, r)
+		d.judge(ctx, s, t, auth.Token, r)
 	}
 	return s
 }
