@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -62,15 +63,21 @@ func (c *compiler) replayOf(p *planned) string {
 // asksReplay reports whether an operation, or any if that is "", says how a token may
 // be used.
 func (c *compiler) asksReplay(operation string) bool {
-	asks := func(replay string) bool { return replay != "" && replay != config.ReplayOff }
-	if operation != "" && c.cfg.Operations[operation].Replay != "" {
-		return asks(c.cfg.Operations[operation].Replay)
+	uses := []string{config.ReplaySingleUse, config.ReplaySameSender}
+	if operation == "" {
+		return c.anyReplay(uses...)
 	}
-	if asks(c.cfg.Token.Replay.Mode) {
+	return slices.Contains(uses, cmp.Or(c.cfg.Operations[operation].Replay, c.cfg.Token.Replay.Mode))
+}
+
+// anyReplay reports whether a token may be used in one of these ways by default, or
+// for any operation.
+func (c *compiler) anyReplay(uses ...string) bool {
+	if slices.Contains(uses, c.cfg.Token.Replay.Mode) {
 		return true
 	}
 	for _, op := range c.cfg.Operations {
-		if operation == "" && asks(op.Replay) {
+		if slices.Contains(uses, op.Replay) {
 			return true
 		}
 	}
@@ -148,17 +155,7 @@ func (c *compiler) doubtUses(all []*planned) {
 }
 
 // comparesSenders reports whether the senders of tokens are compared anywhere.
-func (c *compiler) comparesSenders() bool {
-	if c.cfg.Token.Replay.Mode == config.ReplaySameSender {
-		return true
-	}
-	for _, op := range c.cfg.Operations {
-		if op.Replay == config.ReplaySameSender {
-			return true
-		}
-	}
-	return false
-}
+func (c *compiler) comparesSenders() bool { return c.anyReplay(config.ReplaySameSender) }
 
 // once returns the store of a kind of use, the one in force if there is one: a reload
 // is no way to a second use.

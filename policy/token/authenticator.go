@@ -59,8 +59,8 @@ func NewAuthenticator(o Options) (*Authenticator, error) {
 		}
 		a.issuers[i.Issuer] = compiled
 	}
-	var err error
-	if err := a.route(); err != nil {
+	err := a.route()
+	if err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
 	if a.dpop, err = compileDPoP(o.DPoP, o.Previous); err != nil {
