@@ -1,0 +1,133 @@
+package schema
+
+// node is one compiled schema: what it says of a value of each type, and the schemas
+// that judge the same value for its sake. It is immutable once the compiler has ended.
+type node struct {
+	id int32 // among the nodes of its compiler, from 0
+	at Place
+
+	never bool    // the schema false
+	types typeSet // none: any type will do
+	enum  *values // nil: any value
+	con   *values // const; nil: any value
+
+	text   *textRules
+	number *numberRules
+	array  *arrayRules
+	object *objectRules
+
+	subs []sub
+	pick *pick // the discriminator, if one chooses among oneOf or anyOf
+
+	// foreign reports that the schema says readOnly in a request, or writeOnly in an
+	// answer: only null may be there.
+	foreign bool
+}
+
+// typeSet is a set of JSON types.
+type typeSet uint8
+
+const (
+	typeNull typeSet = 1 << iota
+	typeBoolean
+	typeObject
+	typeArray
+	typeNumber
+	typeInteger // numbers without fraction; typeNumber includes them
+	typeString
+)
+
+// role is why a schema judges a value for another one's sake.
+type role uint8
+
+const (
+	roleAll       role = iota // must hold: allOf, $ref, a property, an item
+	roleAny                   // anyOf
+	roleOne                   // oneOf
+	roleNot                   // not
+	roleIf                    // if
+	roleThen                  // then
+	roleElse                  // else
+	roleDependent             // dependentSchemas, if sub.name is there
+	roleMapped                // of a discriminator's mapping: it knows names and judges nothing
+	roleContains              // an item that may be the one that is looked for
+	roleRest                  // unevaluatedProperties, unevaluatedItems
+)
+
+// sub is a schema that judges the same value.
+type sub struct {
+	role role
+	node *node
+	name string // of the property of roleDependent
+}
+
+// pick is a discriminator: the value of a property chooses a branch of oneOf or anyOf.
+type pick struct {
+	property string
+	branches map[string]int // by the property's value: index into node.subs
+}
+
+type textRules struct {
+	minLength, maxLength int // in code points; maxLength below 0: any
+	pattern              *pattern
+	format               func(text []byte) bool // nil: none is asserted
+}
+
+type numberRules struct {
+	minimum, maximum, exclusiveMinimum, exclusiveMaximum *decimal
+	multipleOf                                           *decimal
+	bits                                                 int // 32 or 64 for format int32 and int64, else 0
+}
+
+type arrayRules struct {
+	minItems, maxItems       int // maxItems below 0: any
+	unique                   bool
+	prefix                   []*node
+	items                    *node // of those after prefix; nil: any
+	contains                 *node
+	minContains, maxContains int   // maxContains below 0: any
+	rest                     *node // unevaluatedItems
+}
+
+type objectRules struct {
+	minProperties, maxProperties int // maxProperties below 0: any
+	// properties has every name that the schema speaks of.
+	properties map[string]*property
+	patterns   []patternProperty
+	additional *node // nil: not said
+	names      *node // propertyNames
+	rest       *node // unevaluatedProperties
+
+	// tracked is how many names have a bit: those that required or a dependency names.
+	tracked  int
+	required []*property
+	// dependent are dependentRequired and the names of dependentSchemas.
+	dependent []dependency
+	// listed reports that the schema lists properties or patternProperties.
+	listed bool
+}
+
+type property struct {
+	name string
+	node *node // nil: it is only required
+	bit  int   // below 0: not tracked
+}
+
+type patternProperty struct {
+	pattern *pattern
+	node    *node
+}
+
+// dependency: if the trigger is there, the others are too.
+type dependency struct {
+	trigger *property
+	needs   []*property
+}
+
+// values are those of an enum or a const.
+type values struct {
+	null, yes, no bool
+	texts         map[string]struct{}
+	numbers       map[string]struct{} // by decimal.appendCanonical
+	nested        []digest            // of arrays and objects
+}
