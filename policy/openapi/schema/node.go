@@ -64,7 +64,10 @@ type sub struct {
 // pick is a discriminator: the value of a property chooses a branch of oneOf or anyOf.
 type pick struct {
 	property string
-	branches map[string]int // by the property's value: index into node.subs
+	// branches are those of the mapping, by the property's value: indexes into node.subs,
+	// or their number for a schema that is not among them. Without a mapping it is nil,
+	// and the property must only be there, as a string.
+	branches map[string]int
 }
 
 type textRules struct {
@@ -87,6 +90,12 @@ type arrayRules struct {
 	contains                 *node
 	minContains, maxContains int   // maxContains below 0: any
 	rest                     *node // unevaluatedItems
+}
+
+// trivial reports whether every value satisfies the node.
+func (n *node) trivial() bool {
+	return !n.never && n.types == 0 && n.enum == nil && n.con == nil && n.text == nil && n.number == nil &&
+		n.array == nil && n.object == nil && len(n.subs) == 0 && n.pick == nil && !n.foreign
 }
 
 type objectRules struct {
