@@ -1,5 +1,7 @@
 package schema
 
+import "sync/atomic"
+
 // node is one compiled schema: what it says of a value of each type, and the schemas
 // that judge the same value for its sake. It is immutable once the compiler has ended.
 type node struct {
@@ -22,6 +24,9 @@ type node struct {
 	// foreign reports that the schema says readOnly in a request, or writeOnly in an
 	// answer: only null may be there.
 	foreign bool
+
+	// closed are the forms of the value, once somebody has asked for them.
+	closed atomic.Pointer[[]form]
 }
 
 // typeSet is a set of JSON types.
@@ -74,6 +79,7 @@ type textRules struct {
 	minLength, maxLength int // in code points; maxLength below 0: any
 	pattern              *pattern
 	format               func(text []byte) bool // nil: none is asserted
+	longest              int                    // text of the format, in code points; 0: it has any length
 }
 
 type numberRules struct {

@@ -221,6 +221,7 @@ func (rd *reader) readText() {
 	}
 	if v, ok := rd.m["format"]; ok {
 		t.format = rd.format(v)
+		t.longest = longestOf(v)
 	}
 	if t.minLength > 0 || t.maxLength >= 0 || t.pattern != nil || t.format != nil {
 		rd.node.text = &t
@@ -248,6 +249,24 @@ func (rd *reader) format(v any) func([]byte) bool {
 		return f
 	}
 	return nil
+}
+
+// longestOf returns how many code points the texts of a format have at most, 0 if they
+// have any number.
+func longestOf(format any) int {
+	switch format {
+	case "uuid":
+		return 36
+	case "date":
+		return 10
+	case "date-time":
+		return 40
+	case "ipv4":
+		return 15
+	case "ipv6":
+		return 45
+	}
+	return 0
 }
 
 // pattern compiles an expression; nil if it cannot.
