@@ -18,17 +18,19 @@ const (
 type termKind uint8
 
 const (
-	termEmpty    termKind = iota // the empty text
-	termSet                      // one code point of set
-	termSequence                 // its parts, one after another
-	termChoice                   // any of its parts
-	termRepeat                   // its part, from least to most times
-	termStart                    // ^
-	termEnd                      // $
-	termEdge                     // \b
-	termNoEdge                   // \B
-	termAhead                    // (?=part)
-	termNotAhead                 // (?!part)
+	termEmpty     termKind = iota // the empty text
+	termSet                       // one code point of set
+	termSequence                  // its parts, one after another
+	termChoice                    // any of its parts
+	termRepeat                    // its part, from least to most times
+	termStart                     // ^
+	termEnd                       // $
+	termEdge                      // \b
+	termNoEdge                    // \B
+	termAhead                     // (?=part)
+	termNotAhead                  // (?!part)
+	termBehind                    // (?<=part)
+	termNotBehind                 // (?<!part)
 )
 
 // term is one piece of a parsed expression. Which text a group holds and which way
@@ -38,7 +40,7 @@ type term struct {
 	set         runeSet
 	parts       []term
 	least, most int // most below 0: without end
-	offset      int // in the expression, of a look-ahead
+	offset      int // in the expression, of what looks around
 }
 
 // parser reads an expression of ECMA-262, 22.2.1, with the u flag. Where contracts

@@ -58,7 +58,7 @@ func (p *parser) members(from int) (runeSet, error) {
 			continue
 		}
 		if low[0].lo > high[0].lo {
-			return nil, p.wrong(at, "the range "+p.quoted(at)+", whose end is before its start", `turn it, or write \- for the character`)
+			return nil, p.wrong(at, "the range "+p.quoted(at)+", whose end is before its start,", `turn it, or write \- for the character`)
 		}
 		all = append(all, runeRange{low[0].lo, high[0].lo})
 	}
@@ -74,9 +74,9 @@ func (p *parser) member() (set []runeRange, single bool, err error) {
 	from := p.at
 	switch c := p.next(); {
 	case c == '[' && p.more() && p.text[p.at] == ':' && strings.Contains(p.text[p.at:], ":]"):
-		return nil, false, p.wrong(from, "a POSIX class, which ECMA-262 reads as characters", `write the ranges, such as A-Za-z for [:alpha:]`)
+		return nil, false, p.wrong(from, "a POSIX class, which ECMA-262 reads as characters,", `write the ranges, such as A-Za-z for [:alpha:]`)
 	case c == '&' && strings.HasPrefix(p.text[p.at:], "&["):
-		return nil, false, p.wrong(from, "an intersection of classes, which ECMA-262 reads as characters", "write the ranges")
+		return nil, false, p.wrong(from, "an intersection of classes, which ECMA-262 reads as characters,", "write the ranges")
 	case c != '\\':
 		return []runeRange{{c, c}}, true, nil
 	}
@@ -196,7 +196,7 @@ func (p *parser) characterEscape(from int) (rune, error) {
 	if !known {
 		fix = "take the backslash out, or write what is meant"
 	}
-	return 0, p.wrong(from, "the escape "+p.quoted(from)+", which ECMA-262 does not know", fix)
+	return 0, p.wrong(from, "the escape "+p.quoted(from)+", which ECMA-262 does not know,", fix)
 }
 
 // hex reads so many hex digits.

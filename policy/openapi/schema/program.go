@@ -93,15 +93,19 @@ func (p *program) before(t *term, next int) int {
 // repeat writes a repeat out. What may be there stands within what may be there
 // before it, so that few steps are open at a time.
 func (p *program) repeat(t *term, next int) int {
-	entry := next
+	entry, least := next, t.least
 	if t.most < 0 {
 		entry = p.add(step{kind: stepSplit, also: next})
 		p.steps[entry].out = p.before(&t.parts[0], entry)
+		if least > 0 {
+			entry = p.steps[entry].out // the last time is the one to repeat
+			least--
+		}
 	}
 	for range t.most - t.least {
 		entry = p.add(step{kind: stepSplit, out: p.before(&t.parts[0], entry), also: next})
 	}
-	for range t.least {
+	for range least {
 		entry = p.before(&t.parts[0], entry)
 	}
 	return entry
@@ -126,6 +130,8 @@ type closing struct {
 	todo []int
 	work int
 }
+
+func newClosing(p *program) *closing { return &closing{p: p, seen: make([]int, len(p.steps))} }
 
 // around says what is around a place of a text.
 type around struct{ start, end, before, after bool }
@@ -166,4 +172,17 @@ func (c *closing) close(dst, from []int, at around) (sets []int, matched bool) {
 		}
 	}
 	return dst, false
+}
+
+// searches reports whether the program can match anywhere but at the start of a text.
+func (p *program) searches() bool {
+	const end, before, after, all = 1, 2, 4, 8
+	c := newClosing(p)
+	for i := range all {
+		at := around{end: i&end != 0, before: i&before != 0, after: i&after != 0}
+		if sets, matched := c.close(nil, []int{p.entry}, at); matched || len(sets) > 0 {
+			return true
+		}
+	}
+	return false
 }
