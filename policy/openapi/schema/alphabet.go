@@ -57,6 +57,9 @@ func newLetters(p *program) (*letters, bool) {
 	}
 	slices.Sort(bounds)
 	bounds = slices.Compact(bounds)
+	if len(bounds)*len(sets) > maxWork {
+		return nil, false
+	}
 	l := &letters{}
 	classes := map[string]uint8{}
 	key := make([]byte, len(sets))

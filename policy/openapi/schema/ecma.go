@@ -12,6 +12,7 @@ import (
 const (
 	maxExpression = 8 << 10 // bytes
 	maxGroups     = 100     // within each other
+	maxRanges     = 1 << 18 // of code points, in all its classes
 )
 
 // termKind says what a term matches.
@@ -38,6 +39,7 @@ const (
 type term struct {
 	kind        termKind
 	set         runeSet
+	number      int // of set, in the program
 	parts       []term
 	least, most int // most below 0: without end
 	offset      int // in the expression, of what looks around
@@ -49,10 +51,12 @@ type term struct {
 type parser struct {
 	text   string
 	at     int
-	groups int  // within each other
-	fold   bool // case is ignored (i)
-	dotAll bool // a dot matches line terminators, too (s)
-	hollow int  // behind the last [] or [^], else 0
+	groups int     // within each other
+	fold   bool    // case is ignored (i)
+	dotAll bool    // a dot matches line terminators, too (s)
+	hollow int     // behind the last [] or [^], else 0
+	ranges int     // so far
+	cased  runeSet // made when it is needed
 }
 
 // parseExpression returns the term that an expression stands for.
@@ -138,6 +142,9 @@ func (p *parser) alternative() (term, error) {
 		if err != nil {
 			return term{}, err
 		}
+		if p.ranges > maxRanges {
+			return term{}, p.wrong(from, "too many characters in its classes", "use fewer and smaller ones")
+		}
 		least, most, found, err := p.quantifier()
 		if err != nil {
 			return term{}, err
@@ -205,9 +212,9 @@ func (p *parser) term() (t term, repeats bool, err error) {
 		return p.one(set), true, err
 	case '.':
 		if p.dotAll {
-			return p.one(runeSet(nil).negate()), true, nil
+			return term{kind: termSet, set: runeSet(nil).negate()}, true, nil
 		}
-		return p.one(lineSet().negate()), true, nil
+		return term{kind: termSet, set: lineSet().negate()}, true, nil
 	case '*', '+', '?':
 		return term{}, false, p.wrong(from, "a "+string(c)+" that repeats nothing", `write \`+string(c)+" for the character")
 	case ']':
@@ -232,8 +239,22 @@ func (p *parser) term() (t term, repeats bool, err error) {
 
 // one returns the term of one code point.
 func (p *parser) one(set runeSet) term {
-	if p.fold {
-		set = set.fold()
-	}
+	set = p.folded(set)
+	p.ranges += len(set)
 	return term{kind: termSet, set: set}
+}
+
+// folded adds the other cases to a set, where case is ignored.
+func (p *parser) folded(set runeSet) runeSet {
+	if !p.fold {
+		return set
+	}
+	if p.cased == nil {
+		p.cased = cased()
+	}
+	folded := set.fold(p.cased)
+	if len(set) > 0 && !set.ascii() {
+		p.ranges += len(p.cased)
+	}
+	return folded
 }

@@ -16,11 +16,9 @@ func (p *parser) class(from int) (runeSet, error) {
 		if err != nil {
 			return nil, err
 		}
-		if p.fold {
-			set = set.fold()
-		}
+		p.ranges += len(set)
 		if negated {
-			return set.negate(), nil
+			return p.folded(set).negate(), nil
 		}
 		return set, nil
 	}
@@ -42,7 +40,9 @@ func (p *parser) members(from int) (runeSet, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, low...)
+		if all = append(all, low...); len(all) > maxRanges {
+			return nil, p.wrong(from, "too many characters in its classes", "use fewer and smaller ones")
+		}
 		// A - that stands last, or beside a class, is a character (Annex B).
 		if !strings.HasPrefix(p.text[p.at:], "-") || strings.HasPrefix(p.text[p.at:], "-]") {
 			continue
@@ -129,10 +129,7 @@ func (p *parser) classEscape(from int) (runeSet, bool, error) {
 // wordSet is \w; where case is ignored, it has what folds to its letters
 // (ECMA-262, WordCharacters).
 func (p *parser) wordSet() runeSet {
-	if p.fold {
-		return wordSet().fold()
-	}
-	return wordSet()
+	return p.folded(wordSet())
 }
 
 // atomEscape reads what a backslash begins outside of classes.

@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// maxConditions bounds how often an expression looks around, and its rest.
+const maxConditions = 20
+
 // condition is a term that looks at nothing around, and whether it has to match.
 type condition struct {
 	term term
@@ -26,6 +29,9 @@ func (t *term) conditions() ([]condition, error) {
 		parts, all = looksAhead(parts, all)
 	}
 	all = append(all, condition{sequence(parts), true})
+	if len(all) > maxConditions {
+		return nil, fmt.Errorf("looks around more than %d times: use several patterns in allOf", maxConditions-1)
+	}
 	for i := range all {
 		if err := all[i].term.plain(); err != nil {
 			return nil, err

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"errors"
-	"fmt"
 )
 
 // pattern is a compiled regular expression of a contract (ECMA-262, with the u flag).
@@ -63,7 +62,7 @@ func newMatcher(t *term) (matcher, error) {
 	p := newProgram(t)
 	l, ok := newLetters(p)
 	if !ok {
-		return nil, fmt.Errorf("tells apart more than %d classes of characters: use fewer", maxClasses)
+		return nil, errors.New("tells too many classes of characters apart: use fewer and smaller ones")
 	}
 	if m, ok := newTable(p, l); ok {
 		return m, nil

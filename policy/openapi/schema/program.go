@@ -41,7 +41,7 @@ const (
 type program struct {
 	steps []step
 	sets  []runeSet
-	known map[string]int
+	known map[string]int // sets, by their class
 	entry int
 	edges bool // the program has \b or \B
 }
@@ -49,8 +49,26 @@ type program struct {
 // newProgram returns the program of a term without look-aheads.
 func newProgram(t *term) *program {
 	p := &program{known: map[string]int{}, steps: []step{{kind: stepMatch}}}
+	p.number(t)
 	p.entry = p.before(t, 0)
 	return p
+}
+
+// number gives the sets of a term their numbers, before repeats are written out.
+func (p *program) number(t *term) {
+	if t.kind == termSet {
+		key := t.set.class()
+		i, known := p.known[key]
+		if !known {
+			i = len(p.sets)
+			p.sets = append(p.sets, t.set)
+			p.known[key] = i
+		}
+		t.number = i
+	}
+	for i := range t.parts {
+		p.number(&t.parts[i])
+	}
 }
 
 func (p *program) add(s step) int {
@@ -62,7 +80,7 @@ func (p *program) add(s step) int {
 func (p *program) before(t *term, next int) int {
 	switch t.kind {
 	case termSet:
-		return p.add(step{kind: stepSet, set: p.setIndex(t.set), out: next})
+		return p.add(step{kind: stepSet, set: t.number, out: next})
 	case termSequence:
 		for i := len(t.parts) - 1; i >= 0; i-- {
 			next = p.before(&t.parts[i], next)
@@ -109,17 +127,6 @@ func (p *program) repeat(t *term, next int) int {
 		entry = p.before(&t.parts[0], entry)
 	}
 	return entry
-}
-
-func (p *program) setIndex(s runeSet) int {
-	key := s.class()
-	i, known := p.known[key]
-	if !known {
-		i = len(p.sets)
-		p.sets = append(p.sets, s)
-		p.known[key] = i
-	}
-	return i
 }
 
 // closing follows what takes no text.
