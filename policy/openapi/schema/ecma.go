@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,10 +61,10 @@ type parser struct {
 // parseExpression returns the term that an expression stands for.
 func parseExpression(text string) (term, error) {
 	if len(text) > maxExpression {
-		return term{}, fmt.Errorf("is longer than %d bytes: use several patterns in allOf", maxExpression)
+		return term{}, &patternError{fmt.Sprintf("is longer than %d bytes", maxExpression), "use several patterns in allOf"}
 	}
 	if !utf8.ValidString(text) {
-		return term{}, errors.New("is not valid UTF-8: correct it")
+		return term{}, &patternError{"is not valid UTF-8", "correct it"}
 	}
 	p := &parser{text: text}
 	t, err := p.choice()
@@ -84,7 +83,7 @@ func (p *parser) finished() error {
 
 // wrong returns the error for a construct at an offset in bytes.
 func (p *parser) wrong(offset int, what, fix string) error {
-	return fmt.Errorf("has %s at offset %d: %s", what, offset, fix)
+	return &patternError{fmt.Sprintf("has %s at offset %d", what, offset), fix}
 }
 
 // quoted returns what stands from an offset to where the parser is, bounded.

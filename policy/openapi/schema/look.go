@@ -30,7 +30,7 @@ func (t *term) conditions() ([]condition, error) {
 	}
 	all = append(all, condition{sequence(parts), true})
 	if len(all) > maxConditions {
-		return nil, fmt.Errorf("looks around more than %d times: use several patterns in allOf", maxConditions-1)
+		return nil, &patternError{fmt.Sprintf("looks around more than %d times", maxConditions-1), "use several patterns in allOf"}
 	}
 	for i := range all {
 		if err := all[i].term.plain(); err != nil {
@@ -112,11 +112,15 @@ func (t *term) width() (int, bool) {
 func (t *term) plain() error {
 	switch t.kind {
 	case termAhead, termNotAhead:
-		return fmt.Errorf("has a look-ahead at offset %d, from a place that is not the same in every match: "+
-			"put it right behind the ^ that begins the expression, or into a pattern of its own, in allOf or not", t.offset)
+		return &patternError{
+			fmt.Sprintf("has a look-ahead at offset %d, from a place that is not the same in every match", t.offset),
+			"put it right behind the ^ that begins the expression, or into a pattern of its own, in allOf or not",
+		}
 	case termBehind, termNotBehind:
-		return fmt.Errorf("has a look-behind at offset %d, from a place that is not the end: "+
-			"put it right before the $ that ends the expression, or into a pattern of its own, in allOf or not", t.offset)
+		return &patternError{
+			fmt.Sprintf("has a look-behind at offset %d, from a place that is not the end", t.offset),
+			"put it right before the $ that ends the expression, or into a pattern of its own, in allOf or not",
+		}
 	}
 	for i := range t.parts {
 		if err := t.parts[i].plain(); err != nil {

@@ -1,9 +1,5 @@
 package schema
 
-import (
-	"errors"
-)
-
 // pattern is a compiled regular expression of a contract (ECMA-262, with the u flag).
 type pattern struct {
 	tests []test // all must hold
@@ -18,9 +14,15 @@ type test struct {
 // matcher tells whether an expression matches some part of a text, in linear time.
 type matcher interface{ match(text []byte) bool }
 
+// patternError is why an expression cannot be compiled, without the expression. Both
+// parts are short.
+type patternError struct{ cause, fix string }
+
+func (e *patternError) Error() string { return e.cause + ": " + e.fix }
+
 // compilePattern translates an expression of ECMA-262 so that it matches the same
-// texts. The error says which part cannot be judged in linear time, such as a
-// look-ahead or a back reference.
+// texts. The error, a *patternError, says which part cannot be judged in linear time,
+// such as a back reference, or is not ECMA-262.
 func compilePattern(expression string) (*pattern, error) {
 	t, err := parseExpression(expression)
 	if err != nil {
@@ -57,12 +59,12 @@ func newMatcher(t *term) (matcher, error) {
 		return c, nil
 	}
 	if t.size() > maxPositions {
-		return nil, errors.New("is too large with its repeats written out: bound the length with maxLength in place of counts")
+		return nil, &patternError{"is too large with its repeats written out", "bound the length with maxLength in place of counts"}
 	}
 	p := newProgram(t)
 	l, ok := newLetters(p)
 	if !ok {
-		return nil, errors.New("tells too many classes of characters apart: use fewer and smaller ones")
+		return nil, &patternError{"tells too many classes of characters apart", "use fewer and smaller ones"}
 	}
 	if m, ok := newTable(p, l); ok {
 		return m, nil
@@ -70,5 +72,5 @@ func newMatcher(t *term) (matcher, error) {
 	if m, ok := newSwarm(p, l); ok {
 		return m, nil
 	}
-	return nil, errors.New("can be at too many places of a text at once: begin it with ^, use lower counts, or bound the length with maxLength")
+	return nil, &patternError{"can be at too many places of a text at once", "begin it with ^, use lower counts, or bound the length with maxLength"}
 }
