@@ -163,11 +163,9 @@ func (p *parser) alternative() (term, error) {
 func sequence(parts []term) term {
 	var flat []term
 	for _, t := range parts {
-		switch t.kind {
-		case termEmpty:
-		case termSequence:
+		if t.kind == termSequence || t.kind == termEmpty {
 			flat = append(flat, t.parts...)
-		default:
+		} else {
 			flat = append(flat, t)
 		}
 	}

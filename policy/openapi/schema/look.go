@@ -104,19 +104,20 @@ func (t *term) width() (int, bool) {
 			sum, ok = min(sum+width, maxCount+1), ok && fixed
 		}
 		return sum, ok
+	case termEmpty, termStart, termEnd, termEdge, termNoEdge, termAhead, termNotAhead, termBehind, termNotBehind:
 	}
 	return 0, true
 }
 
 // plain refuses what looks around.
 func (t *term) plain() error {
-	switch t.kind {
-	case termAhead, termNotAhead:
+	if t.kind == termAhead || t.kind == termNotAhead {
 		return &patternError{
 			fmt.Sprintf("has a look-ahead at offset %d, from a place that is not the same in every match", t.offset),
 			"put it right behind the ^ that begins the expression, or into a pattern of its own, in allOf or not",
 		}
-	case termBehind, termNotBehind:
+	}
+	if t.kind == termBehind || t.kind == termNotBehind {
 		return &patternError{
 			fmt.Sprintf("has a look-behind at offset %d, from a place that is not the end", t.offset),
 			"put it right before the $ that ends the expression, or into a pattern of its own, in allOf or not",

@@ -104,6 +104,7 @@ func (p *program) before(t *term, next int) int {
 	case termNoEdge:
 		p.edges = true
 		return p.add(step{kind: stepNoEdge, out: next})
+	case termEmpty, termAhead, termNotAhead, termBehind, termNotBehind: // what looks around is a condition of its own
 	}
 	return next
 }

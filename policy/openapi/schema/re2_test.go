@@ -38,6 +38,7 @@ func (t *term) appendRE2(b *strings.Builder) {
 		b.WriteString(`\b`)
 	case termNoEdge:
 		b.WriteString(`\B`)
+	case termEmpty, termAhead, termNotAhead, termBehind, termNotBehind: // what looks around is a condition of its own
 	}
 }
 

@@ -61,7 +61,7 @@ func setOfTable(tables ...*unicode.RangeTable) runeSet {
 			add(rune(r.Lo), rune(r.Hi), rune(r.Stride))
 		}
 		for _, r := range t.R32 {
-			add(rune(r.Lo), rune(r.Hi), rune(r.Stride)) //nolint:gosec // code points of the standard library's tables
+			add(rune(r.Lo), rune(r.Hi), rune(r.Stride))
 		}
 	}
 	return setOf(all...)

@@ -2,9 +2,12 @@ package schema
 
 import "unicode/utf8"
 
-// maxSwarm bounds the sets of an expression that has no table: each code point of a
-// text costs up to so many steps.
-const maxSwarm = 512
+// What bounds an expression that has no table: its sets, and how many ways there are
+// besides the next place. Each code point of a text costs a step for each way.
+const (
+	maxSwarm = 512
+	maxWays  = 64
+)
 
 // crowd is a set of the places in an expression that the next code point may be at.
 type crowd [maxSwarm / 64]uint64
@@ -20,11 +23,11 @@ func (c *crowd) addAll(other *crowd) {
 }
 
 func (c *crowd) meets(other *crowd) bool {
-	var any uint64
+	var both uint64
 	for i := range c {
-		any |= c[i] & other[i]
+		both |= c[i] & other[i]
 	}
-	return any != 0
+	return both != 0
 }
 
 func (c *crowd) both(other *crowd) crowd {
@@ -128,6 +131,9 @@ func newSwarm(p *program, l *letters) (*swarm, bool) {
 			m.last.add(place)
 		}
 		m.follow(place, next, known)
+	}
+	if len(m.ways) > maxWays {
+		return nil, false
 	}
 	var always, ends bool
 	m.start, m.any = after(p.entry, around{start: true})
