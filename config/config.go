@@ -158,6 +158,7 @@ type Spec struct {
 // SchemaRules tell how bodies are compared with the contract.
 type SchemaRules struct {
 	UndeclaredProperties string `yaml:"undeclared_properties" default:"contract" enum:"contract|deny" doc:"What a property that the contract does not declare means: what the contract says, or always a violation."`
+	UnsupportedPatterns  string `yaml:"unsupported_patterns" default:"refuse" enum:"refuse|omit" doc:"What happens to a pattern of the contract that cannot be compiled, such as one with a back reference: the start is refused, or the one keyword is not judged, with a standing warning."`
 }
 
 // Trace is trace context.

@@ -30,6 +30,7 @@ func (c *compiler) contract(i int, spec config.Spec) *openapi.Contract {
 	contract, err := openapi.Load(openapi.Options{
 		File: spec.File, Root: spec.Root, BasePath: spec.BasePath,
 		UndeclaredProperties: c.cfg.Schema.UndeclaredProperties,
+		OmitPatterns:         c.cfg.Schema.UnsupportedPatterns == config.PatternsOmit,
 		Answers:              c.judgesAnywhere(policy.OutSchema),
 	})
 	var problems openapi.Problems

@@ -24,6 +24,9 @@ type Options struct {
 	// that no schema declares is then denied although the contract does not forbid
 	// it.
 	UndeclaredProperties string
+	// OmitPatterns leaves a pattern out that cannot be compiled, with a note; else such
+	// a contract has a problem.
+	OmitPatterns bool
 	// Answers asks for what judges answers, too. The contract is then read a second
 	// time, for it must be changed in another way for each direction.
 	Answers bool
