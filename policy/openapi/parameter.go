@@ -5,14 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/openapi/schema"
 )
+
+// maxDepth bounds the nesting of a JSON document in a parameter.
+const maxDepth = 256
 
 // parameter is one declared parameter: where its text is, how the text is read,
 // and the schema that judges it.
@@ -25,18 +28,25 @@ type parameter struct {
 	explode    bool
 	document   bool             // the text is a JSON document
 	opaque     bool             // the text has a media type that is not judged
-	schema     *openapi3.Schema // nil if there is nothing to judge
+	schema     *schema.Schema   // nil if there is nothing to judge
 }
 
-func newParameter(p *openapi3.Parameter) (parameter, error) {
+// parameter takes a parameter, which is declared at a place.
+func (b *builder) parameter(p *openapi3.Parameter, at schema.Place) (parameter, error) {
 	made := parameter{
 		in: p.In, name: p.Name, header: http.CanonicalHeaderKey(p.Name),
 		required: p.Required, allowEmpty: p.AllowEmptyValue,
 	}
-	for key, content := range p.Content { // exactly one, as the document was validated
+	for key := range p.Content { // exactly one, as the document was validated
+		content, ok := b.places.child(at, "content", key)
+		if !ok {
+			return parameter{}, errors.New(lost)
+		}
 		made.document = isJSON(mediaName(key))
-		if content != nil && content.Schema != nil {
-			made.schema, made.opaque = content.Schema.Value, !made.document
+		if made.document {
+			made.schema = b.compiled(b.requests, content)
+		} else {
+			made.opaque = b.places.has(content, "schema")
 		}
 	}
 	if p.Content != nil {
@@ -47,22 +57,35 @@ func newParameter(p *openapi3.Parameter) (parameter, error) {
 		return parameter{}, errors.New("has no style that is known")
 	}
 	made.style, made.explode = method.Style, method.Explode
-	if p.Schema != nil {
-		made.schema = p.Schema.Value
-	}
+	made.schema = b.compiled(b.requests, at)
 	return made, nil
 }
 
 func (p *parameter) label() string { return p.in + "." + p.name }
 
+// judgeParameters judges the parameters of a request.
+func (j *Judge) judgeParameters(r *policy.Request, run *schema.Run) policy.Verdict {
+	undecided := policy.Permitted()
+	for i := range j.parameters {
+		switch v := j.parameter(r, run, &j.parameters[i]); v.Effect {
+		case policy.Deny:
+			return v
+		case policy.Indeterminate:
+			undecided = v
+		case policy.Permit, policy.NotApplicable:
+		}
+	}
+	return undecided
+}
+
 // parameter judges one parameter of the request.
-func (j *Judge) parameter(r *policy.Request, p *parameter) policy.Verdict {
+func (j *Judge) parameter(r *policy.Request, run *schema.Run, p *parameter) policy.Verdict {
 	invalid := func(why string) policy.Verdict {
 		return policy.Denied(policy.ParameterInvalid, p.label()+" "+why)
 	}
-	var fs forms
+	var fs schema.Forms
 	if p.schema != nil {
-		fs = j.family.of(p.schema)
+		fs = p.schema.Forms()
 	}
 	texts, pairs := p.texts(r, fs)
 	switch {
@@ -71,14 +94,13 @@ func (j *Judge) parameter(r *policy.Request, p *parameter) policy.Verdict {
 			return policy.Denied(policy.ParameterMissing, p.label())
 		}
 		return policy.Permitted()
-	case p.schema == nil:
-		return policy.Permitted()
 	case p.opaque:
 		return policy.Undecided(policy.SchemaUnsupported, nil)
+	case p.schema == nil:
+		return policy.Permitted()
 	case p.allowEmpty && len(texts) == 1 && texts[0] == "":
 		return policy.Permitted()
 	}
-	s := &subject{schema: p.schema, parameter: true, name: p.label()}
 	if p.document {
 		if len(texts) > 1 {
 			return invalid("repeated")
@@ -87,15 +109,15 @@ func (j *Judge) parameter(r *policy.Request, p *parameter) policy.Verdict {
 		if !ok {
 			return invalid("json")
 		}
-		return j.document(s, value)
+		return p.judge(run, value)
 	}
-	values, why := (&reading{family: j.family, parameter: p, forms: fs}).values(texts, pairs)
+	values, why := (&reading{parameter: p, forms: fs}).values(texts, pairs)
 	if why != "" {
 		return invalid(why)
 	}
 	var first policy.Verdict
 	for i, value := range values {
-		v := j.document(s, value)
+		v := p.judge(run, value)
 		if v.Effect != policy.Deny {
 			return v
 		}
@@ -108,7 +130,7 @@ func (j *Judge) parameter(r *policy.Request, p *parameter) policy.Verdict {
 
 // texts returns what the request has for the parameter: its texts or, for an
 // object whose members are parameters of the query themselves, its members.
-func (p *parameter) texts(r *policy.Request, fs forms) (texts []string, members []policy.Pair) {
+func (p *parameter) texts(r *policy.Request, fs schema.Forms) (texts []string, members []policy.Pair) {
 	switch p.in {
 	case openapi3.ParameterInPath:
 		for _, pair := range r.Match.Params {
@@ -137,20 +159,22 @@ func (p *parameter) texts(r *policy.Request, fs forms) (texts []string, members 
 
 // spread reports whether the members of the parameter are query parameters
 // themselves, under their own names.
-func (p *parameter) spread(fs forms) bool {
+func (p *parameter) spread(fs schema.Forms) bool {
 	return p.style == openapi3.SerializationForm && p.explode && p.in == openapi3.ParameterInQuery &&
-		!p.document && fs.may("object") && !fs.may("string")
+		!p.document && fs.Types().Object && !fs.Types().String
 }
 
 // member returns which member of the parameter a query parameter is. Of
 // deepObject it is what follows the opening bracket.
-func (p *parameter) member(name string, fs forms) (string, bool) {
+func (p *parameter) member(name string, fs schema.Forms) (string, bool) {
 	if p.style == openapi3.SerializationDeepObject {
 		return strings.CutPrefix(name, p.name+"[")
 	}
-	return name, p.spread(fs) && slices.ContainsFunc(fs, func(at form) bool {
-		return at.schema.Properties[name] != nil
-	})
+	if !p.spread(fs) {
+		return name, false
+	}
+	_, standing := fs.Property(name)
+	return name, standing == schema.Declared
 }
 
 // decodeJSON decodes a document strictly: no duplicate member, no bad UTF-8, no
@@ -183,7 +207,43 @@ func nesting(text string) int {
 	return most
 }
 
-// may reports whether a form names the type.
-func (fs forms) may(name string) bool {
-	return slices.ContainsFunc(fs, func(at form) bool { return slices.Contains(at.schema.Type.Slice(), name) })
+// judge judges a value of the parameter.
+func (p *parameter) judge(run *schema.Run, value any) policy.Verdict {
+	run.Begin(p.schema)
+	visit(run, value)
+	if f, failed := run.Fault(); failed {
+		return policy.Denied(policy.ParameterInvalid, p.label()+f.Pointer+" "+f.Keyword)
+	}
+	return policy.Permitted()
+}
+
+// visit tells a value to what judges it.
+func visit(run *schema.Run, value any) {
+	switch value := value.(type) {
+	case nil:
+		run.Visit(jsontext.KindNull, nil)
+	case bool:
+		kind := jsontext.KindFalse
+		if value {
+			kind = jsontext.KindTrue
+		}
+		run.Visit(kind, nil)
+	case string:
+		run.Visit(jsontext.KindString, []byte(value))
+	case json.Number:
+		run.Visit(jsontext.KindNumber, []byte(value))
+	case []any:
+		run.Visit(jsontext.KindBeginArray, nil)
+		for _, item := range value {
+			visit(run, item)
+		}
+		run.Visit(jsontext.KindEndArray, nil)
+	case map[string]any:
+		run.Visit(jsontext.KindBeginObject, nil)
+		for _, name := range sortedKeys(value) {
+			run.Visit(jsontext.KindString, []byte(name))
+			visit(run, value[name])
+		}
+		run.Visit(jsontext.KindEndObject, nil)
+	}
 }

@@ -7,15 +7,15 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/openapi/schema"
 )
 
 // reading turns the text of one parameter into the values that it can mean by
 // its style (OpenAPI 3.0.4, 4.7.12.3). The text is percent-decoded as a whole, so
 // an escaped delimiter delimits too.
 type reading struct {
-	family    *family
 	parameter *parameter
-	forms     forms
+	forms     schema.Forms
 }
 
 // values returns the values, the likeliest first, or the word that says why
@@ -23,11 +23,11 @@ type reading struct {
 func (rd *reading) values(texts []string, members []policy.Pair) ([]any, string) {
 	p := rd.parameter
 	switch {
-	case rd.forms.may("object"):
+	case rd.forms.Types().Object:
 		return rd.object(texts, members)
 	case len(members) > 0:
 		return nil, "style"
-	case rd.forms.may("array"):
+	case rd.forms.Types().Array:
 		if p.in == openapi3.ParameterInHeader {
 			texts = []string{strings.Join(texts, ",")}
 		} else if !p.repeats() && len(texts) > 1 {
@@ -96,7 +96,7 @@ func (rd *reading) array(texts []string) ([]any, string) {
 		if p.in == openapi3.ParameterInHeader {
 			text = strings.Trim(text, " \t")
 		}
-		items[i] = meanings(text, rd.family.item(rd.forms, i))[0]
+		items[i] = meanings(text, rd.forms.Item(i))[0]
 	}
 	return []any{items}, ""
 }
@@ -128,7 +128,7 @@ func (rd *reading) object(texts []string, members []policy.Pair) ([]any, string)
 		if _, twice := object[m.Name]; twice {
 			return nil, "repeated"
 		}
-		inner, _ := rd.family.property(rd.forms, m.Name)
+		inner, _ := rd.forms.Property(m.Name)
 		object[m.Name] = meanings(m.Value, inner)[0]
 	}
 	return []any{object}, ""
@@ -176,24 +176,46 @@ func (p *parameter) split(text string) ([]policy.Pair, bool) {
 // meanings returns the JSON values that a text can mean by the types that its
 // forms name; never none. Numbers and booleans are those of JSON: NaN, 0x10 and
 // T are text here, whatever a parser of some language makes of them.
-func meanings(text string, fs forms) []any {
-	types := fs.types()
+func meanings(text string, fs schema.Forms) []any {
+	types := fs.Types()
 	var all []any
-	free := len(types) == 0
-	if (free || types["integer"] || types["number"]) && isNumber(text) {
+	free := types.Any
+	if (free || types.Integer || types.Number) && isNumber(text) {
 		all = append(all, json.Number(text))
 	}
-	if (free || types["boolean"]) && (text == "true" || text == "false") {
+	if (free || types.Boolean) && (text == "true" || text == "false") {
 		all = append(all, text == "true")
 	}
-	if types["null"] && text == "" {
+	if types.Null && text == "" {
 		all = append(all, nil)
 	}
-	if free || types["string"] || len(all) == 0 {
+	if free || types.String || len(all) == 0 {
 		all = append(all, text)
 	}
 	return all
 }
+
+// literalInBounds reports whether a number costs nothing unusual.
+func literalInBounds(n json.Number) bool {
+	const maxLength, maxExponent = 40, 308
+	if len(n) > maxLength {
+		return false
+	}
+	exponent, digits := 0, false
+	for i := range len(n) {
+		switch c := n[i]; {
+		case c == 'e' || c == 'E':
+			exponent, digits = 0, true
+		case digits && digit(c):
+			if exponent = exponent*10 + int(c-'0'); exponent > maxExponent {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func digit(c byte) bool { return '0' <= c && c <= '9' }
 
 // isNumber reports whether the text is a JSON number (RFC 8259, section 6) that
 // costs nothing unusual.
