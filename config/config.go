@@ -155,9 +155,10 @@ type Spec struct {
 	Name     string `yaml:"name" doc:"Put before the operationIds of the contract, with a colon, wherever an operation is named: v2:getOrder. Needed where two contracts share an operationId: lower-case letters, digits and dashes, at most 63."`
 }
 
-// SchemaRules tell how bodies are compared with the contract.
+// SchemaRules tell how requests are compared with the contract.
 type SchemaRules struct {
 	UndeclaredProperties string `yaml:"undeclared_properties" default:"contract" enum:"contract|deny" doc:"What a property that the contract does not declare means: what the contract says, or always a violation."`
+	UndeclaredParameters string `yaml:"undeclared_parameters" default:"deny" enum:"deny|report" doc:"What a query parameter that the contract does not declare, or an escape in the query that cannot be decoded, means: a violation that blocks where in.schema enforces, or one that is recorded and never blocks."`
 }
 
 // Trace is trace context.

@@ -91,6 +91,9 @@ type Rule struct {
 	// the zero value, for every other one.
 	OnError Effect
 	Check   Check
+	// Reports are reasons for which a denial never stops a request, whatever the mode:
+	// it is a finding like any other, and that is all. Nil reports none.
+	Reports []Reason
 	// Spared reports the requests to which the control does not apply, whatever the
 	// check would say; nil spares none.
 	Spared func(*Request) bool
