@@ -105,7 +105,7 @@ func isNumber(s string) bool {
 	i := 0
 	digits := func() bool {
 		from := i
-		for i < len(s) && digit(s[i]) {
+		for i < len(s) && isDigit(s[i]) {
 			i++
 		}
 		return i > from
@@ -142,3 +142,5 @@ func exponent(digits string) bool {
 	}
 	return true
 }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }

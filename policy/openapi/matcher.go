@@ -135,10 +135,24 @@ func (m *Matcher) Match(r *policy.Request) policy.Match {
 // descend looks for the rest of the path below n, which has so many parameters
 // before it, and reports whether it found the operation.
 func (s *search) descend(n *node, rest string, before int) bool {
-	part, rest, more := strings.Cut(rest, "/")
-	part, ok := normal(part)
-	if !ok {
-		return false
+	end := plainEnd(rest)
+	escaped := end < len(rest) && rest[end] != '/'
+	if escaped {
+		if i := strings.IndexByte(rest[end:], '/'); i >= 0 {
+			end += i
+		} else {
+			end = len(rest)
+		}
+	}
+	part, more := rest[:end], end < len(rest)
+	if more {
+		rest = rest[end+1:]
+	}
+	if escaped {
+		var ok bool
+		if part, ok = normal(part); !ok {
+			return false
+		}
 	}
 	if next, ok := n.literals[part]; ok && s.enter(next, rest, more, before) {
 		return true
@@ -148,10 +162,15 @@ func (s *search) descend(n *node, rest string, before int) bool {
 	}
 	for i := range n.branches {
 		b := &n.branches[i]
-		if b.segment.capture(part, nil) && s.enter(b.node, rest, more, before+len(b.segment.names)) {
-			b.segment.capture(part, s.params[before:])
-			return true
+		if !b.segment.capture(part, nil) || !s.enter(b.node, rest, more, before+len(b.segment.names)) {
+			continue
 		}
+		if b.segment.whole() && !escaped {
+			s.params[before].Value = part
+		} else {
+			b.segment.capture(part, s.params[before:])
+		}
+		return true
 	}
 	return false
 }

@@ -2,7 +2,6 @@ package openapi
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -202,30 +201,31 @@ func unquoted(s string) string {
 type reading struct {
 	request *policy.Request
 	run     *schema.Run
-	text    []byte // of the last token
-	strange bool   // a text is no UTF-8
+	text    []byte         // of the last token
+	strange bool           // a text is no UTF-8
+	verdict policy.Verdict // on what does not pass
 }
 
-// parameters judges the declared parameters of a request, in the order of the
+// judgeParameters judges the declared parameters of a request, in the order of the
 // contract, by r.Match.Params, r.Query and r.Header. It permits, or returns the
 // first denial, or that a parameter cannot be judged.
-func (j *Judge) parameters(r *policy.Request, run *schema.Run) policy.Verdict {
+func (j *Judge) judgeParameters(r *policy.Request, run *schema.Run) policy.Verdict {
 	verdict := policy.Permitted()
 	rd := reading{request: r, run: run}
-	for i := range j.declared {
-		switch v := rd.judge(&j.declared[i]); v.Effect {
-		case policy.Deny:
-			return v
-		case policy.Indeterminate:
-			verdict = v
-		case policy.Permit, policy.NotApplicable:
+	for i := range j.parameters {
+		if rd.passes(&j.parameters[i]) {
+			continue
+		}
+		if verdict = rd.verdict; verdict.Effect == policy.Deny {
+			break
 		}
 	}
 	return verdict
 }
 
-// judge judges one parameter of the request.
-func (rd *reading) judge(p *parameter) policy.Verdict {
+// passes judges one parameter of the request; the verdict is on one that does not
+// pass.
+func (rd *reading) passes(p *parameter) bool {
 	text, n := p.single(rd.request)
 	members := p.nested && rd.hasMember(p)
 	if p.spread() && (members || !p.types.Array && p.kinds == 0) {
@@ -234,15 +234,16 @@ func (rd *reading) judge(p *parameter) policy.Verdict {
 	switch {
 	case n == 0 && !members:
 		if p.required {
-			return policy.Denied(policy.ParameterMissing, p.label)
+			rd.verdict = policy.Denied(policy.ParameterMissing, p.label)
 		}
-		return policy.Permitted()
+		return !p.required
 	case p.opaque:
-		return policy.Undecided(policy.SchemaUnsupported, nil)
+		rd.verdict = policy.Undecided(policy.SchemaUnsupported, nil)
+		return false
 	case p.schema == nil:
-		return policy.Permitted()
+		return true
 	case p.allowEmpty && n == 1 && text == "" && !members:
-		return policy.Permitted()
+		return true
 	case p.document:
 		return rd.document(p, text, n)
 	case p.scalar:
@@ -260,80 +261,81 @@ func (rd *reading) hasMember(p *parameter) bool {
 	return false
 }
 
-// invalid is the verdict on a text that cannot be read.
-func (p *parameter) invalid(word string) policy.Verdict {
-	return policy.Denied(policy.ParameterInvalid, p.label+" "+word)
+// invalid denies a parameter for a word; the place is that in its value.
+func (rd *reading) invalid(p *parameter, place, word string) bool {
+	rd.verdict = policy.Denied(policy.ParameterInvalid, p.label+place+" "+word)
+	return false
 }
 
 // scalar judges a text by each value that it can mean, the likeliest first.
-func (rd *reading) scalar(p *parameter, text string, n int) policy.Verdict {
+func (rd *reading) scalar(p *parameter, text string, n int) bool {
 	if n > 1 {
-		return p.invalid("repeated")
+		return rd.invalid(p, "", "repeated")
 	}
 	text, ok := p.style.value(text)
 	if !ok {
-		return p.invalid("style")
+		return rd.invalid(p, "", "style")
 	}
 	var first policy.Verdict
 	meanings, count := p.kinds.meanings(text)
 	for i, kind := range meanings[:count] {
 		rd.run.Begin(p.schema)
 		rd.visit(kind, text)
-		v := rd.judged(p)
-		if v.Effect == policy.Permit {
-			return v
+		if rd.judged(p) {
+			return true
 		}
 		if i == 0 {
-			first = v
+			first = rd.verdict
 		}
 	}
-	return first
+	rd.verdict = first
+	return false
 }
 
-// compound judges what may be an object or an array, or a scalar if neither fits.
-func (rd *reading) compound(p *parameter, text string, n int, members bool) policy.Verdict {
+// compound judges what may be an object or an array, or a scalar if neither fits. The
+// first of these that may be is the one whose fault is told.
+func (rd *reading) compound(p *parameter, text string, n int, members bool) bool {
+	tries := [...]func() bool{
+		func() bool { return rd.read(p, rd.object(p, text, n, members)) },
+		func() bool { return rd.read(p, rd.array(p, text, n)) },
+		func() bool { return rd.scalar(p, text, n) },
+	}
 	var first policy.Verdict
-	try := func(v policy.Verdict) bool {
-		if first.Reason == "" {
-			first = v
+	for i, may := range [...]bool{p.types.Object && (members || !p.spread()), p.types.Array && !members, p.kinds != 0 && !members} {
+		if !may {
+			continue
 		}
-		return v.Effect == policy.Permit
+		if tries[i]() {
+			return true
+		}
+		if first.Reason == "" {
+			first = rd.verdict
+		}
 	}
-	if p.types.Object && (members || !p.spread()) && try(rd.read(p, rd.object(p, text, n, members))) {
-		return policy.Permitted()
-	}
-	if members {
-		return first
-	}
-	if p.types.Array && try(rd.read(p, rd.array(p, text, n))) {
-		return policy.Permitted()
-	}
-	if p.kinds != 0 && try(rd.scalar(p, text, n)) {
-		return policy.Permitted()
-	}
-	return first
+	rd.verdict = first
+	return false
 }
 
-// read returns the verdict on a value that was read, or on the word that says why
-// it cannot be.
-func (rd *reading) read(p *parameter, word string) policy.Verdict {
+// read judges a value that was read, or denies it for the word that says why it cannot
+// be.
+func (rd *reading) read(p *parameter, word string) bool {
 	if word != "" {
 		rd.strange = false
-		return p.invalid(word)
+		return rd.invalid(p, "", word)
 	}
 	return rd.judged(p)
 }
 
-// judged returns the verdict on the value whose tokens were visited.
-func (rd *reading) judged(p *parameter) policy.Verdict {
+// judged judges the value whose tokens were visited.
+func (rd *reading) judged(p *parameter) bool {
 	if rd.strange {
 		rd.strange = false
-		return p.invalid("encoding")
+		return rd.invalid(p, "", "encoding")
 	}
 	if fault, failed := rd.run.Fault(); failed {
-		return policy.Denied(policy.ParameterInvalid, fmt.Sprintf("%s%s %s", p.label, fault.Pointer, fault.Keyword))
+		return rd.invalid(p, fault.Pointer, fault.Keyword)
 	}
-	return policy.Permitted()
+	return true
 }
 
 // mark visits a token without text.

@@ -23,8 +23,8 @@ func (j *Judge) prepare(known []string) {
 	for _, name := range known {
 		j.query.names[name] = true
 	}
-	for i := range j.declared {
-		p := &j.declared[i]
+	for i := range j.parameters {
+		p := &j.parameters[i]
 		p.learn()
 		switch {
 		case p.in != openapi3.ParameterInQuery:

@@ -243,13 +243,13 @@ const maxDocumentDepth = 256
 
 // document judges a JSON document: strictly read, with no duplicate member, no bad
 // UTF-8 and no second value, and within the bounds of depth and numbers.
-func (rd *reading) document(p *parameter, text string, n int) policy.Verdict {
+func (rd *reading) document(p *parameter, text string, n int) bool {
 	if n > 1 {
-		return p.invalid("repeated")
+		return rd.invalid(p, "", "repeated")
 	}
 	rd.run.Begin(p.schema)
 	if !rd.tokens(jsontext.NewDecoder(bytes.NewBufferString(text))) {
-		return p.invalid("json")
+		return rd.invalid(p, "", "json")
 	}
 	return rd.judged(p)
 }
