@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"hash/maphash"
 )
@@ -15,6 +16,9 @@ type hasher [2]maphash.Seed
 
 func newHasher() *hasher { return &hasher{maphash.MakeSeed(), maphash.MakeSeed()} }
 
+// kinds tells the digests of different kinds apart.
+const kinds = 0x9e3779b97f4a7c15
+
 // The kinds of what is hashed, apart from the kinds of JSON.
 const (
 	hashName   = 'k'
@@ -24,18 +28,18 @@ const (
 func (h *hasher) bytes(kind byte, text []byte) digest {
 	var d digest
 	for i, seed := range h {
-		d[i] = maphash.Bytes(seed, text) + uint64(kind)*0x9e3779b97f4a7c15
+		d[i] = maphash.Bytes(seed, text) + uint64(kind)*kinds
 	}
 	return d
 }
 
 // pair returns the digest of two digests in order.
 func (h *hasher) pair(kind byte, a, b digest) digest {
-	type both struct {
-		kind byte
-		a, b digest
+	var text [32]byte
+	for i, n := range [4]uint64{a[0], a[1], b[0], b[1]} {
+		binary.LittleEndian.PutUint64(text[8*i:], n)
 	}
-	return digest{maphash.Comparable(h[0], both{kind, a, b}), maphash.Comparable(h[1], both{kind, a, b})}
+	return h.bytes(kind, text[:])
 }
 
 func (d digest) plus(o digest) digest { return digest{d[0] + o[0], d[1] + o[1]} }

@@ -34,6 +34,7 @@ func (r *Run) open(kind jsontext.Kind) {
 			}
 		case !f.array && n.object != nil:
 			f.listed = f.listed || n.object.listed && r.acts[i].known
+			f.named = f.named || n.object.names != nil
 			if n.object.rest != nil {
 				f.words = 2 * ((f.last - f.first + 63) / 64)
 			}
@@ -115,8 +116,10 @@ func (r *Run) name(text []byte) {
 	if f.hashed {
 		f.name = r.schema.hasher.bytes(hashName, text)
 	}
-	if r.names(f, text); r.failed {
-		return
+	if f.named {
+		if r.names(f, text); r.failed {
+			return
+		}
 	}
 	r.start()
 	r.record(f)

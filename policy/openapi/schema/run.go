@@ -93,6 +93,7 @@ type frame struct {
 	shown  bool // token may be told
 	listed bool // some schema lists properties
 	unique bool // some schema wants different items
+	named  bool // some schema judges the names of members
 	hashed bool // the digest of the value is asked for
 }
 
@@ -176,7 +177,7 @@ func (r *Run) need(n *node, parent int32, why role, certain, known bool) int32 {
 		return i
 	}
 	i := int32(len(r.acts))
-	if i > int32(r.base) {
+	if len(r.acts) > r.base {
 		r.mark(n, i)
 	}
 	a := act{node: n, parent: parent, role: why, certain: certain, known: known, links: int32(len(r.links)), bits: int32(len(r.bits))}

@@ -130,9 +130,9 @@ func (n *node) counts(k, branch int) bool {
 // deliver tells the parents of a value's activations what became of it, and forgets
 // them.
 func (r *Run) deliver(first int, to from, d digest) {
-	defer r.forget(first, to)
 	n := len(r.frames)
 	if n == 0 {
+		r.forget(first, to)
 		return
 	}
 	f := &r.frames[n-1]
@@ -148,6 +148,7 @@ func (r *Run) deliver(first int, to from, d digest) {
 			next = e.next
 		}
 	}
+	r.forget(first, to)
 	if f.hashed {
 		if f.array {
 			f.sum = r.schema.hasher.pair('[', f.sum, d)
