@@ -153,6 +153,7 @@ type Spec struct {
 	Root     string `yaml:"root" file:"true" doc:"Folder that external references must stay in. Default: the folder of the document."`
 	BasePath string `yaml:"base_path" doc:"Path before the paths of the contract, for example /v1; / means none. Empty: the paths of the contract's servers, with every value of their variables."`
 	Name     string `yaml:"name" doc:"Put before the operationIds of the contract, with a colon, wherever an operation is named: v2:getOrder. Needed where two contracts share an operationId: lower-case letters, digits and dashes, at most 63."`
+	Head     string `yaml:"head" default:"declared" enum:"declared|get" doc:"What a HEAD request is where the contract declares GET and no HEAD: with declared a method that the path does not have, with get it is judged as the GET operation."`
 }
 
 // SchemaRules tell how requests are compared with the contract.

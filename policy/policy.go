@@ -50,6 +50,9 @@ type Operation struct {
 	// Aliases are the further templates under which it is served, where the servers
 	// of the contract have several paths.
 	Aliases []string
+	// Head reports that a HEAD request is judged as this operation, whose method is
+	// GET (RFC 9110, section 9.3.2).
+	Head bool
 	// Rules are in catalogue order; a control that is off has none.
 	Rules []*Rule
 	// In inspects request bodies, Out response bodies; nil inspects nothing.
