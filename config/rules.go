@@ -58,6 +58,14 @@ const (
 	// UndeclaredDeny takes every undeclared property as a violation.
 	UndeclaredDeny = "deny"
 
+	// UndeclaredReport records undeclared parameters, and blocks none.
+	UndeclaredReport = "report"
+
+	// HeadDeclared takes a HEAD request for what the contract says.
+	HeadDeclared = "declared"
+	// HeadGet takes it for a GET request where the contract declares no HEAD.
+	HeadGet = "get"
+
 	// AccountNone says that no account rule applies to an operation.
 	AccountNone = "none"
 

@@ -152,6 +152,8 @@ const (
 	UndeclaredProperty    Reason = "undeclared-property"
 	ParameterMissing      Reason = "parameter-missing"
 	ParameterInvalid      Reason = "parameter-invalid"
+	ParameterUndeclared   Reason = "parameter-undeclared"
+	ParameterEscape       Reason = "parameter-escape"
 	SchemaUnsupported     Reason = "schema-unsupported"
 )
 

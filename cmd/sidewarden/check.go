@@ -132,7 +132,11 @@ func places(b *strings.Builder, p *policy.Policy) {
 	var rows [][]string
 	for _, op := range slices.Concat(p.Operations, p.Health) {
 		for _, at := range op.Places() {
-			rows = append(rows, []string{at.ID, at.Method, at.Template})
+			method := at.Method
+			if at.Head {
+				method += " HEAD"
+			}
+			rows = append(rows, []string{at.ID, method, at.Template})
 		}
 	}
 	table(b, rows)

@@ -43,10 +43,12 @@ func (c *compiler) plan(contracts []*openapi.Contract, issuers []token.Issuer) *
 	plans := &plans{}
 	keys := map[string]bool{}
 	for i, contract := range contracts {
-		for _, op := range contract.Operations() {
+		operations := contract.Operations()
+		for _, op := range operations {
 			op.ID = c.qualified(i, op)
 			p := &planned{contract: op, spec: i, operation: &policy.Operation{
 				ID: op.ID, Method: op.Method, Template: op.Template, Aliases: op.Aliases, AnswersJSON: op.AnswersJSON,
+				Head: c.head(i, op, operations),
 			}}
 			c.settle(p, keys)
 			plans.all = append(plans.all, p)
@@ -174,9 +176,11 @@ func (c *compiler) rules(p *planned, checks map[policy.Control]policy.Check, spe
 				mode = policy.Shadow
 			}
 			if judgesAction(entry.ID) && p.bundles() != "" {
-				check = whole{check}
+				check = whole{check, c.reports(entry.ID)}
 			}
-			rule := &policy.Rule{Control: entry.ID, Phase: phase, Mode: mode, OnError: c.onError(entry.ID), Check: check}
+			rule := &policy.Rule{
+				Control: entry.ID, Phase: phase, Mode: mode, OnError: c.onError(entry.ID), Check: check, Reports: c.reports(entry.ID),
+			}
 			if asksIdentity(entry.ID) {
 				rule.Spared = p.spared()
 			}
@@ -185,6 +189,14 @@ func (c *compiler) rules(p *planned, checks map[policy.Control]policy.Check, spe
 	}
 	c.inspect(p)
 	c.inspectAnswers(p)
+}
+
+// reports returns the reasons that a control reports and never blocks for.
+func (c *compiler) reports(control policy.Control) []policy.Reason {
+	if control == policy.InSchema && c.cfg.Schema.UndeclaredParameters == config.UndeclaredReport {
+		return []policy.Reason{policy.ParameterUndeclared, policy.ParameterEscape}
+	}
+	return nil
 }
 
 // spared returns which requests the operation does not ask who their caller is.

@@ -63,6 +63,18 @@ func (b *builder) build(documents *schema.Documents) *Contract {
 	b.unique(c.operations)
 	b.end(b.requests)
 	b.end(b.answers)
+	if len(b.problems) > 0 {
+		return nil
+	}
+	known := slices.Clone(b.way.query)
+	for _, s := range c.schemes {
+		if s.In == openapi3.ParameterInQuery {
+			known = append(known, s.Field)
+		}
+	}
+	for i := range c.operations {
+		c.operations[i].judge.prepare(known)
+	}
 	c.notes = b.noted.problems.sorted()
 	return c
 }
@@ -179,7 +191,7 @@ func (b *builder) parameters(op *Operation, at spot, item *openapi3.PathItem, o 
 			b.report(p.Origin, at.place+"/parameters", fmt.Sprintf("parameter %q %s", bounded(p.Name), lost), lostFix)
 			continue
 		}
-		made, err := b.parameter(p, declared)
+		made, err := newParameter(p, declared, b.requests)
 		if err != nil {
 			b.report(p.Origin, at.place+"/parameters", fmt.Sprintf("parameter %q %s", bounded(p.Name), err), "")
 			continue
@@ -275,4 +287,3 @@ func (b *builder) successes(op *Operation, o *openapi3.Operation) {
 	op.SuccessMediaTypes = slices.Sorted(maps.Keys(names))
 	op.AnswersJSON = len(names) > 0 && !slices.ContainsFunc(op.SuccessMediaTypes, func(n string) bool { return !isJSON(n) })
 }
-

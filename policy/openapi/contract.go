@@ -133,4 +133,3 @@ func (o Operation) BodySize() (int64, bool) {
 	}
 	return most, true
 }
-

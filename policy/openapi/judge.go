@@ -17,6 +17,7 @@ import (
 type Judge struct {
 	deny       bool // properties of bodies that no schema declares
 	parameters []parameter
+	query      *query
 
 	bodyDeclared, bodyRequired bool
 	media                      []media // exact types first
@@ -25,8 +26,8 @@ type Judge struct {
 }
 
 // Judge returns the verdict of in.schema on a request of the operation: first
-// that of the parameters, by r.Match.Params, r.Query and r.Header, then that of
-// the body.
+// that of the declared parameters, by r.Match.Params, r.Query and r.Header, then that
+// of the body, then that of the query as a whole.
 //
 // Present says whether there is a body, mediaType what it is (RFC 9110, 8.3.1;
 // parameters are ignored), and tokens are those of the JSON document, as
@@ -42,14 +43,23 @@ type Judge struct {
 func (j *Judge) Judge(r *policy.Request, mediaType string, tokens iter.Seq2[jsontext.Kind, []byte], present bool) (v policy.Verdict) {
 	defer recovered(&v)
 	run := j.run()
-	first := j.judgeParameters(r, run)
-	if first.Effect == policy.Deny {
-		v = first
-	} else if v = j.body(run, mediaType, tokens, present); v.Effect == policy.Permit {
-		v = first
-	}
+	v = j.judge(r, run, mediaType, tokens, present)
 	j.runs.Put(run) // not after a panic
 	return v
+}
+
+func (j *Judge) judge(r *policy.Request, run *schema.Run, mediaType string, tokens iter.Seq2[jsontext.Kind, []byte], present bool) policy.Verdict {
+	parameters := j.judgeParameters(r, run)
+	if parameters.Effect == policy.Deny {
+		return parameters
+	}
+	if v := j.body(run, mediaType, tokens, present); v.Effect != policy.Permit {
+		return v
+	}
+	if parameters.Effect != policy.Permit {
+		return parameters
+	}
+	return j.undeclared(r)
 }
 
 // recovered makes a panic the verdict that nothing was decided.

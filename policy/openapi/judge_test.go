@@ -397,7 +397,7 @@ paths:
 		{"or none", "abc", "need=&either=ab", "", "parameter-invalid query.either oneOf"},
 		{"an allowed empty value", "abc", "need=&empty=", "", "permit"},
 		{"which else is judged", "abc", "need=&empty=a", "", "parameter-invalid query.empty minLength"},
-		{"an unknown parameter is allowed", "abc", "need=&secret=1", "", "permit"},
+		{"an unknown parameter", "abc", "need=&secret=1", "", "parameter-undeclared query"},
 		{"a semicolon parts nothing", "abc", "need=1;limit=1000", "", "permit"},
 		{"a header in two lines", "abc", "need=", "X-Ids: 1, 2\nX-Ids: 3", "permit"},
 		{"with a bad item", "abc", "need=", "X-Ids: 1\nX-Ids: x", "parameter-invalid header.X-Ids/* type"},

@@ -31,6 +31,10 @@ type Options struct {
 	// OmitPatterns leaves a pattern out that cannot be compiled, with a note; else the
 	// contract is refused for it.
 	OmitPatterns bool
+	// QueryParameters are names of the query that an operation may have without declaring
+	// them. Those of the keys that the contract's security schemes name need not be
+	// among them.
+	QueryParameters []string
 	// MaxBytes bounds all files together; 0 means 20 MiB.
 	MaxBytes int64
 }
@@ -50,7 +54,7 @@ func Load(o Options) (*Contract, error) {
 	if err != nil {
 		return nil, err
 	}
-	way := manner{base: base, deny: deny, answers: o.Answers, omit: o.OmitPatterns}
+	way := manner{base: base, deny: deny, answers: o.Answers, omit: o.OmitPatterns, query: o.QueryParameters}
 	c, problems := load(o, way)
 	if len(problems) == 0 {
 		return c, nil
@@ -74,9 +78,10 @@ const maxPlaced = 1000
 type manner struct {
 	base    *string
 	deny    bool
-	answers bool // for what judges answers, too
-	omit    bool // patterns that cannot be compiled
-	lines   bool // note the line of everything
+	answers bool     // for what judges answers, too
+	omit    bool     // patterns that cannot be compiled
+	query   []string // parameters that need not be declared
+	lines   bool     // note the line of everything
 }
 
 // load reads the contract once. A library that has panicked on contracts before
