@@ -52,6 +52,7 @@ type Inspector struct {
 	options   Options
 	selectors []selector
 	readers   sync.Pool // of *jsonReader
+	inflaters sync.Pool // of *inflater
 }
 
 var _ policy.Inspector = (*Inspector)(nil)
@@ -66,7 +67,11 @@ func NewInspector(o Options) (*Inspector, error) {
 	if o.MaxDepth < 1 {
 		problems = append(problems, fmt.Errorf("the bound of the nesting of the request body is %d; give at least 1", o.MaxDepth))
 	}
-	in := &Inspector{options: o, readers: sync.Pool{New: func() any { return newJSONReader() }}}
+	in := &Inspector{
+		options:   o,
+		readers:   sync.Pool{New: func() any { return newJSONReader() }},
+		inflaters: sync.Pool{New: func() any { return &inflater{} }},
+	}
 	for _, pointer := range o.Selectors {
 		s, err := parseSelector(pointer)
 		if err != nil {
@@ -97,16 +102,33 @@ func (in *Inspector) Inspect(r *policy.Request, b []byte, size int64, whole bool
 		body.WellFormed, body.Schema = v, v
 		return body
 	}
+	if !in.options.Declared.unpacks(r.Header) {
+		in.content(r, &body, b, policy.Permitted())
+		return body
+	}
+	z, _ := in.inflaters.Get().(*inflater)
+	content, coding := in.unpacked(z, &body)
+	in.content(r, &body, content, coding)
+	if z.forget() {
+		in.inflaters.Put(z)
+	}
+	return body
+}
+
+// content judges the content of a body, of which the verdict of its coding is known.
+func (in *Inspector) content(r *policy.Request, body *policy.Body, b []byte, coding policy.Verdict) {
 	mediaType, v := contentType(r.Header, in.options.Declared)
 	if !v.Passes() {
 		body.WellFormed = v.Dependent(policy.InCtype)
 		body.Schema = body.WellFormed
-		return body
+		return
 	}
+	body.WellFormed = coding
 	switch {
+	case !coding.Passes():
 	case IsJSON(mediaType):
-		in.json(r, &body, mediaType, b)
-		return body
+		in.json(r, body, mediaType, b)
+		return
 	case IsXML(mediaType):
 		body.WellFormed = ReadXML(b, in.options.MaxDepth)
 	default: // a type without a parser is not read
@@ -114,10 +136,9 @@ func (in *Inspector) Inspect(r *policy.Request, b []byte, size int64, whole bool
 	}
 	if !body.WellFormed.Passes() {
 		body.Schema = body.WellFormed.Dependent(policy.InWellformed)
-		return body
+		return
 	}
 	body.Schema = in.judge(r, mediaType, noTokens, true)
-	return body
 }
 
 // json reads a JSON body in one pass: the judge is told its tokens while it is read,
