@@ -3,9 +3,11 @@ package payload
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/sidewarden/sidewarden/policy"
@@ -82,6 +84,7 @@ func (z *inflater) inflate(b []byte, most int64) ([]byte, error) {
 		return nil, &fault{policy.CodingMalformed, "header"}
 	}
 	z.reader.Multistream(false)
+	z.content = slices.Grow(z.content, int(min(claimed(b), most)+1))
 	for int64(len(z.content)) <= most {
 		if len(z.content) == cap(z.content) {
 			z.content = append(z.content, 0)[:len(z.content)]
@@ -99,6 +102,15 @@ func (z *inflater) inflate(b []byte, most int64) ([]byte, error) {
 		}
 	}
 	return z.content, nil
+}
+
+// claimed returns how long the content is by the last word of the body (RFC 1952, section
+// 2.3.1), which nobody has checked yet.
+func claimed(b []byte) int64 {
+	if len(b) < 4 {
+		return 0
+	}
+	return int64(binary.LittleEndian.Uint32(b[len(b)-4:]))
 }
 
 // forget drops the body, and reports whether the inflater is worth keeping.
