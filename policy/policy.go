@@ -50,6 +50,8 @@ type Operation struct {
 	// Aliases are the further templates under which it is served, where the servers
 	// of the contract have several paths.
 	Aliases []string
+	// Deprecated reports that the contract says that it should no longer be used.
+	Deprecated bool
 	// Rules are in catalogue order; a control that is off has none.
 	Rules []*Rule
 	// In inspects request bodies, Out response bodies; nil inspects nothing.
