@@ -115,11 +115,8 @@ func (u *usage) document() Usage {
 
 // Stats counts the endpoints by kind.
 func (e *Endpoints) Stats() EndpointStats {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	var s EndpointStats
-	s.Probed = len(e.ranks[notServed])
-	s.Shadow = len(e.seen) - s.Probed
+	s.Shadow, s.Probed = e.undeclared()
 	for _, d := range e.contract.Load().byID {
 		u := d.document()
 		switch {
@@ -132,6 +129,13 @@ func (e *Endpoints) Stats() EndpointStats {
 		}
 	}
 	return s
+}
+
+func (e *Endpoints) undeclared() (shadow, probed int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	probed = len(e.ranks[notServed])
+	return len(e.seen) - probed, probed
 }
 
 // dead reports that nobody asked for an operation since counting began.

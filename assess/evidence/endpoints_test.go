@@ -243,6 +243,19 @@ func TestAReloadKeepsWhatIsStillThere(t *testing.T) {
 	assert.Equal(t, before, e.Document())
 }
 
+// Of the end of a long path nothing is known, so it may be that of a long operation.
+func TestALongEndpointMayBeALongOperation(t *testing.T) {
+	long := strings.Repeat("/v3", 20)
+	for template, gone := range map[string]bool{
+		long: true, long + "/{id}": true, strings.Repeat("/v3", 16): false, strings.Repeat("/v3", 15) + "/ports/v3/v3": false,
+	} {
+		e := endpoints()
+		e.Consume(asked{path: long}.record())
+		e.Use(ports("sha256:2", &policy.Operation{ID: "long", Method: "GET", Template: template}), t0)
+		assert.Equal(t, gone, len(e.Document().Shadow) == 0, template)
+	}
+}
+
 func TestTheDocumentOfEndpointsHasNoNull(t *testing.T) {
 	text, err := json.Marshal(evidence.NewEndpoints(evidence.EndpointOptions{Policy: &policy.Policy{}, Since: t0}).Document())
 	require.NoError(t, err)
