@@ -28,6 +28,12 @@ type Options struct {
 	MaxBytes int64
 	// MaxDepth is how deep JSON and XML may nest.
 	MaxDepth int
+	// MaxFields is how many fields a form may have, MaxParts how many parts a multipart
+	// body; 0 stands for DefaultMaxFields and DefaultMaxParts.
+	MaxFields, MaxParts int
+	// MaxPartBytes is how large one part may be; 0 stands for no other bound than that
+	// of the body.
+	MaxPartBytes int64
 	// Selectors are the JSON pointers (RFC 6901) of the account rules that read
 	// the body. Where one points at an array, each element is a value; "*" is
 	// not supported.
@@ -75,24 +81,32 @@ func (in *Inspector) Inspect(r *policy.Request, b []byte, size int64, whole bool
 	if whole {
 		size = int64(len(b))
 	}
-	body := policy.Body{Bytes: b, Size: size, Whole: whole}
+	body := policy.Body{Bytes: b, Size: size, Whole: whole, FormToken: policy.Inapplicable()}
 	if size == 0 {
 		body.WellFormed = policy.Inapplicable()
 		body.Schema = in.judge(r, "", nil, false)
 		return body
 	}
+	mediaType, typed := contentType(r.Header, in.options.Declared)
 	if v, unread := in.unread(&body); unread {
 		body.WellFormed, body.Schema = v, v
+		body.FormToken = in.formToken(mediaType, v, false)
 		return body
 	}
-	mediaType, v := contentType(r.Header, in.options.Declared)
-	if !v.Passes() {
-		body.WellFormed = v.Dependent(policy.InCtype)
+	if !typed.Passes() {
+		body.WellFormed = typed.Dependent(policy.InCtype)
 		body.Schema = body.WellFormed
+		body.FormToken = in.formToken(mediaType, body.WellFormed, false)
 		return body
 	}
 	var value any
-	value, body.WellFormed = in.read(mediaType, b)
+	if !IsJSON(mediaType) && !IsXML(mediaType) {
+		var read fields
+		read, body.WellFormed = in.options.readFields(r.Header, mediaType, b)
+		body.FormToken = in.formToken(mediaType, body.WellFormed, read.credential)
+	} else {
+		value, body.WellFormed = in.read(mediaType, b)
+	}
 	if !body.WellFormed.Passes() {
 		body.Schema = body.WellFormed.Dependent(policy.InWellformed)
 		return body
