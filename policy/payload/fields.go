@@ -1,6 +1,7 @@
 package payload
 
 import (
+	"iter"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -14,26 +15,35 @@ import (
 type fields struct {
 	// tokens are those of one object for a form, those of one string for plain text
 	// in UTF-8, and none for what nobody can read.
-	tokens tokens
+	tokens iter.Seq2[jsontext.Kind, []byte]
 	// form reports that it is a form, credential that a field of it is named
 	// access_token.
 	form, credential bool
 }
 
-func nothing(func(jsontext.Kind, []byte) bool) {}
+// once lets tokens be ranged over once, as those of JSON are.
+func once(all iter.Seq2[jsontext.Kind, []byte]) iter.Seq2[jsontext.Kind, []byte] {
+	ranged := false
+	return func(yield func(jsontext.Kind, []byte) bool) {
+		if !ranged {
+			ranged = true
+			all(yield)
+		}
+	}
+}
 
 // readFields reads a form, a multipart body or text, and returns the verdict of
 // in.wellformed, which does not apply to other types. A body that is not well-formed
 // has no tokens.
 func (o *Options) readFields(h http.Header, mediaType string, b []byte) (fields, policy.Verdict) {
-	none := fields{tokens: nothing, form: IsForm(mediaType)}
+	none := fields{tokens: noTokens, form: IsForm(mediaType)}
 	switch {
 	case mediaType == formType:
 		f := &urlencoded{body: b}
 		if err := f.check(orDefault(o.MaxFields, DefaultMaxFields)); err != nil {
 			return none, verdictOf(err)
 		}
-		return fields{f.all, true, f.credential}, policy.Permitted()
+		return fields{once(f.all), true, f.credential}, policy.Permitted()
 	case isMultipart(mediaType):
 		m := multipart{
 			named: mediaType == formDataType, maxParts: orDefault(o.MaxParts, DefaultMaxParts),
@@ -46,9 +56,9 @@ func (o *Options) readFields(h http.Header, mediaType string, b []byte) (fields,
 		if !m.isFields() {
 			return none, policy.Permitted()
 		}
-		return fields{m.all, none.form, m.credential}, policy.Permitted()
+		return fields{once(m.all), none.form, m.credential}, policy.Permitted()
 	case mediaType == textType && utf8.Valid(b) && isPlainUTF8(h.Get("Content-Type")):
-		return fields{tokens: func(yield func(jsontext.Kind, []byte) bool) { yield(jsontext.KindString, b) }}, policy.Inapplicable()
+		return fields{tokens: once(func(yield func(jsontext.Kind, []byte) bool) { yield(jsontext.KindString, b) })}, policy.Inapplicable()
 	}
 	return none, policy.Inapplicable()
 }

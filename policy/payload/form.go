@@ -2,7 +2,6 @@ package payload
 
 import (
 	"bytes"
-	"iter"
 	"strings"
 	"unicode/utf8"
 
@@ -21,9 +20,6 @@ const formType = "application/x-www-form-urlencoded"
 // IsForm reports whether a media type, in lower case without parameters, is one of
 // those that HTML forms are sent with: its body is a list of named fields.
 func IsForm(mediaType string) bool { return mediaType == formType || mediaType == formDataType }
-
-// tokens are those of one document, as a [Judge] takes them.
-type tokens = iter.Seq2[jsontext.Kind, []byte]
 
 // urlencoded is a body of type application/x-www-form-urlencoded (URL Standard,
 // section 5). What servers read differently is refused: a raw ";", which some take for

@@ -171,8 +171,9 @@ func (m *multipart) content(p part, h header) error {
 		if !utf8Named(h.charset) {
 			return &fault{policy.MultipartEncoding, "charset"}
 		}
-		_, err := readJSON(p.body, m.maxDepth)
-		return err
+		if v := ReadJSON(p.body, m.maxDepth, nil); !v.Passes() {
+			return &fault{v.Reason, v.Detail}
+		}
 	case IsXML(p.mediaType):
 		if !utf8Named(h.charset) {
 			return &fault{policy.MultipartEncoding, "charset"}
@@ -219,7 +220,7 @@ func (m *multipart) all(yield func(jsontext.Kind, []byte) bool) {
 		return
 	}
 	for _, p := range m.parts {
-		if !yield(jsontext.KindString, []byte(p.name)) || !yield(PartType, []byte(p.mediaType)) || !p.value(yield) {
+		if !yield(jsontext.KindString, []byte(p.name)) || !yield(PartType, []byte(p.mediaType)) || !p.value(m.maxDepth, yield) {
 			return
 		}
 	}
@@ -227,27 +228,19 @@ func (m *multipart) all(yield func(jsontext.Kind, []byte) bool) {
 }
 
 // value yields the tokens of the part's value and reports whether to go on.
-func (p *part) value(yield func(jsontext.Kind, []byte) bool) bool {
+func (p *part) value(maxDepth int, yield func(jsontext.Kind, []byte) bool) bool {
 	if !IsJSON(p.mediaType) {
 		return yield(jsontext.KindString, p.body)
 	}
 	if !yield(PartBytes, p.body) {
 		return false
 	}
-	decoder := jsontext.NewDecoder(bytes.NewBuffer(p.body))
-	for {
-		token, err := decoder.ReadToken()
-		if err != nil {
-			return true // its end: it was read before
-		}
-		var text []byte
-		if kind := token.Kind(); kind == jsontext.KindString || kind == jsontext.KindNumber {
-			text = []byte(token.String())
-		}
-		if !yield(token.Kind(), text) {
-			return false
-		}
-	}
+	more := true
+	ReadJSON(p.body, maxDepth, func(kind jsontext.Kind, text []byte) bool {
+		more = yield(kind, text)
+		return more
+	})
+	return more
 }
 
 // isFields reports whether every part is a named field.
