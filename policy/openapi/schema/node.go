@@ -1,5 +1,7 @@
 package schema
 
+import "sync/atomic"
+
 // node is one compiled schema: what it says of a value of each type, and the schemas
 // that judge the same value for its sake. It is immutable once the compiler has ended.
 type node struct {
@@ -22,6 +24,9 @@ type node struct {
 	// foreign reports that the schema says readOnly in a request, or writeOnly in an
 	// answer: only null may be there.
 	foreign bool
+
+	// closed are the forms of the value, once somebody has asked for them.
+	closed atomic.Pointer[[]form]
 }
 
 // typeSet is a set of JSON types.
@@ -64,13 +69,17 @@ type sub struct {
 // pick is a discriminator: the value of a property chooses a branch of oneOf or anyOf.
 type pick struct {
 	property string
-	branches map[string]int // by the property's value: index into node.subs
+	// branches are those of the mapping, by the property's value: indexes into node.subs,
+	// or their number for a schema that is not among them. Without a mapping it is nil,
+	// and the property must only be there, as a string.
+	branches map[string]int
 }
 
 type textRules struct {
 	minLength, maxLength int // in code points; maxLength below 0: any
 	pattern              *pattern
 	format               func(text []byte) bool // nil: none is asserted
+	longest              int                    // text of the format, in code points; 0: it has any length
 }
 
 type numberRules struct {
@@ -87,6 +96,12 @@ type arrayRules struct {
 	contains                 *node
 	minContains, maxContains int   // maxContains below 0: any
 	rest                     *node // unevaluatedItems
+}
+
+// trivial reports whether every value satisfies the node.
+func (n *node) trivial() bool {
+	return !n.never && n.types == 0 && n.enum == nil && n.con == nil && n.text == nil && n.number == nil &&
+		n.array == nil && n.object == nil && len(n.subs) == 0 && n.pick == nil && !n.foreign
 }
 
 type objectRules struct {

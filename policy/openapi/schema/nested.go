@@ -1,0 +1,343 @@
+package schema
+
+import "github.com/go-json-experiment/json/jsontext"
+
+// open begins to judge an array or object.
+func (r *Run) open(kind jsontext.Kind) {
+	r.choose(kind, nil)
+	f := frame{
+		first: int32(r.base), last: int32(len(r.acts)), array: kind == jsontext.KindBeginArray,
+		from: r.from,
+		sums: int32(len(r.sums)), records: int32(len(r.records)),
+	}
+	if n := len(r.frames); n > 0 {
+		f.hashed = r.frames[n-1].hashed || r.frames[n-1].unique
+	}
+	types := typeObject
+	if f.array {
+		types = typeArray
+	}
+	for i := r.base; i < len(r.acts); i++ {
+		n := r.acts[i].node
+		if keyword := r.refused(n, types); keyword != "" {
+			r.deny(i, keyword)
+			if r.failed {
+				return
+			}
+		}
+		f.hashed = f.hashed || n.enum != nil && len(n.enum.nested) > 0 || n.con != nil && len(n.con.nested) > 0
+		switch {
+		case f.array && n.array != nil:
+			f.unique = f.unique || n.array.unique
+			if n.array.rest != nil {
+				f.words = 2 * ((f.last - f.first + 63) / 64)
+			}
+		case !f.array && n.object != nil:
+			f.listed = f.listed || n.object.listed && r.acts[i].known
+			f.named = f.named || n.object.names != nil
+			if n.object.rest != nil {
+				f.words = 2 * ((f.last - f.first + 63) / 64)
+			}
+		}
+	}
+	r.frames = append(r.frames, f)
+}
+
+// refused returns the keyword by which a node refuses every value of a nested type.
+func (r *Run) refused(n *node, types typeSet) string {
+	switch {
+	case n.never:
+		return "boolean"
+	case n.types != 0 && n.types&types == 0:
+		return "type"
+	case n.foreign:
+		return r.schema.foreignKeyword()
+	case n.enum != nil && len(n.enum.nested) == 0:
+		return "enum"
+	case n.con != nil && len(n.con.nested) == 0:
+		return "const"
+	}
+	return ""
+}
+
+// item makes the activations of the next item, if the value that begins is one.
+func (r *Run) item() {
+	n := len(r.frames)
+	if n == 0 {
+		return
+	}
+	f := &r.frames[n-1]
+	if !f.array {
+		f.due = false
+		return
+	}
+	i := int(f.count)
+	f.count++
+	f.token, f.shown = "*", true
+	r.start()
+	r.record(f)
+	for k := f.first; k < f.last; k++ {
+		a := &r.acts[k]
+		rules := a.node.array
+		if rules == nil {
+			continue
+		}
+		certain, known := a.certain, a.known
+		inner := rules.items
+		if i < len(rules.prefix) {
+			inner = rules.prefix[i]
+		}
+		if inner != nil {
+			r.evaluates(f, k)
+			r.ask(inner, k, roleAll, certain, known)
+		}
+		if rules.contains != nil {
+			r.need(rules.contains, k, roleContains, false, known)
+		}
+		if rules.rest != nil {
+			r.ask(rules.rest, k, roleRest, false, known)
+		}
+	}
+}
+
+// ask lets a node judge the value that begins, unless every value satisfies it.
+func (r *Run) ask(n *node, parent int32, why role, certain, known bool) {
+	if !n.trivial() {
+		r.need(n, parent, why, certain, known)
+	}
+}
+
+// name makes the activations of a member by its name.
+func (r *Run) name(text []byte) {
+	f := &r.frames[len(r.frames)-1]
+	f.count++
+	f.due = true
+	f.token, f.shown = "", false
+	if f.hashed {
+		f.name = r.schema.hasher.bytes(hashName, text)
+	}
+	if f.named {
+		if r.names(f, text); r.failed {
+			return
+		}
+	}
+	r.start()
+	r.record(f)
+	standing := Undeclared
+	for k := f.first; k < f.last; k++ {
+		if rules := r.acts[k].node.object; rules != nil {
+			standing = max(standing, r.member(f, k, rules, text))
+		}
+		if p := r.acts[k].node.pick; p != nil && p.property == string(text) {
+			r.picks = append(r.picks, k)
+		}
+	}
+	if standing == Undeclared && f.listed && !r.strange {
+		r.strange = true
+		f.token = ""
+		r.stranger, _ = r.outer()
+	}
+}
+
+// outer returns the place of the innermost open array or object.
+func (r *Run) outer() (pointer string, whole bool) {
+	f := r.frames[len(r.frames)-1]
+	r.frames = r.frames[:len(r.frames)-1]
+	pointer, whole = r.place()
+	r.frames = append(r.frames, f)
+	return pointer, whole
+}
+
+// member makes the activations that one schema of the object asks for, and returns how
+// it knows the name.
+func (r *Run) member(f *frame, k int32, rules *objectRules, text []byte) Standing {
+	certain, known := r.acts[k].certain, r.acts[k].known
+	standing, mine := Undeclared, false
+	if p, ok := rules.properties[string(text)]; ok {
+		if p.bit >= 0 {
+			r.bits[int(r.acts[k].bits)+p.bit/64] |= 1 << (p.bit % 64)
+		}
+		if p.node != nil {
+			standing, mine = Declared, true
+			f.token, f.shown = p.name, true
+			r.ask(p.node, k, roleAll, certain, known)
+		}
+	}
+	for i := range rules.patterns {
+		if p := &rules.patterns[i]; p.pattern.match(text) {
+			standing, mine = max(standing, Openly), true
+			r.ask(p.node, k, roleAll, certain, known)
+		}
+	}
+	if !mine && rules.additional != nil {
+		mine = true
+		if !rules.additional.never {
+			standing = Openly
+		} else if certain {
+			r.failOuter("additionalProperties")
+		}
+		r.ask(rules.additional, k, roleAll, certain, known)
+	}
+	if mine {
+		r.evaluates(f, k)
+	}
+	if rules.rest != nil {
+		if !mine && !rules.rest.never {
+			standing = Openly
+		}
+		r.ask(rules.rest, k, roleRest, false, known)
+	}
+	if !known {
+		return Undeclared
+	}
+	return standing
+}
+
+// failOuter notes a fault of the object whose member is read.
+func (r *Run) failOuter(keyword string) {
+	if !r.failed {
+		place, _ := r.outer()
+		r.failed, r.fault = true, Fault{Pointer: place, Keyword: keyword}
+	}
+}
+
+// names judges the name of a member as a string, for propertyNames.
+func (r *Run) names(f *frame, text []byte) {
+	for k := f.first; k < f.last; k++ {
+		rules := r.acts[k].node.object
+		if rules == nil || rules.names == nil || rules.names.trivial() {
+			continue
+		}
+		r.start()
+		r.need(rules.names, -1, roleAll, false, false)
+		r.parsed = false
+		for i := r.base; i < len(r.acts); i++ {
+			if keyword := r.judge(r.acts[i].node, jsontext.KindString, typeString, text); keyword != "" {
+				r.acts[i].failed = true
+			}
+		}
+		if r.failed {
+			return
+		}
+		r.settle(r.base, nil)
+		failed := r.acts[r.base].failed
+		r.forget(r.base, r.from)
+		if failed {
+			r.acts[k].failed = true
+			if r.acts[k].certain {
+				r.failOuter("propertyNames")
+				return
+			}
+		}
+	}
+}
+
+// close ends the judgement of an array or object.
+func (r *Run) close() {
+	f := r.frames[len(r.frames)-1]
+	r.frames = r.frames[:len(r.frames)-1]
+	r.base = int(f.first)
+	var d digest
+	if f.hashed {
+		kind := byte('}')
+		if f.array {
+			kind = ']'
+		}
+		d = r.schema.hasher.pair(kind, f.sum, digest{})
+	}
+	twice := f.unique && repeated(r.sums[f.sums:])
+	for k := int(f.first); k < int(f.last); k++ {
+		if keyword, name := r.ended(&f, &r.acts[k], twice, d); keyword != "" {
+			r.acts[k].failed = true
+			if r.acts[k].certain {
+				r.fail(keyword, name)
+			}
+		}
+		if r.failed {
+			return
+		}
+	}
+	r.settle(int(f.first), &f)
+	if r.failed {
+		return
+	}
+	r.sums, r.records = r.sums[:f.sums], r.records[:f.records]
+	r.deliver(int(f.first), f.from, d)
+}
+
+// ended returns the keyword by which an array or object that was read fails, and the
+// member that it is about.
+func (r *Run) ended(f *frame, a *act, twice bool, d digest) (keyword, name string) {
+	n := a.node
+	switch {
+	case n.enum != nil && !holds(n.enum, d):
+		return "enum", ""
+	case n.con != nil && !holds(n.con, d):
+		return "const", ""
+	case f.array && n.array != nil:
+		return n.array.ended(int(f.count), int(a.hits), twice), ""
+	case !f.array && n.object != nil:
+		return r.objectEnded(n.object, a, int(f.count))
+	}
+	return "", ""
+}
+
+func holds(set *values, d digest) bool {
+	for _, known := range set.nested {
+		if known == d {
+			return true
+		}
+	}
+	return false
+}
+
+func (rules *arrayRules) ended(count, hits int, twice bool) string {
+	switch {
+	case count < rules.minItems:
+		return "minItems"
+	case rules.maxItems >= 0 && count > rules.maxItems:
+		return "maxItems"
+	case rules.unique && twice:
+		return "uniqueItems"
+	case rules.contains == nil:
+		return ""
+	case hits < rules.minContains && rules.minContains == 1:
+		return "contains"
+	case hits < rules.minContains:
+		return "minContains"
+	case rules.maxContains >= 0 && hits > rules.maxContains:
+		return "maxContains"
+	}
+	return ""
+}
+
+func (r *Run) objectEnded(rules *objectRules, a *act, count int) (keyword, name string) {
+	switch {
+	case count < rules.minProperties:
+		return "minProperties", ""
+	case rules.maxProperties >= 0 && count > rules.maxProperties:
+		return "maxProperties", ""
+	}
+	for _, p := range rules.required {
+		if !r.has(a, p) {
+			return "required", p.name
+		}
+	}
+	for i := range rules.dependent {
+		d := &rules.dependent[i]
+		if !r.has(a, d.trigger) {
+			continue
+		}
+		for _, p := range d.needs {
+			if !r.has(a, p) {
+				return "dependentRequired", ""
+			}
+		}
+	}
+	return "", ""
+}
+
+// has reports whether the object has a tracked property.
+func (r *Run) has(a *act, p *property) bool {
+	return r.bits[int(a.bits)+p.bit/64]&(1<<(p.bit%64)) != 0
+}

@@ -1,0 +1,174 @@
+package schema
+
+import (
+	"slices"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxPatternText is how long a text may be that meets a pattern of a schema that does
+// not bound its length. Matching is linear, and slower than everything else.
+const maxPatternText = 64 << 10
+
+// scalar judges a value that is neither array nor object.
+func (r *Run) scalar(kind jsontext.Kind, text []byte) {
+	r.parsed = false
+	r.choose(kind, text)
+	types := r.typesOf(kind, text)
+	for i := r.base; i < len(r.acts); i++ {
+		if keyword := r.judge(r.acts[i].node, kind, types, text); keyword != "" {
+			r.deny(i, keyword)
+			if r.failed {
+				return
+			}
+		}
+	}
+	var d digest
+	if n := len(r.frames); n > 0 && (r.frames[n-1].hashed || r.frames[n-1].unique) {
+		d = r.digest(kind, text)
+	}
+	if r.settle(r.base, nil); !r.failed {
+		r.deliver(r.base, r.from, d)
+	}
+}
+
+// typesOf returns the types that the value has.
+func (r *Run) typesOf(kind jsontext.Kind, text []byte) typeSet {
+	switch kind {
+	case jsontext.KindString:
+		return typeString
+	case jsontext.KindNumber:
+		if plainDigits(text) || r.number(text).integer() {
+			return typeNumber | typeInteger
+		}
+		return typeNumber
+	case jsontext.KindTrue, jsontext.KindFalse:
+		return typeBoolean
+	}
+	return typeNull
+}
+
+// plainDigits reports whether a literal has neither fraction nor exponent.
+func plainDigits(text []byte) bool {
+	return !slices.ContainsFunc(text, func(c byte) bool { return c == '.' || c|0x20 == 'e' })
+}
+
+// number returns the number at hand, parsed once.
+func (r *Run) number(text []byte) decimal {
+	if !r.parsed {
+		r.literal, r.parsed = parseDecimal(text), true
+	}
+	return r.literal
+}
+
+// judge returns the keyword by which a scalar fails, "" for none.
+func (r *Run) judge(n *node, kind jsontext.Kind, types typeSet, text []byte) string {
+	switch {
+	case n.never:
+		return "boolean"
+	case n.types != 0 && n.types&types == 0:
+		return "type"
+	case n.foreign && types != typeNull:
+		return r.schema.foreignKeyword()
+	case n.enum != nil && !r.among(n.enum, kind, text):
+		return "enum"
+	case n.con != nil && !r.among(n.con, kind, text):
+		return "const"
+	case types == typeString && n.text != nil:
+		return r.text(n.text, text)
+	case types&typeNumber != 0 && n.number != nil:
+		return n.number.judge(r.number(text))
+	}
+	return ""
+}
+
+func (r *Run) among(set *values, kind jsontext.Kind, text []byte) bool {
+	switch kind {
+	case jsontext.KindNull:
+		return set.null
+	case jsontext.KindTrue:
+		return set.yes
+	case jsontext.KindFalse:
+		return set.no
+	case jsontext.KindString:
+		_, ok := set.texts[string(text)]
+		return ok
+	}
+	r.scratch = r.number(text).appendCanonical(r.scratch[:0])
+	_, ok := set.numbers[string(r.scratch)]
+	return ok
+}
+
+func (r *Run) text(rules *textRules, text []byte) string {
+	if rules.minLength > 0 || rules.maxLength >= 0 && len(text) > rules.maxLength {
+		n := utf8.RuneCount(text)
+		if n < rules.minLength {
+			return "minLength"
+		}
+		if rules.maxLength >= 0 && n > rules.maxLength {
+			return "maxLength"
+		}
+	}
+	if rules.pattern != nil {
+		if rules.maxLength < 0 && len(text) > maxPatternText {
+			r.fail("pattern", "") // also below not, where a failure would let it pass
+			return "pattern"
+		}
+		if !rules.pattern.match(text) {
+			return "pattern"
+		}
+	}
+	if rules.format != nil && !rules.format(text) {
+		return "format"
+	}
+	return ""
+}
+
+func (rules *numberRules) judge(d decimal) string {
+	switch {
+	case rules.minimum != nil && d.compare(*rules.minimum) < 0:
+		return "minimum"
+	case rules.maximum != nil && d.compare(*rules.maximum) > 0:
+		return "maximum"
+	case rules.exclusiveMinimum != nil && d.compare(*rules.exclusiveMinimum) <= 0:
+		return "exclusiveMinimum"
+	case rules.exclusiveMaximum != nil && d.compare(*rules.exclusiveMaximum) >= 0:
+		return "exclusiveMaximum"
+	case rules.multipleOf != nil && !d.multipleOf(*rules.multipleOf):
+		return "multipleOf"
+	case rules.bits > 0 && d.integer() && !d.fits(rules.bits):
+		return "format"
+	}
+	return ""
+}
+
+// choose tells the discriminators that wait for this value which branch it names.
+func (r *Run) choose(kind jsontext.Kind, text []byte) {
+	for _, i := range r.picks {
+		a := &r.acts[i]
+		a.chosen = chosenWrong
+		if kind != jsontext.KindString {
+			continue
+		}
+		branches := a.node.pick.branches
+		if branches == nil {
+			a.chosen = chosenAny
+		} else if k, ok := branches[string(text)]; ok {
+			a.chosen = chosenFirst + int32(k)
+		}
+	}
+	r.picks = r.picks[:0]
+}
+
+func (r *Run) digest(kind jsontext.Kind, text []byte) digest {
+	h := r.schema.hasher
+	switch kind {
+	case jsontext.KindNumber:
+		r.scratch = r.number(text).appendCanonical(r.scratch[:0])
+		return h.bytes('0', r.scratch)
+	case jsontext.KindString:
+		return h.bytes('"', text)
+	}
+	return h.bytes(byte(kind), nil)
+}
