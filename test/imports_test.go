@@ -76,6 +76,8 @@ func kits() []string {
 func edgesOfTests() map[string][]string {
 	return map[string][]string{
 		"policy/compile": {"audit"},
+		// A request is measured from its path to its verdict, so payload reads its body.
+		"policy/openapi": {"policy/payload"},
 		// The demo's own files are read as the sidecar reads them.
 		"cmd/sidewarden/demo": {"config", "policy/openapi"},
 		"test/budget":         {anything},
