@@ -18,8 +18,8 @@ const hostileBytes = 64 << 10
 type hostileBody struct{ name, schema, body, wellFormed, judged string }
 
 // request is the request to the operation of the hostile body i.
-func (h *hostileBody) request(i int) request {
-	return request{method: "POST", path: fmt.Sprintf("/hostile/%d", i), header: map[string][]string{"Content-Type": {"application/json"}}, body: []byte(h.body)}
+func (h *hostileBody) request(i int) call {
+	return call{method: "POST", path: fmt.Sprintf("/hostile/%d", i), header: map[string][]string{"Content-Type": {"application/json"}}, body: []byte(h.body)}
 }
 
 // parts joins as many parts as fit into a hostile body.

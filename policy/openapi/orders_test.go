@@ -122,24 +122,24 @@ func serve(t testing.TB, contract string) served {
 	return served{matcher}
 }
 
-// request is one request that is judged again and again.
-type request struct {
+// call is one request that is judged again and again.
+type call struct {
 	method, path, query string
 	header              map[string][]string
 	body                []byte
 }
 
-func postOrder(body []byte) request {
-	return request{method: "POST", path: "/v1/orders", header: map[string][]string{"Content-Type": {"application/json"}}, body: body}
+func postOrder(body []byte) call {
+	return call{method: "POST", path: "/v1/orders", header: map[string][]string{"Content-Type": {"application/json"}}, body: body}
 }
 
-func listOrders() request {
-	return request{method: "GET", path: "/v1/accounts/acct-4711/orders", query: "limit=20"}
+func listOrders() call {
+	return call{method: "GET", path: "/v1/accounts/acct-4711/orders", query: "limit=20"}
 }
 
 // judge routes and validates a request, from the path to the last byte of the body. It
 // uses the memory of r, which the proxy has anyway.
-func (s served) judge(r *policy.Request, in *request) policy.Body {
+func (s served) judge(r *policy.Request, in *call) policy.Body {
 	*r = policy.Request{Method: in.method, Path: in.path, RawQuery: in.query, Query: policy.ParseQuery(in.query), Header: in.header}
 	r.Match = s.matcher.Match(r)
 	if r.Match.Operation == nil {
@@ -152,13 +152,13 @@ func TestOrdersAreJudged(t *testing.T) {
 	for _, version := range []string{"3.0.3", "3.1.0"} {
 		s := serve(t, orders(version, 61))
 		var r policy.Request
-		said := func(in request) string { return said(s.judge(&r, &in).Schema) }
+		said := func(in call) string { return said(s.judge(&r, &in).Schema) }
 		require.InDelta(t, 1024, len(orderOf(4)), 110, "an order of four lines has 1 KB")
 		require.Equal(t, "permit", said(postOrder(orderOf(4))), version)
 		require.Equal(t, "permit", said(postOrder(orderOfSize(1<<20))), version)
 		require.Equal(t, "permit", said(listOrders()), version)
 		require.Equal(t, "schema-mismatch /lines/*/sku pattern", said(postOrder([]byte(strings.Replace(string(orderOf(4)), "NET", "net", 1)))), version)
-		require.Equal(t, "parameter-invalid query.limit maximum", said(request{method: "GET", path: "/v1/accounts/acct-4711/orders", query: "limit=200"}), version)
-		require.Equal(t, "parameter-invalid path.accountId pattern", said(request{method: "GET", path: "/v1/accounts/4711/orders"}), version)
+		require.Equal(t, "parameter-invalid query.limit maximum", said(call{method: "GET", path: "/v1/accounts/acct-4711/orders", query: "limit=200"}), version)
+		require.Equal(t, "parameter-invalid path.accountId pattern", said(call{method: "GET", path: "/v1/accounts/4711/orders"}), version)
 	}
 }

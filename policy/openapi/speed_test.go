@@ -37,7 +37,7 @@ func newPeer(t testing.TB, contract string) peer {
 }
 
 // incoming is the request as its server hands it over.
-func (in *request) incoming(ctx context.Context) *http.Request {
+func (in *call) incoming(ctx context.Context) *http.Request {
 	u := &url.URL{Path: in.path, RawQuery: in.query}
 	r := &http.Request{Method: in.method, URL: u, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: in.header, Host: "api.example.net"}
 	return r.WithContext(ctx)
@@ -94,7 +94,7 @@ func BenchmarkContract(b *testing.B) {
 		s, kin := serve(b, contract), newPeer(b, contract)
 		for _, row := range []struct {
 			name string
-			in   request
+			in   call
 			goal goal
 			kin  bool
 		}{
@@ -104,13 +104,13 @@ func BenchmarkContract(b *testing.B) {
 			{"POST of 256 KiB", postOrder(orderOfSize(256 << 10)), goal{}, false},
 			{"POST of 1 MiB", postOrder(orderOfSize(1 << 20)), goal{}, false},
 		} {
-			b.Run(name(row.name, version, "ours"), func(b *testing.B) {
+			b.Run(benchName(row.name, version, "ours"), func(b *testing.B) {
 				var r policy.Request
 				require.Equal(b, "permit", said(s.judge(&r, &row.in).Schema))
 				measured(b, row.goal, len(row.in.body), func() { s.judge(&r, &row.in) })
 			})
 			if row.kin {
-				b.Run(name(row.name, version, "kin"), func(b *testing.B) {
+				b.Run(benchName(row.name, version, "kin"), func(b *testing.B) {
 					r := row.in.incoming(b.Context())
 					require.NoError(b, kin.judge(r, row.in.body))
 					measured(b, goal{}, len(row.in.body), func() { _ = kin.judge(r, row.in.body) })
@@ -120,7 +120,7 @@ func BenchmarkContract(b *testing.B) {
 	}
 	for _, operations := range []int{10, 100, 1000} {
 		s := serve(b, orders("3.0.3", operations))
-		b.Run(name(fmt.Sprintf("routing among %d", operations), "3.0.3", "ours"), func(b *testing.B) {
+		b.Run(benchName(fmt.Sprintf("routing among %d", operations), "3.0.3", "ours"), func(b *testing.B) {
 			r := policy.Request{Method: "GET", Path: fmt.Sprintf("/v1/things%d/t-1/parts/p-2", operations/2)}
 			require.NotNil(b, s.matcher.Match(&r).Operation)
 			measured(b, goal{}, 0, func() { s.matcher.Match(&r) })
@@ -129,7 +129,7 @@ func BenchmarkContract(b *testing.B) {
 	for _, version := range []string{"3.0.3", "3.1.0"} {
 		s := serve(b, hostileContract(version))
 		for i, h := range hostileBodies() {
-			b.Run(name(h.name, version, "hostile"), func(b *testing.B) {
+			b.Run(benchName(h.name, version, "hostile"), func(b *testing.B) {
 				var r policy.Request
 				in := h.request(i)
 				measured(b, goal{micros: 20_000 * max(1, float64(len(in.body))/hostileBytes)}, len(in.body), func() { s.judge(&r, &in) })
@@ -138,5 +138,5 @@ func BenchmarkContract(b *testing.B) {
 	}
 }
 
-// name is that of a part of the benchmark, as the table splits it.
-func name(parts ...string) string { return strings.ReplaceAll(strings.Join(parts, "/"), " ", "_") }
+// benchName is that of a part of the benchmark, as the table splits it.
+func benchName(parts ...string) string { return strings.ReplaceAll(strings.Join(parts, "/"), " ", "_") }
