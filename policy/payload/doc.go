@@ -3,7 +3,9 @@
 //
 // An [Inspector] reads a body once and returns facts: whether it is
 // well-formed, what a [Judge] says of it by the contract, and the values that
-// account rules select. [Ctype], [Size] and [WellFormed] are the checks. An
+// account rules select. JSON is read in one pass over its tokens, each of which the
+// judge and the selectors are told when the bounds have let it pass; there is no tree.
+// [Ctype], [Size] and [WellFormed] are the checks. An
 // [AnswerInspector] does so for answers, of which [AnswerSize] judges the size.
 //
 // # Guarantees
@@ -14,6 +16,9 @@
 // bounded numbers. What is accepted here, two parsers cannot read differently.
 // XML is refused when it could make a parser fetch, expand or guess: document
 // type, entity, processing instruction, XInclude, another encoding than UTF-8.
+//
+// A content coding is taken off only where that is configured, for inspection alone, and
+// within the bounds of in.size.
 //
 // A body that was not read whole has no verdict but "undecided". Work and memory
 // are bounded by the size of the body, and no verdict's detail holds anything
