@@ -4,7 +4,9 @@
 //
 // An [Inspector] reads a body once and returns facts: whether it is
 // well-formed, what a [Judge] says of it by the contract, and the values that
-// account rules select. [Ctype], [Size] and [WellFormed] are the checks. An
+// account rules select. JSON is read in one pass over its tokens, each of which the
+// judge and the selectors are told when the bounds have let it pass; there is no tree.
+// [Ctype], [Size] and [WellFormed] are the checks. An
 // [AnswerInspector] does so for answers, of which [AnswerSize] judges the size.
 //
 // # Guarantees
@@ -18,6 +20,9 @@
 // and multipart bodies are refused where parsers are known to differ: over separators,
 // escapes, delimiters, names, codings and charsets. Their fields are handed to the judge as the
 // tokens of one object.
+//
+// A content coding is taken off only where that is configured, for inspection alone, and
+// within the bounds of in.size.
 //
 // A body that was not read whole has no verdict but "undecided". Work and memory
 // are bounded by the size of the body, and no verdict's detail holds anything
