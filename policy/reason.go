@@ -137,6 +137,8 @@ const (
 	ContentCoding         Reason = "content-coding"
 	BodyUndeclared        Reason = "body-undeclared"
 	BodyTooLarge          Reason = "body-too-large"
+	InflatedTooLarge      Reason = "inflated-too-large"
+	CodingMalformed       Reason = "coding-malformed"
 	JSONSyntax            Reason = "json-syntax"
 	JSONEncoding          Reason = "json-encoding"
 	JSONDuplicateMember   Reason = "json-duplicate-member"

@@ -108,6 +108,9 @@ func (c *compiler) settle(p *planned, keys map[string]bool) {
 		if err != nil {
 			c.problem(fileOf(p.spec), fmt.Sprintf("operation %s: %v", p.contract.ID, err), "name it as type/subtype, for example application/json")
 		}
+		if c.unpacks() {
+			declared = declared.Unpacking(c.cfg.Payload.MaxInflation)
+		}
 		p.declared = declared
 	}
 	p.account = c.accountOf(p)
@@ -251,7 +254,7 @@ func (c *compiler) checkOf(p *planned, control policy.Control, phase policy.Phas
 	case policy.InCtype:
 		return payload.Ctype{Declared: p.declared}, phase
 	case policy.InSize:
-		return payload.Size{MaxBytes: p.operation.MaxIn}, phase
+		return c.sizeOf(p), phase
 	case policy.InWellformed:
 		return payload.WellFormed{}, phase
 	case policy.InSchema:
@@ -262,6 +265,19 @@ func (c *compiler) checkOf(p *planned, control policy.Control, phase policy.Phas
 		return openapi.AnswerSchema{}, phase
 	}
 	return nil, phase
+}
+
+// unpacks reports whether a content coding of request bodies is taken off.
+func (c *compiler) unpacks() bool { return len(c.cfg.Payload.ContentCodings) > 0 }
+
+// sizeOf returns the check of in.size. What takes off a content coding is the inspector
+// of an operation that declares a body.
+func (c *compiler) sizeOf(p *planned) payload.Size {
+	size := payload.Size{MaxBytes: p.operation.MaxIn}
+	if p.contract.BodyDeclared && c.unpacks() {
+		size.MaxInflation = c.cfg.Payload.MaxInflation
+	}
+	return size
 }
 
 // unmatchedCheck returns the check of a control for requests that match no
@@ -321,7 +337,8 @@ func (c *compiler) inspect(p *planned) {
 		return
 	}
 	account := (p.has(policy.AzAccount) || p.has(policy.AzDelegate)) && len(p.account.Body) > 0
-	if !account && !p.has(policy.InWellformed) && !p.has(policy.InSchema) {
+	content := p.contract.BodyDeclared && c.unpacks() && p.has(policy.InSize)
+	if !account && !content && !p.has(policy.InWellformed) && !p.has(policy.InSchema) {
 		return
 	}
 	o := payload.Options{Declared: p.declared, MaxBytes: p.operation.MaxIn, MaxDepth: c.cfg.Payload.MaxJSONDepth}
@@ -329,7 +346,7 @@ func (c *compiler) inspect(p *planned) {
 		o.Selectors = p.account.Body
 	}
 	if p.has(policy.InSchema) {
-		o.Schema = p.contract.Judge()
+		o.Schema = openapi.TreeJudge{Trees: p.contract.Judge()}
 	}
 	inspector, err := payload.NewInspector(o)
 	if err != nil {
@@ -351,7 +368,7 @@ func (c *compiler) inspectAnswers(p *planned) {
 	}
 	o := payload.AnswerOptions{MaxBytes: p.operation.MaxOut, Sized: sized, MaxDepth: c.cfg.Payload.MaxJSONDepth}
 	if answers := p.contract.Answers(); answers != nil {
-		o.Schema = answers
+		o.Schema = openapi.TreeAnswers{Answers: answers}
 	}
 	p.operation.Out = payload.NewAnswerInspector(o)
 }

@@ -63,7 +63,7 @@ func (a asked) judge(r *policy.Request) policy.Verdict {
 	if r.Match = a.matcher.Match(r); r.Match.Operation == nil {
 		return policy.Denied(policy.RouteUnknown, "")
 	}
-	return a.judges[r.Match.Operation.Template].Judge(r, "", nil, false)
+	return a.judges[r.Match.Operation.Template].Judge(r, "", nothing, false)
 }
 
 // TestEveryCellOfTheTableOfStyles has the examples of OpenAPI 3.0.4, 4.7.12.3, one row
@@ -421,8 +421,8 @@ func TestUndeclaredParametersAndEscapes(t *testing.T) {
 paths: {/p: {get: {security: [{k: []}], responses: {'200': {description: ok}}}}}
 components: {securitySchemes: {k: {type: apiKey, in: query, name: api_key}, h: {type: apiKey, in: header, name: X-Key}}}
 `), openapi.Options{}).Operations()[0].Judge()
-	assert.Equal(t, "permit", said(keyed.Judge(request("/p?api_key=x"), "", nil, false)), "the query parameter of a security scheme is declared")
-	assert.Equal(t, "parameter-undeclared query", said(keyed.Judge(request("/p?X-Key=x"), "", nil, false)))
+	assert.Equal(t, "permit", said(keyed.Judge(request("/p?api_key=x"), "", nothing, false)), "the query parameter of a security scheme is declared")
+	assert.Equal(t, "parameter-undeclared query", said(keyed.Judge(request("/p?X-Key=x"), "", nothing, false)))
 }
 
 // judgedGET is the request of BenchmarkParameters: a path with a UUID and a limit in the

@@ -2,10 +2,13 @@ package payload
 
 import (
 	"context"
-	"fmt"
+	"iter"
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/sidewarden/sidewarden/policy"
 )
@@ -56,9 +59,9 @@ type AnswerJudge interface {
 	// media type is "" for none. More reports that the verdict is open until Document
 	// has judged the body.
 	Head(status int, mediaType string, body bool) (v policy.Verdict, more bool)
-	// Document judges a JSON body of which Head said that there is more. Value is the
-	// tree that ReadJSON made of it, which must not be changed.
-	Document(status int, mediaType string, value any) policy.Verdict
+	// Document judges a JSON body of which Head said that there is more. The tokens
+	// are as [Judge] has them.
+	Document(status int, mediaType string, tokens iter.Seq2[jsontext.Kind, []byte]) policy.Verdict
 }
 
 // AnswerOptions say how the answers of one operation are inspected.
@@ -75,13 +78,19 @@ type AnswerOptions struct {
 	Schema AnswerJudge
 }
 
-// AnswerInspector reads the answers to one operation. It is immutable.
-type AnswerInspector struct{ options AnswerOptions }
+// AnswerInspector reads the answers to one operation. It is immutable, but for the
+// memory that it keeps for the next answer.
+type AnswerInspector struct {
+	options AnswerOptions
+	readers sync.Pool // of *jsonReader
+}
 
 var _ policy.Inspector = (*AnswerInspector)(nil)
 
 // NewAnswerInspector returns an inspector of answers.
-func NewAnswerInspector(o AnswerOptions) *AnswerInspector { return &AnswerInspector{options: o} }
+func NewAnswerInspector(o AnswerOptions) *AnswerInspector {
+	return &AnswerInspector{options: o, readers: sync.Pool{New: func() any { return newJSONReader() }}}
+}
 
 // Inspect implements [policy.Inspector] for the body of r.Response. Only Schema is
 // judged. It does not apply to an answer to HEAD and to 304, which describe another
@@ -99,11 +108,7 @@ func (in *AnswerInspector) Inspect(r *policy.Request, b []byte, size int64, whol
 }
 
 func (in *AnswerInspector) judge(r *policy.Request, body *policy.Body) (v policy.Verdict) {
-	defer func() {
-		if p := recover(); p != nil {
-			v = policy.Undecided(policy.InternalError, fmt.Errorf("schema judge panicked: %T", p))
-		}
-	}()
+	defer recoverJudge(&v)
 	resp := r.Response
 	switch {
 	case in.options.Schema == nil, resp == nil, resp.Status < http.StatusOK && !resp.Upgraded(),
@@ -128,14 +133,35 @@ func (in *AnswerInspector) judge(r *policy.Request, body *policy.Body) (v policy
 	case !body.Whole || sizeOf(body) > in.options.MaxBytes:
 		return policy.Undecided(policy.NotInspected, nil)
 	}
-	value, v := ReadJSON(body.Bytes, in.options.MaxDepth)
-	switch {
-	case v.Passes():
-		return in.options.Schema.Document(resp.Status, mediaType, value)
-	case slices.Contains([]policy.Reason{policy.JSONTooDeep, policy.JSONTooManyMembers, policy.JSONNumber}, v.Reason):
-		return policy.Undecided(v.Reason, nil) // our bounds, of which the contract says nothing
+	return in.document(resp.Status, mediaType, body.Bytes)
+}
+
+// document judges a JSON body while it is read. That it is not well-formed wins over
+// what the contract says of its beginning.
+func (in *AnswerInspector) document(status int, mediaType string, b []byte) (v policy.Verdict) {
+	reader, _ := in.readers.Get().(*jsonReader)
+	defer func() {
+		if reader.forget() {
+			in.readers.Put(reader)
+		}
+	}()
+	reader.begin(b, in.options.MaxDepth, nil)
+	v = in.ask(status, mediaType, reader.tokens)
+	reader.read(nil)
+	switch form := verdictOf(reader.err); {
+	case form.Passes():
+		return v
+	case slices.Contains([]policy.Reason{policy.JSONTooDeep, policy.JSONTooManyMembers, policy.JSONNumber}, form.Reason):
+		return policy.Undecided(form.Reason, nil) // our bounds, of which the contract says nothing
+	default:
+		return form
 	}
-	return v
+}
+
+// ask asks the judge of the contract about a document.
+func (in *AnswerInspector) ask(status int, mediaType string, tokens iter.Seq2[jsontext.Kind, []byte]) (v policy.Verdict) {
+	defer recoverJudge(&v)
+	return in.options.Schema.Document(status, mediaType, tokens)
 }
 
 // answerType returns the media type of an answer, in lower case and without

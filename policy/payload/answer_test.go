@@ -1,10 +1,12 @@
 package payload_test
 
 import (
+	"iter"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/assert"
 
 	"github.com/sidewarden/sidewarden/policy"
@@ -29,9 +31,12 @@ func (declares) Head(status int, mediaType string, body bool) (policy.Verdict, b
 	return policy.Permitted(), false
 }
 
-func (declares) Document(_ int, _ string, value any) policy.Verdict {
-	if _, object := value.(map[string]any); !object {
-		return policy.Denied(policy.SchemaMismatch, "type")
+func (declares) Document(_ int, _ string, tokens iter.Seq2[jsontext.Kind, []byte]) policy.Verdict {
+	for kind := range tokens {
+		if kind != jsontext.KindBeginObject {
+			return policy.Denied(policy.SchemaMismatch, "type")
+		}
+		break
 	}
 	return policy.Permitted()
 }
@@ -74,6 +79,8 @@ func TestAnswerInspector(t *testing.T) {
 		{"a status without body", "GET", 204, nil, "", policy.Denied(policy.StatusUndeclared, "")},
 		{"against the schema", "GET", 200, json, "[]", policy.Denied(policy.SchemaMismatch, "type")},
 		{"not JSON", "GET", 200, json, "panic:", policy.Denied(policy.JSONSyntax, "offset 0")},
+		{"a fault behind what is against the schema", "GET", 200, json, "[1", policy.Denied(policy.JSONSyntax, "offset 2")},
+		{"our bound behind what is against the schema", "GET", 200, json, "[1e999]", undecided(policy.JSONNumber)},
 		{"a member twice", "GET", 200, json, `{"a":1,"a":2}`, policy.Denied(policy.JSONDuplicateMember, "offset 7")},
 		{"deeper than we read", "GET", 200, json, `{"a":[[[[]]]]}`, undecided(policy.JSONTooDeep)},
 		{"a number that we do not read", "GET", 200, json, `{"a":1e999}`, undecided(policy.JSONNumber)},
@@ -109,13 +116,20 @@ func TestAnswerInspector(t *testing.T) {
 
 type panics struct{ declares }
 
-func (panics) Document(int, string, any) policy.Verdict { panic("hostile") }
+func (panics) Document(_ int, _ string, tokens iter.Seq2[jsontext.Kind, []byte]) policy.Verdict {
+	for range tokens {
+		panic("hostile")
+	}
+	return policy.Permitted()
+}
 
 func TestAnswerInspectorSurvivesItsJudge(t *testing.T) {
 	in := payload.NewAnswerInspector(payload.AnswerOptions{MaxBytes: answerLimit, MaxDepth: 4, Schema: panics{}})
 	v := in.Inspect(answered("GET", 200, "Content-Type", "application/json"), []byte("{}"), 2, true).Schema
 	assert.Equal(t, policy.InternalError, v.Reason)
 	assert.NotContains(t, v.Err.Error(), "hostile")
+	v = in.Inspect(answered("GET", 200, "Content-Type", "application/json"), []byte("{"), 1, true).Schema
+	assert.Equal(t, policy.Denied(policy.JSONSyntax, "offset 1"), v, "the document was read to its end all the same")
 }
 
 func TestAnswerSize(t *testing.T) {

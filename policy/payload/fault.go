@@ -18,11 +18,10 @@ func (f *fault) Error() string { return string(f.reason) + " " + f.detail }
 
 // verdictOf returns the verdict of in.wellformed for the result of reading.
 func verdictOf(err error) policy.Verdict {
-	var f *fault
-	switch {
-	case err == nil:
+	if err == nil {
 		return policy.Permitted()
-	case errors.As(err, &f):
+	}
+	if f, ok := errors.AsType[*fault](err); ok {
 		return policy.Denied(f.reason, f.detail)
 	}
 	return policy.Undecided(policy.InternalError, err)

@@ -3,6 +3,10 @@ package payload
 import (
 	"errors"
 	"fmt"
+	"iter"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/sidewarden/sidewarden/policy"
 )
@@ -12,13 +16,19 @@ import (
 type Judge interface {
 	// Judge judges the parameters of r and its body. Present reports that there
 	// is a body. MediaType is its type as sent, in lower case without
-	// parameters, and one that the operation declares. Value is the tree that
-	// ReadJSON made of it if IsJSON(mediaType), in which case nil is JSON null;
-	// for every other type value is nil and says nothing. Without a body they
-	// are empty, and the Judge also says whether one is required. The judge
-	// must not change the value.
-	Judge(r *policy.Request, mediaType string, value any, present bool) policy.Verdict
+	// parameters, and one that the operation declares. Tokens are those of the
+	// document if IsJSON(mediaType), as ReadJSON hands them on; for every other type
+	// and without a body there are none, and the Judge also says whether a body is
+	// required.
+	//
+	// Tokens may be ranged over once, while Judge runs, and the judge may stop early.
+	// The range ends early if the document proves not to be well-formed; the verdict
+	// is then dropped.
+	Judge(r *policy.Request, mediaType string, tokens iter.Seq2[jsontext.Kind, []byte], present bool) policy.Verdict
 }
+
+// noTokens are the tokens of a body that has none.
+func noTokens(func(jsontext.Kind, []byte) bool) {}
 
 // Options say how the bodies of one operation are inspected.
 type Options struct {
@@ -36,10 +46,13 @@ type Options struct {
 	Schema Judge
 }
 
-// Inspector reads the request bodies of one operation. It is immutable.
+// Inspector reads the request bodies of one operation. It is immutable, but for the
+// memory that it keeps for the next body.
 type Inspector struct {
 	options   Options
 	selectors []selector
+	readers   sync.Pool // of *jsonReader
+	inflaters sync.Pool // of *inflater
 }
 
 var _ policy.Inspector = (*Inspector)(nil)
@@ -54,7 +67,11 @@ func NewInspector(o Options) (*Inspector, error) {
 	if o.MaxDepth < 1 {
 		problems = append(problems, fmt.Errorf("the bound of the nesting of the request body is %d; give at least 1", o.MaxDepth))
 	}
-	in := &Inspector{options: o}
+	in := &Inspector{
+		options:   o,
+		readers:   sync.Pool{New: func() any { return newJSONReader() }},
+		inflaters: sync.Pool{New: func() any { return &inflater{} }},
+	}
 	for _, pointer := range o.Selectors {
 		s, err := parseSelector(pointer)
 		if err != nil {
@@ -78,33 +95,67 @@ func (in *Inspector) Inspect(r *policy.Request, b []byte, size int64, whole bool
 	body := policy.Body{Bytes: b, Size: size, Whole: whole}
 	if size == 0 {
 		body.WellFormed = policy.Inapplicable()
-		body.Schema = in.judge(r, "", nil, false)
+		body.Schema = in.judge(r, "", noTokens, false)
 		return body
 	}
 	if v, unread := in.unread(&body); unread {
 		body.WellFormed, body.Schema = v, v
 		return body
 	}
+	if !in.options.Declared.unpacks(r.Header) {
+		in.content(r, &body, b, policy.Permitted())
+		return body
+	}
+	z, _ := in.inflaters.Get().(*inflater)
+	content, coding := in.unpacked(z, &body)
+	in.content(r, &body, content, coding)
+	if z.forget() {
+		in.inflaters.Put(z)
+	}
+	return body
+}
+
+// content judges the content of a body, of which the verdict of its coding is known.
+func (in *Inspector) content(r *policy.Request, body *policy.Body, b []byte, coding policy.Verdict) {
 	mediaType, v := contentType(r.Header, in.options.Declared)
 	if !v.Passes() {
 		body.WellFormed = v.Dependent(policy.InCtype)
 		body.Schema = body.WellFormed
-		return body
+		return
 	}
-	var value any
-	value, body.WellFormed = in.read(mediaType, b)
+	body.WellFormed = coding
+	switch {
+	case !coding.Passes():
+	case IsJSON(mediaType):
+		in.json(r, body, mediaType, b)
+		return
+	case IsXML(mediaType):
+		body.WellFormed = ReadXML(b, in.options.MaxDepth)
+	default: // a type without a parser is not read
+		body.WellFormed = policy.Inapplicable()
+	}
 	if !body.WellFormed.Passes() {
 		body.Schema = body.WellFormed.Dependent(policy.InWellformed)
-		return body
+		return
 	}
-	if IsJSON(mediaType) {
-		body.Selected = make([][]string, len(in.selectors))
-		for i, s := range in.selectors {
-			body.Selected[i] = s.values(value)
-		}
+	body.Schema = in.judge(r, mediaType, noTokens, true)
+}
+
+// json reads a JSON body in one pass: the judge is told its tokens while it is read,
+// and what the judge leaves is read to the end.
+func (in *Inspector) json(r *policy.Request, body *policy.Body, mediaType string, b []byte) {
+	reader, _ := in.readers.Get().(*jsonReader)
+	reader.begin(b, in.options.MaxDepth, in.selectors)
+	body.Schema = in.judge(r, mediaType, reader.tokens, true)
+	reader.read(nil)
+	if body.WellFormed = verdictOf(reader.err); body.WellFormed.Passes() {
+		body.Selected = reader.selected()
+	} else {
+		body.Schema = body.WellFormed.Dependent(policy.InWellformed)
 	}
-	body.Schema = in.judge(r, mediaType, value, true)
-	return body
+	if reader.forget() {
+		in.readers.Put(reader)
+	}
 }
 
 // unread returns the verdict of everything that needs the body's content, and
@@ -119,27 +170,19 @@ func (in *Inspector) unread(body *policy.Body) (policy.Verdict, bool) {
 	return policy.Verdict{}, false
 }
 
-// read parses the body by its type. A type without a parser is not judged.
-func (in *Inspector) read(mediaType string, b []byte) (any, policy.Verdict) {
-	switch {
-	case IsJSON(mediaType):
-		return ReadJSON(b, in.options.MaxDepth)
-	case IsXML(mediaType):
-		return nil, ReadXML(b, in.options.MaxDepth)
-	}
-	return nil, policy.Inapplicable()
-}
-
 // judge asks the schema judge. Its panic costs only its own verdict: the other
 // facts of the pass stay.
-func (in *Inspector) judge(r *policy.Request, mediaType string, value any, present bool) (v policy.Verdict) {
+func (in *Inspector) judge(r *policy.Request, mediaType string, tokens iter.Seq2[jsontext.Kind, []byte], present bool) (v policy.Verdict) {
 	if in.options.Schema == nil {
 		return policy.Inapplicable()
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			v = policy.Undecided(policy.InternalError, fmt.Errorf("schema judge panicked: %T", p))
-		}
-	}()
-	return in.options.Schema.Judge(r, mediaType, value, present)
+	defer recoverJudge(&v)
+	return in.options.Schema.Judge(r, mediaType, tokens, present)
+}
+
+// recoverJudge turns a panic of a judge into a verdict. It must be deferred directly.
+func recoverJudge(v *policy.Verdict) {
+	if p := recover(); p != nil {
+		*v = policy.Undecided(policy.InternalError, fmt.Errorf("schema judge panicked: %T", p))
+	}
 }

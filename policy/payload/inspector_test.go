@@ -2,11 +2,13 @@ package payload_test
 
 import (
 	"encoding/json"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -21,16 +23,25 @@ type judge struct {
 	panics    bool
 	calls     int
 	mediaType string
+	tokens    string // their kinds
 	value     any
 	present   bool
 }
 
-func (j *judge) Judge(_ *policy.Request, mediaType string, value any, present bool) policy.Verdict {
+func (j *judge) Judge(_ *policy.Request, mediaType string, tokens iter.Seq2[jsontext.Kind, []byte], present bool) policy.Verdict {
 	j.calls++
-	j.mediaType, j.value, j.present = mediaType, value, present
-	if j.panics {
-		panic(policytest.Canary)
+	j.mediaType, j.value, j.present, j.tokens = mediaType, nil, present, ""
+	t := &tree{}
+	for kind, text := range tokens {
+		if j.tokens += string(rune(kind)); j.panics {
+			panic(policytest.Canary)
+		}
+		t.visit(kind, text)
 	}
+	for range tokens {
+		j.tokens += "again"
+	}
+	j.value = t.root
 	return j.verdict
 }
 
@@ -62,9 +73,10 @@ func TestInspect(t *testing.T) {
 		{"text is not read and its presence judged", "text/plain", `{`, 1, true, none, fault, true},
 		{"without a body the parameters are judged", "", ``, 0, true, none, fault, true},
 		{"a chunked body that was counted as empty is none", "", ``, -1, true, none, fault, true},
-		{"a bad body leaves the schema undecided", "application/json", `{`, 1, true, policy.Denied(policy.JSONSyntax, "offset 1"), byForm, false},
+		{"a bad body leaves the schema undecided", "application/json", `{`, 1, true, policy.Denied(policy.JSONSyntax, "offset 1"), byForm, true},
+		{"a fault behind the value drops what was said of it", "application/json", `{} x`, 4, true, policy.Denied(policy.JSONTrailingData, "offset 2"), byForm, true},
 		{"bad XML leaves the schema undecided", "application/xml", `<a>`, 3, true, policy.Denied(policy.XMLSyntax, "offset 3"), byForm, false},
-		{"the depth is bounded", "application/json", nest(5), 10, true, policy.Denied(policy.JSONTooDeep, "limit 4"), byForm, false},
+		{"the depth is bounded", "application/json", nest(5), 10, true, policy.Denied(policy.JSONTooDeep, "limit 4"), byForm, true},
 		{"an undeclared type leaves all undecided", "text/csv", `a`, 1, true, byType, byType, false},
 		{"a missing type leaves all undecided", "", `{}`, 2, true, byType, byType, false},
 		{"a declared length over the bound", "application/json", ``, 101, false, bySize, bySize, false},
@@ -98,19 +110,21 @@ func TestWhatTheJudgeIsAsked(t *testing.T) {
 	for _, c := range []struct {
 		name, sent, body string
 		mediaType        string
+		tokens           string
 		value            any
 		present          bool
 	}{
-		{"the tree of JSON", "Application/JSON; charset=utf-8", `{"a":[1.0]}`, "application/json", map[string]any{"a": []any{json.Number("1.0")}}, true},
-		{"null is a value of JSON", "application/json", `null`, "application/json", nil, true},
-		{"XML has no value", "application/xml", `<a/>`, "application/xml", nil, true},
-		{"text has no value", "text/plain", `a`, "text/plain", nil, true},
-		{"no body has no type", "application/json", ``, "", nil, false},
+		{"the tokens of JSON", "Application/JSON; charset=utf-8", `{"a":[1.0]}`, "application/json", `{"[0]}`, map[string]any{"a": []any{json.Number("1.0")}}, true},
+		{"null is a value of JSON", "application/json", `null`, "application/json", "n", nil, true},
+		{"XML has no tokens", "application/xml", `<a/>`, "application/xml", "", nil, true},
+		{"text has no tokens", "text/plain", `a`, "text/plain", "", nil, true},
+		{"no body has no type", "application/json", ``, "", "", nil, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			j := &judge{verdict: policy.Permitted()}
 			inspector(t, j).Inspect(post(contentType(c.sent)), []byte(c.body), -1, true)
 			assert.Equal(t, c.mediaType, j.mediaType)
+			assert.Equal(t, c.tokens, j.tokens)
 			assert.Equal(t, c.value, j.value)
 			assert.Equal(t, c.present, j.present)
 		})
@@ -201,15 +215,18 @@ func TestInspectStaysWithinItsAllocationBudget(t *testing.T) {
 	})
 	require.NoError(t, err)
 	r, b := post(contentType("application/json")), oneKB()
+	if raced { // there a pool drops what it is given
+		return
+	}
 	allocs := testing.AllocsPerRun(100, func() { in.Inspect(r, b, int64(len(b)), true) })
-	assert.LessOrEqual(t, allocs, 200.0, "15 objects with 45 members")
+	assert.LessOrEqual(t, allocs, 3.0, "what was selected: the value, its list, the list of lists")
 }
 
 func TestMemoryStaysInProportionToTheBody(t *testing.T) {
 	dense := []byte("[" + strings.Repeat("0,", payload.MaxMembers-1) + "0]")
 	result := testing.Benchmark(func(b *testing.B) {
 		for range b.N {
-			payload.ReadJSON(dense, depth)
+			payload.ReadJSON(dense, depth, nil)
 		}
 	})
 	assert.Less(t, result.AllocedBytesPerOp(), int64(100*len(dense)))

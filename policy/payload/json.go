@@ -2,11 +2,10 @@ package payload
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,133 +25,230 @@ const (
 	MaxExponent = 308
 )
 
-// ReadJSON reads a whole JSON document strictly and returns it as a tree of
-// map[string]any, []any, [json.Number], string, bool and nil, and the verdict of
-// in.wellformed. The tree is nil unless the verdict permits, and shares no memory
-// with b. MaxDepth is how deep arrays and objects may nest; a scalar has depth 0.
-func ReadJSON(b []byte, maxDepth int) (any, policy.Verdict) {
-	value, err := readJSON(b, maxDepth)
-	if err != nil {
-		return nil, verdictOf(err)
-	}
-	return value, policy.Permitted()
+// ReadJSON reads a whole JSON document strictly and returns the verdict of
+// in.wellformed. MaxDepth is how deep arrays and objects may nest; a scalar has
+// depth 0.
+//
+// Yield is told every token of the document until it returns false; nil asks for the
+// verdict alone. Text is that of a string or member name, unescaped, or the literal of
+// a number, and nil of the rest. It is valid until the next token, may be part of b,
+// and must not be changed. A token that the verdict is about is not handed on, nor
+// any after it; the last token comes when it is certain that nothing follows.
+func ReadJSON(b []byte, maxDepth int, yield func(kind jsontext.Kind, text []byte) bool) policy.Verdict {
+	r := newJSONReader()
+	r.begin(b, maxDepth, nil)
+	r.read(yield)
+	r.read(nil)
+	return verdictOf(r.err)
 }
 
-func readJSON(b []byte, maxDepth int) (any, error) {
-	if bytes.HasPrefix(b, []byte("\xef\xbb\xbf")) || !utf8.Valid(b) {
-		return nil, &fault{policy.JSONEncoding, ""}
-	}
-	r := jsonReader{decoder: jsontext.NewDecoder(bytes.NewBuffer(b)), maxDepth: maxDepth}
-	value, err := r.value()
-	if err == nil {
-		err = r.end()
-	}
-	if err != nil {
-		return nil, explain(b, err)
-	}
-	return value, nil
-}
-
-// jsonReader builds the tree of one document.
+// jsonReader reads one document after another in one pass, and keeps its memory. It
+// is not safe for concurrent use.
 type jsonReader struct {
-	decoder         *jsontext.Decoder
-	depth, maxDepth int
-	members         int // members and elements so far
+	decoder jsontext.Decoder
+	buffer  bytes.Buffer // what the decoder reads: the document itself, not a copy
+	scratch []byte       // unescaped text
+	// tokens is the method handOn, made once so that asking for it costs no memory.
+	tokens iter.Seq2[jsontext.Kind, []byte]
+
+	document []byte
+	escapes  bool // some string may have one
+	maxDepth int
+	handed   bool // the tokens were ranged over
+	ended    bool // nothing more to read, by err or at the end
+	err      error
+
+	// The last token: where it is, what it says, and in how many arrays and objects it
+	// is, those that it opens or closes itself not counted.
+	kind       jsontext.Kind
+	name       bool // the name of a member
+	start, end int
+	text       []byte
+	depth      int
+
+	objects []bool // what is open: true is an object, false an array
+	members int    // members and elements so far
+	wanted  []selection
 }
 
-// value reads the next value. Its recursion ends at the depth bound.
-func (r *jsonReader) value() (any, error) {
-	token, err := r.decoder.ReadToken()
-	if err != nil {
-		return nil, err
-	}
-	switch token.Kind() {
-	case jsontext.KindBeginObject:
-		return r.nested(r.object)
-	case jsontext.KindBeginArray:
-		return r.nested(r.array)
-	case jsontext.KindString:
-		return token.String(), nil
-	case jsontext.KindNumber:
-		return number(token.String())
-	case jsontext.KindTrue, jsontext.KindFalse:
-		return token.Bool(), nil
-	case jsontext.KindNull, jsontext.KindEndObject, jsontext.KindEndArray, jsontext.KindInvalid:
-	}
-	return nil, nil // null: where a value is due, the decoder gives none of the others
+// maxKeptMembers and maxKeptBytes bound what a reader keeps for the next document.
+const (
+	maxKeptMembers = 2048
+	maxKeptBytes   = 64 << 10
+)
+
+func newJSONReader() *jsonReader {
+	r := &jsonReader{}
+	r.tokens = r.handOn
+	return r
 }
 
-// nested reads an object or array one level down.
-func (r *jsonReader) nested(read func() (any, error)) (any, error) {
-	if r.depth++; r.depth > r.maxDepth {
-		return nil, &fault{policy.JSONTooDeep, limit(r.maxDepth)}
+// begin turns to another document.
+func (r *jsonReader) begin(b []byte, maxDepth int, selectors []selector) {
+	r.document, r.maxDepth = b, maxDepth
+	r.handed, r.ended, r.err = false, false, nil
+	r.name, r.end, r.text = false, 0, nil
+	r.objects, r.members = r.objects[:0], 0
+	r.wanted = r.wanted[:0]
+	for _, s := range selectors {
+		r.wanted = append(r.wanted, selection{selector: s})
 	}
-	value, err := read()
-	r.depth--
-	return value, err
+	if bytes.HasPrefix(b, []byte("\xef\xbb\xbf")) || !utf8.Valid(b) {
+		r.fail(&fault{policy.JSONEncoding, ""})
+		return
+	}
+	r.escapes = bytes.IndexByte(b, '\\') >= 0
+	r.buffer = *bytes.NewBuffer(b)
+	r.decoder.Reset(&r.buffer)
 }
 
-func (r *jsonReader) object() (any, error) {
-	object := make(map[string]any)
-	for r.decoder.PeekKind() != jsontext.KindEndObject {
-		token, err := r.decoder.ReadToken()
-		if err != nil {
-			return nil, err
-		}
-		name := token.String()
-		if err := r.count(); err != nil {
-			return nil, err
-		}
-		if object[name], err = r.value(); err != nil {
-			return nil, err
-		}
-	}
-	_, err := r.decoder.ReadToken()
-	return object, err
+// forget drops the document, and reports whether the reader is worth keeping: a large
+// document leaves large tables behind.
+func (r *jsonReader) forget() bool {
+	kept := r.members <= maxKeptMembers && cap(r.scratch) <= maxKeptBytes
+	clear(r.wanted)
+	r.document, r.text, r.err, r.ended = nil, nil, nil, true
+	r.buffer = bytes.Buffer{}
+	r.decoder.Reset(&r.buffer)
+	return kept
 }
 
-func (r *jsonReader) array() (any, error) {
-	array := []any{}
-	for r.decoder.PeekKind() != jsontext.KindEndArray {
-		if err := r.count(); err != nil {
-			return nil, err
-		}
-		value, err := r.value()
-		if err != nil {
-			return nil, err
-		}
-		array = append(array, value)
+// selected returns what each selector found; it is called at the end.
+func (r *jsonReader) selected() [][]string {
+	found := make([][]string, len(r.wanted))
+	for i := range r.wanted {
+		found[i] = r.wanted[i].found
 	}
-	_, err := r.decoder.ReadToken()
-	return array, err
+	return found
 }
 
-func (r *jsonReader) count() error {
-	if r.members++; r.members > MaxMembers {
-		return &fault{policy.JSONTooManyMembers, limit(MaxMembers)}
+// handOn is an [iter.Seq2] over the tokens, once.
+func (r *jsonReader) handOn(yield func(jsontext.Kind, []byte) bool) {
+	if !r.handed {
+		r.handed = true
+		r.read(yield)
+	}
+}
+
+// read reads on, to the end or until yield has enough. Whatever yield does, a panic
+// included, the next read goes on behind the token that it was told.
+func (r *jsonReader) read(yield func(jsontext.Kind, []byte) bool) {
+	told := yield != nil || len(r.wanted) > 0
+	for !r.ended {
+		if err := r.next(); err != nil {
+			r.fail(err)
+			return
+		}
+		if told {
+			r.unescape()
+		}
+		for i := range r.wanted {
+			r.wanted[i].visit(r)
+		}
+		if yield != nil && !yield(r.kind, r.text) {
+			return
+		}
+	}
+}
+
+// next reads a token and applies the bounds to it.
+func (r *jsonReader) next() error {
+	if _, err := r.decoder.ReadToken(); err != nil {
+		return err
+	}
+	start := r.end
+	for isBetween(r.document[start]) {
+		start++
+	}
+	// The first byte of a token tells its kind.
+	kind := jsontext.Kind(r.document[start])
+	if kind == '-' || '0' <= kind && kind <= '9' {
+		kind = jsontext.KindNumber
+	}
+	r.kind, r.start, r.end = kind, start, int(r.decoder.InputOffset())
+	if kind == jsontext.KindEndObject || kind == jsontext.KindEndArray {
+		r.objects = r.objects[:len(r.objects)-1]
+		r.depth, r.name = len(r.objects), false
+	} else if err := r.count(); err != nil {
+		return err
+	}
+	if r.depth == 0 && kind != jsontext.KindBeginObject && kind != jsontext.KindBeginArray {
+		return r.finish()
 	}
 	return nil
 }
 
-// end checks that only white space follows.
-func (r *jsonReader) end() error {
+// isBetween reports whether a byte can stand between two tokens.
+func isBetween(c byte) bool {
+	return c == ' ' || c == ',' || c == ':' || c == '\n' || c == '\r' || c == '\t'
+}
+
+// count keeps account of where a name or value is, and applies the bounds.
+func (r *jsonReader) count() error {
+	r.depth = len(r.objects)
+	object := r.depth > 0 && r.objects[r.depth-1]
+	r.name = object && !r.name
+	if r.depth > 0 && (r.name || !object) { // a member counts by its name
+		if r.members++; r.members > MaxMembers {
+			return &fault{policy.JSONTooManyMembers, limit(MaxMembers)}
+		}
+	}
+	switch r.kind {
+	case jsontext.KindBeginObject, jsontext.KindBeginArray:
+		if r.depth == r.maxDepth {
+			return &fault{policy.JSONTooDeep, limit(r.maxDepth)}
+		}
+		r.objects, r.name = append(r.objects, r.kind == jsontext.KindBeginObject), false
+	case jsontext.KindNumber:
+		return checkNumber(r.document[r.start:r.end])
+	}
+	return nil
+}
+
+// finish checks, behind the last token, that only white space follows.
+func (r *jsonReader) finish() error {
 	if _, err := r.decoder.ReadToken(); !errors.Is(err, io.EOF) {
 		return &fault{policy.JSONTrailingData, offset(r.decoder.InputOffset())}
 	}
+	r.ended = true
 	return nil
 }
 
-// number applies the bounds of numbers to a literal of valid syntax.
-func number(literal string) (any, error) {
-	if len(literal) > MaxNumberBytes {
-		return nil, &fault{policy.JSONNumber, "length, " + limit(MaxNumberBytes)}
+func (r *jsonReader) fail(err error) {
+	r.err, r.ended = explain(r.document, err), true
+}
+
+// unescape makes the text of the last token.
+func (r *jsonReader) unescape() {
+	switch r.kind {
+	case jsontext.KindString:
+		r.text = r.document[r.start+1 : r.end-1]
+		if r.escapes && bytes.IndexByte(r.text, '\\') >= 0 {
+			// The decoder has found nothing wrong with the string.
+			r.scratch, _ = jsontext.AppendUnquote(r.scratch[:0], r.document[r.start:r.end])
+			r.text = r.scratch
+		}
+	case jsontext.KindNumber:
+		r.text = r.document[r.start:r.end]
+	default:
+		r.text = nil
 	}
-	if i := strings.IndexAny(literal, "eE"); i >= 0 {
-		if e, err := strconv.Atoi(literal[i+1:]); err != nil || e > MaxExponent || e < -MaxExponent {
-			return nil, &fault{policy.JSONNumber, "exponent, " + limit(MaxExponent)}
+}
+
+// checkNumber applies the bounds of numbers to a literal of valid syntax.
+func checkNumber(literal []byte) error {
+	if len(literal) > MaxNumberBytes {
+		return &fault{policy.JSONNumber, "length, " + limit(MaxNumberBytes)}
+	}
+	for i, c := range literal {
+		if c != 'e' && c != 'E' {
+			continue
+		}
+		if e, err := strconv.Atoi(string(literal[i+1:])); err != nil || e > MaxExponent || e < -MaxExponent {
+			return &fault{policy.JSONNumber, "exponent, " + limit(MaxExponent)}
 		}
 	}
-	return json.Number(literal), nil
+	return nil
 }
 
 // explain turns an error of the decoder into a fault; its text is dropped, since

@@ -1,15 +1,23 @@
 package payload
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // selector is a parsed JSON pointer (RFC 6901).
-type selector []string
+type selector []step
+
+// step is one reference token: the name of a member, or the index of an element, which
+// is -1 where the name is none.
+type step struct {
+	name  string
+	index int
+}
 
 // parseSelector returns the selector of a pointer. The error says what is wrong
 // with it.
@@ -23,58 +31,109 @@ func parseSelector(pointer string) (selector, error) {
 	if regexp.MustCompile(`~([^01]|$)`).MatchString(pointer) {
 		return nil, fmt.Errorf("JSON pointer %q has a ~ that is not part of ~0 or ~1; write ~0 for a tilde", pointer)
 	}
-	tokens := strings.Split(pointer[1:], "/")
-	for i, t := range tokens {
+	var s selector
+	for t := range strings.SplitSeq(pointer[1:], "/") {
 		if t == "*" {
 			return nil, fmt.Errorf("JSON pointer %q has a *, which is no wildcard here; point at the array, of which every element counts", pointer)
 		}
-		tokens[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(t)
+		i, err := strconv.Atoi(t)
+		if err != nil || i < 0 || strconv.Itoa(i) != t {
+			i = -1
+		}
+		s = append(s, step{strings.NewReplacer("~1", "/", "~0", "~").Replace(t), i})
 	}
-	return tokens, nil
+	return s, nil
 }
 
-// values returns what the selector finds in a tree: the value, or each element
-// of an array. Null is no value: it names nothing.
-func (s selector) values(tree any) []string {
-	for _, token := range s {
-		switch t := tree.(type) {
-		case map[string]any:
-			tree = t[token] // nil for no such member, as for null
-		case []any:
-			i, err := strconv.Atoi(token)
-			if err != nil || i < 0 || i >= len(t) || strconv.Itoa(i) != token {
-				return nil
-			}
-			tree = t[i]
-		default:
-			return nil
-		}
-	}
-	elements, ok := tree.([]any)
-	if !ok {
-		elements = []any{tree}
-	}
-	var found []string
-	for _, e := range elements {
-		if e != nil {
-			found = append(found, literal(e))
-		}
-	}
-	return found
+// selection is the search of one selector in one document, while it is read. What it
+// finds is the value, or each element of an array. Null is no value: it names nothing.
+// A path leads at most once to its end, because names are unique in a document.
+type selection struct {
+	selector selector
+	found    []string
+	done     bool
+
+	on    int  // how many of the arrays and objects that are open lie on the path
+	array bool // the innermost of them is an array
+	named bool // the last name in it is the one that leads on
+	index int  // of the next element in it
+
+	selected jsontext.Kind // what the path leads to is open: an object or an array
+	from     int           // where the object or array begins that is copied
 }
 
-// literal returns a string as it is and everything else as JSON text: a number
-// exactly as it was sent, and an object or array such that it equals no account.
-func literal(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case json.Number:
-		return v.String()
+// visit takes the last token of the reader.
+func (s *selection) visit(r *jsonReader) {
+	switch {
+	case s.done:
+	case s.selected != 0:
+		s.collect(r)
+	case r.name:
+		s.named = s.on == r.depth && string(r.text) == s.selector[r.depth-1].name
+	case r.kind == jsontext.KindEndObject || r.kind == jsontext.KindEndArray:
+		s.done = s.on > r.depth // the path led into it, and not further
+	case s.on == r.depth && s.leads(r.depth):
+		s.follow(r)
 	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprintf("%T", v) // no tree of ReadJSON does that
+}
+
+// leads reports whether the value that comes, at a depth, lies on the path, given that
+// the array or object around it does.
+func (s *selection) leads(depth int) bool {
+	switch {
+	case depth == 0:
+		return true
+	case s.array:
+		s.index++
+		return s.index-1 == s.selector[depth-1].index
 	}
-	return string(text)
+	return s.named
+}
+
+// follow goes into a value on the path, or takes it at the end.
+func (s *selection) follow(r *jsonReader) {
+	opens := r.kind == jsontext.KindBeginObject || r.kind == jsontext.KindBeginArray
+	switch {
+	case r.depth < len(s.selector) && opens:
+		s.on, s.array, s.named, s.index = r.depth+1, r.kind == jsontext.KindBeginArray, false, 0
+	case r.depth < len(s.selector):
+		s.done = true // a scalar, and the path goes on
+	case opens:
+		s.selected, s.from = r.kind, r.start
+	default:
+		s.take(r)
+		s.done = true
+	}
+}
+
+// collect takes what lies in a selected object or array.
+func (s *selection) collect(r *jsonReader) {
+	at := len(s.selector)
+	switch r.kind {
+	case jsontext.KindEndObject, jsontext.KindEndArray:
+		s.done = r.depth == at
+		if s.selected == jsontext.KindBeginObject && r.depth == at || s.selected == jsontext.KindBeginArray && r.depth == at+1 {
+			s.found = append(s.found, string(r.document[s.from:r.end]))
+		}
+	case jsontext.KindBeginObject, jsontext.KindBeginArray:
+		if s.selected == jsontext.KindBeginArray && r.depth == at+1 {
+			s.from = r.start
+		}
+	default:
+		if s.selected == jsontext.KindBeginArray && r.depth == at+1 {
+			s.take(r)
+		}
+	}
+}
+
+// take adds a scalar: a string as it is and everything else as its JSON text, a number
+// exactly as it was sent. An object or array is its text too, which equals no account.
+func (s *selection) take(r *jsonReader) {
+	switch r.kind {
+	case jsontext.KindNull:
+	case jsontext.KindString:
+		s.found = append(s.found, string(r.text))
+	default:
+		s.found = append(s.found, string(r.document[r.start:r.end]))
+	}
 }
