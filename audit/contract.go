@@ -80,7 +80,7 @@ func wordOf(text string, limit int) word {
 
 func (c Contract) words() *words {
 	w := &words{
-		segments:   make(map[string]struct{}),
+		segments:   fit(CommonSegments()),
 		parameters: make(map[string][]string, len(c.Parameters)),
 		scopes:     make(map[string][]string, len(c.Scopes)),
 		media:      fit(commonMedia()),

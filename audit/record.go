@@ -126,8 +126,8 @@ type HTTP struct {
 	// request line was read.
 	Version string `json:"version"`
 	// Path is the template with a pseudonym for each parameter. Of an unmatched
-	// request it is the path with a pseudonym for each segment that is not a
-	// literal segment of the contract.
+	// request it is the path with a pseudonym for each segment that is neither a
+	// literal segment of the contract nor one of CommonSegments.
 	Path string `json:"path"`
 	// QueryKeys are the names of query parameters that the contract declares, each
 	// once; all others are one "other".

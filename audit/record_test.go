@@ -244,7 +244,29 @@ func TestNewVocabularyAppliesToLaterRequests(t *testing.T) {
 	assert.Contains(t, got.rec.HTTP.Path, "/v1/accounts/p1_")
 	rc.Use(audit.Contract{})
 	rc.Observe(r, policy.Decision{}, policy.Outcome{})
-	assert.Regexp(t, "^(/p1_[a-z2-7]{26}){5}$", got.rec.HTTP.Path)
+	assert.Regexp(t, "^/v1(/p1_[a-z2-7]{26}){4}$", got.rec.HTTP.Path, "without a contract, common words are left")
+}
+
+// Common words name nobody; anything else of an unmatched path may.
+func TestUnmatchedPathKeepsCommonWordsAlone(t *testing.T) {
+	for path, want := range map[string]string{
+		"/internal/debug":           "^/internal/debug$",
+		"/admin/jane-doe/export":    "^/admin/p1_[a-z2-7]{26}/export$",
+		"/Admin/in%74ernal/debug.x": "^(/p1_[a-z2-7]{26}){3}$",
+	} {
+		assert.Regexp(t, want, record(t, scenario{r: &policy.Request{Path: path}}).HTTP.Path)
+	}
+}
+
+func TestCommonSegmentsAreCommonWords(t *testing.T) {
+	words := audit.CommonSegments()
+	seen := map[string]bool{}
+	for _, w := range words {
+		assert.Regexp(t, `^(\*|\.?[a-z][a-z0-9]*([-.][a-z0-9]+)*)$`, w)
+		assert.False(t, seen[w], "%s is there twice", w)
+		seen[w] = true
+	}
+	assert.Less(t, len(words), 200, "a list that a reader can judge word by word")
 }
 
 func TestLongUnmatchedPathIsBounded(t *testing.T) {

@@ -53,6 +53,8 @@ type Operation struct {
 	// Head reports that a HEAD request is judged as this operation, whose method is
 	// GET (RFC 9110, section 9.3.2).
 	Head bool
+	// Deprecated reports that the contract says that it should no longer be used.
+	Deprecated bool
 	// Rules are in catalogue order; a control that is off has none.
 	Rules []*Rule
 	// In inspects request bodies, Out response bodies; nil inspects nothing.

@@ -505,6 +505,7 @@ func exposed(t *testing.T) map[string]metric {
 			return []metrics.Introspection{{Issuer: "docs", Results: map[string]uint64{"active": 0}}}
 		},
 		Exceptions: func() []metrics.Exception { return []metrics.Exception{{ID: "docs"}} },
+		Endpoints:  func() map[string]int { return map[string]int{"shadow": 1} },
 		Logs:       func() map[string]audit.LogStats { return map[string]audit.LogStats{"stdout": {}} },
 	}})
 	op := &policy.Operation{ID: "docs", Rules: []*policy.Rule{{Control: policy.TokSig, Mode: policy.Shadow}}}

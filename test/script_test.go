@@ -40,6 +40,7 @@ func TestScript(t *testing.T) {
 			"denied": command((*story).denied), "permitted": command((*story).permitted),
 			"garbage": command((*story).garbage), "bodies-equal": command((*story).bodiesEqual),
 			"audit": command((*story).auditIs), "metric": command((*story).metricIs), "cells": command((*story).cellIs), "census": command((*story).censusIs),
+			"endpoints": command((*story).endpointsAre), "scan": command((*story).scan),
 			"secrets": command((*story).secrets), "exits": exits,
 			"eventually": command((*story).eventually), "addresses": command((*story).addresses),
 			"save": command((*story).save), "big-head": command((*story).bigHead),

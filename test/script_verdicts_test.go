@@ -231,7 +231,7 @@ func (s *story) cellIs(_ *testscript.TestScript, args []string) error {
 
 // secrets WORD... asks that no token that was minted, no part of one, neither
 // the pseudonym key nor any of the words is in anything that a sidecar said:
-// standard output and error, records, metrics, cells, census, effective configuration.
+// standard output and error, records, metrics, cells, census, endpoints, effective configuration.
 func (s *story) secrets(_ *testscript.TestScript, args []string) error {
 	words := append(slices.Clone(args), pseudonymKey)
 	for _, token := range s.tokens {
@@ -243,7 +243,7 @@ func (s *story) secrets(_ *testscript.TestScript, args []string) error {
 	}
 	said := map[string]string{}
 	for mode, c := range s.sidecars {
-		for _, path := range []string{"/metrics", "/cells", "/census", "/config"} {
+		for _, path := range []string{"/metrics", "/cells", "/census", "/endpoints", "/config"} {
 			_, body, err := c.get(path)
 			if err != nil || body == "" {
 				return fmt.Errorf("%s said nothing: %w", path, err)

@@ -1,6 +1,6 @@
 // Package evidence counts what traffic says about every control: a cell for
-// each operation and control, split into strata by reason and backend instance; and
-// what callers send as credentials.
+// each operation and control, split into strata by reason and backend instance; what
+// callers send as credentials; and which endpoints are asked for.
 //
 // # A fold over records
 //
@@ -124,6 +124,16 @@
 // apart; everything else is counted as "other". Who came first stays. A census that
 // is full in every respect takes less than 20 MiB and makes a document of at most
 // [MaxDocument] bytes; a test fills one. [Census.Stats] counts what did not fit.
+//
+// # Endpoints
+//
+// [Endpoints] are a third fold, which goes on over a reload like the census. They count
+// the operations that are asked for, and what is asked for that no operation is: what
+// the backend serves of that is a shadow endpoint. They keep templates of words of the
+// contract and common ones, and of no other, so that no name of a client gets in. At
+// most [DefaultMaxEndpoints] undeclared ones are told apart. What is served to a known
+// caller comes before what is served to anybody, and this before what is not there, so
+// that a scanner neither fills the list nor empties it. Full, it takes less than 2 MiB.
 //
 // # What it leaves to others
 //

@@ -25,6 +25,8 @@ type Sources struct {
 	Introspection func() []Introspection
 	// Exceptions tells of the exceptions of the configuration in force.
 	Exceptions func() []Exception
+	// Endpoints counts the endpoints by kind, a closed set that the source gives whole.
+	Endpoints func() map[string]int
 	// Logs tells of the audit logs, by the name of their sink.
 	Logs func() map[string]audit.LogStats
 }
@@ -102,6 +104,7 @@ var (
 	answers    = desc("introspection_cache_total", "Requests with a token about which its issuer is asked, by whether an answer was remembered or looked for.", "issuer", "result")
 	expiry     = desc("exception_expiry_timestamp_seconds", "When an exception of the configuration ends, or ended.", "exception")
 	matches    = desc("exception_matches_total", "Findings that an exception covered.", "exception")
+	endpoints  = desc("endpoints", "Endpoints that were asked for, declared by the contract or not, and those that nobody asked for, by kind.", "kind")
 	records    = desc("audit_records_total", "Audit records by sink and result of writing.", "sink", "result")
 	dropped    = desc("audit_dropped_total", "Audit records that found no room in the queue, by class of record.", "class")
 )
@@ -112,7 +115,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements [prometheus.Collector].
 func (s *scraped) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{policyInfo, refused, keyAge, keyReads, keyReady, keys, keySkipped, keyRetired, tokenCache, questions, answers, expiry, matches, records, dropped} {
+	for _, d := range []*prometheus.Desc{policyInfo, refused, keyAge, keyReads, keyReady, keys, keySkipped, keyRetired, tokenCache, questions, answers, expiry, matches, endpoints, records, dropped} {
 		out <- d
 	}
 }
@@ -143,6 +146,11 @@ func (s *scraped) Collect(out chan<- prometheus.Metric) {
 		for _, e := range s.sources.Exceptions() {
 			gauge(out, expiry, float64(e.Expires.Unix()), e.ID)
 			count(out, matches, e.Matches, e.ID)
+		}
+	}
+	if s.sources.Endpoints != nil {
+		for kind, n := range s.sources.Endpoints() {
+			gauge(out, endpoints, float64(n), kind)
 		}
 	}
 	if s.sources.Logs != nil {

@@ -57,6 +57,12 @@ func (s *sidecar) keyLives() map[string][]evidence.KeyLife {
 	return all
 }
 
+// endpointsByKind tells the metrics how many endpoints of each kind there are.
+func (s *sidecar) endpointsByKind() map[string]int {
+	n := s.endpoints.Stats()
+	return map[string]int{"shadow": n.Shadow, "probed": n.Probed, "zombie": n.Zombie, "dead": n.Dead, "used": n.Used}
+}
+
 // tokenIssuers are the configured issuers of tokens. Who asserts identities in headers
 // and who made API keys issues none.
 func tokenIssuers(cfg *config.Config) []string {

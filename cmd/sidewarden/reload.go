@@ -136,6 +136,7 @@ func (s *sidecar) apply(next *loaded, r *runners) {
 	s.metrics.Use(next.output.Policy)
 	s.recorder.Use(vocabulary(next))
 	s.census.Use(tokenIssuers(next.config))
+	s.endpoints.Use(next.output.Policy, time.Now())
 	if next.output.Measured == old.output.Measured && samePlans(old, next) {
 		s.evidence.Accept(next.output.Policy.Digest)
 	} else {

@@ -54,6 +54,7 @@ type sidecar struct {
 	metrics   *metrics.Metrics
 	evidence  *evidence.Store
 	census    *evidence.Census
+	endpoints *evidence.Endpoints
 	refusals  *proxy.Refusals
 	excepted  *exceptionLedger
 	transport *http.Transport
@@ -138,15 +139,17 @@ func (s *sidecar) observers() error {
 		TokenCache:       s.tokenCache,
 		Introspection:    s.introspection,
 		Exceptions:       func() []metrics.Exception { return s.excepted.forMetrics(s.current.Load().config) },
+		Endpoints:        s.endpointsByKind,
 		Logs:             func() map[string]audit.LogStats { return map[string]audit.LogStats{sinkName(cfg): s.records.Stats()} },
 	}})
 	s.evidence = evidence.New(evidenceOptions(l))
 	s.census = evidence.NewCensus(s.censusOptions(l))
+	s.endpoints = evidence.NewEndpoints(evidence.EndpointOptions{Policy: l.output.Policy, Since: time.Now()})
 	s.recorder = audit.NewRecorder(audit.Options{
 		Product: cfg.Product, Environment: cfg.Environment, Instance: hostname(), Version: version,
 		RequestIDHeader: cfg.Gateway.RequestIDHeader, CredentialHeader: cfg.Credential.Header,
 		Contract: vocabulary(l), Pseudonyms: pseudonyms, Log: s.records,
-		Consumers: []audit.Consumer{s.metrics, s.evidence, s.census, s.excepted},
+		Consumers: []audit.Consumer{s.metrics, s.evidence, s.census, s.endpoints, s.excepted},
 	})
 	return nil
 }
@@ -235,10 +238,11 @@ func (s *sidecar) listen(serverTLS *tls.Config) error {
 	options := admin.Options{Ready: s.notReady, Metrics: s.metrics.Handler()}
 	if !cfg.Admin.InsecureExposeMetrics {
 		options.Sources = map[string]func() (any, error){
-			"cells":  func() (any, error) { return s.evidence.Document(), nil },
-			"census": func() (any, error) { return s.census.Document(), nil },
-			"config": s.configDocument,
-			"limits": s.limitsDocument,
+			"cells":     func() (any, error) { return s.evidence.Document(), nil },
+			"census":    func() (any, error) { return s.census.Document(), nil },
+			"config":    s.configDocument,
+			"limits":    s.limitsDocument,
+			"endpoints": func() (any, error) { return s.endpoints.Document(), nil },
 			"exceptions": func() (any, error) {
 				return s.excepted.document(s.current.Load().config, time.Now()), nil
 			},

@@ -31,8 +31,8 @@ func (c *compiler) contract(i int, spec config.Spec) *openapi.Contract {
 	contract, err := openapi.Load(openapi.Options{
 		File: spec.File, Root: spec.Root, BasePath: spec.BasePath,
 		UndeclaredProperties: c.cfg.Schema.UndeclaredProperties,
-		QueryParameters:      c.queryParameters(),
 		OmitPatterns:         c.cfg.Schema.UnsupportedPatterns == config.PatternsOmit,
+		QueryParameters:      c.queryParameters(),
 		Answers:              c.judgesAnywhere(policy.OutSchema),
 	})
 	var problems openapi.Problems

@@ -47,8 +47,8 @@ func (c *compiler) plan(contracts []*openapi.Contract, issuers []token.Issuer) *
 		for _, op := range operations {
 			op.ID = c.qualified(i, op)
 			p := &planned{contract: op, spec: i, operation: &policy.Operation{
-				ID: op.ID, Method: op.Method, Template: op.Template, Aliases: op.Aliases, AnswersJSON: op.AnswersJSON,
-				Head: c.head(i, op, operations),
+				ID: op.ID, Method: op.Method, Template: op.Template, Aliases: op.Aliases, Deprecated: op.Deprecated,
+				AnswersJSON: op.AnswersJSON, Head: c.head(i, op, operations),
 			}}
 			c.settle(p, keys)
 			plans.all = append(plans.all, p)

@@ -170,7 +170,7 @@ func (rd *reader) line(at schema.Place) int {
 		return 0
 	}
 	if s.lines == nil {
-		s.lines = linesOf(s.text)
+		s.lines = linesOf(s.text, maxLineText)
 	}
 	return s.lines(at.Pointer)
 }

@@ -68,30 +68,25 @@ func (r *jsonReader) value(depth int) (any, error) {
 	if err != nil {
 		return nil, jsonCause(err)
 	}
-	switch token.Kind() {
-	case 't', 'f':
+	switch kind := token.Kind(); {
+	case kind == 't' || kind == 'f':
 		return token.Bool(), nil
-	case '"':
+	case kind == '"':
 		return token.String(), nil
-	case '0':
+	case kind == '0':
 		text := token.String()
 		if len(text) > maxNumberText {
 			r.report(longNumber())
 		}
 		return json.Number(text), nil
-	case '{':
-		if depth == maxTreeDepth {
-			return nil, errors.New(tooDeep())
-		}
+	case (kind == '{' || kind == '[') && depth == maxTreeDepth:
+		return nil, errors.New(tooDeep())
+	case kind == '{':
 		return r.object(depth)
-	case '[':
-		if depth == maxTreeDepth {
-			return nil, errors.New(tooDeep())
-		}
+	case kind == '[':
 		return r.array(depth)
-	default: // of a well-formed text, only null is left
-		return nil, nil
 	}
+	return nil, nil // of a well-formed text, only null is left
 }
 
 func (r *jsonReader) object(depth int) (any, error) {

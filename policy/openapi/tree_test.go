@@ -76,7 +76,8 @@ func TestDocumentsAreReadAsTheLoaderReadsThem(t *testing.T) {
 		"comments":           "# first\na: 1 # one\n# last\nb: x#y",
 		"a document marker":  "%YAML 1.1\n---\na: 1\n...\n",
 		"an empty second":    "---\na: 1\n---\n",
-		"JSON":               `{"a":[1,1.5,1e3,-0,1E400,"x",true,null,{}],"b":{"":"\u00e9\ud83d\ude00\/","x/y":[]}}`,
+		"JSON":               `{"a":[1,1.5,1e3,-0,"x",true,null,{}],"b":{"":"\u00e9\ud83d\ude00\/","x/y":[]}}`,
+		"no float":           `{"a":[1E400]}`,
 		"nearly JSON":        `{"a": [1, 'x', yes,], "b": 1e3,}`,
 		"JSON with a mark":   "\uFEFF{\"a\": 1}",
 		"flows":              "a: [x, y z, {b: c, d}, \"e\":f]\n",
@@ -91,7 +92,7 @@ func TestDocumentsAreReadAsTheLoaderReadsThem(t *testing.T) {
 			if strings.Contains(text, "1E400") {
 				// Exact JSON has no bound on exponents; the loader's floats do, and it then reads YAML.
 				require.NoError(t, err)
-				assert.Equal(t, json.Number("1E400"), tree.(map[string]any)["a"].([]any)[4])
+				assert.Equal(t, map[string]any{"a": []any{json.Number("1E400")}}, tree)
 				return
 			}
 			require.NoError(t, theirErr)
@@ -108,7 +109,7 @@ func TestDocumentsAreReadAsTheLoaderReadsThem(t *testing.T) {
 func TestNumbersAreExact(t *testing.T) {
 	t.Parallel()
 	const long = "0.1000000000000000000000000000000000000001"
-	for text, want := range map[string]any{
+	for text, want := range map[string]string{
 		`{"a":9007199254740993}`:            "9007199254740993",
 		`{"a":1.0}`:                         "1.0",
 		`{"a":` + long + `}`:                long,
@@ -129,7 +130,9 @@ func TestNumbersAreExact(t *testing.T) {
 	} {
 		tree, err := ParseDocument([]byte(text))
 		require.NoError(t, err, text)
-		assert.Equal(t, json.Number(want.(string)), tree.(map[string]any)["a"], text)
+		object, ok := tree.(map[string]any)
+		require.True(t, ok, text)
+		assert.Equal(t, json.Number(want), object["a"], text)
 	}
 }
 
@@ -305,14 +308,13 @@ func TestLinesOfPlaces(t *testing.T) {
 
 func TestLinesOfManyPlacesAreBounded(t *testing.T) {
 	t.Parallel()
-	text := []byte(`{"a":"` + strings.Repeat("x", 16<<20) + `","b":1}`)
-	lines := linesOf(text)
-	found := 0
-	for range 200 {
-		found += lines("/b")
+	text := []byte(`{"a":"` + strings.Repeat("x", 90) + `","b":1}`)
+	lines := linesOf(text, 250)
+	var found []int
+	for range 5 {
+		found = append(found, lines("/b"))
 	}
-	assert.Positive(t, found)
-	assert.LessOrEqual(t, found, maxLineText>>24+1)
+	assert.Equal(t, []int{1, 1, 1, 0, 0}, found)
 }
 
 // FuzzParseDocument: what is read has only the types of a raw tree, each place of it has a line,
@@ -338,13 +340,14 @@ func FuzzParseDocument(f *testing.F) {
 			require.NotEmpty(t, err.Error())
 			return
 		}
-		lines, last := linesOf(data), strings.Count(strings.ReplaceAll(string(data), "\r", "\n"), "\n")+1
-		finite := true
+		lines, last := linesOf(data, maxLineText), strings.Count(strings.ReplaceAll(string(data), "\r", "\n"), "\n")+1
+		finite, visited := true, 0
 		var visit func(v any, pointers string)
 		visit = func(v any, at string) {
-			if tree != nil {
-				require.Positive(t, lines(at), at)
-				require.LessOrEqual(t, lines(at), last, at)
+			if visited++; tree != nil && visited < 500 { // aliases make many places
+				line := lines(at)
+				require.Positive(t, line, at)
+				require.LessOrEqual(t, line, last, at)
 			}
 			switch v := v.(type) {
 			case nil, bool, string:

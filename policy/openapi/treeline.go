@@ -11,16 +11,15 @@ import (
 
 // Line returns the line, from 1, where the member or item of an RFC 6901 pointer begins
 // in the text of a file; 0 if there is none, or the text cannot be read.
-func Line(data []byte, pointer string) int { return linesOf(data)(pointer) }
+func Line(data []byte, pointer string) int { return linesOf(data, maxLineText)(pointer) }
 
 // maxLineText bounds what is read of JSON for the lines of one file.
 const maxLineText = 1 << 30
 
 // linesOf returns what [Line] returns for one file. It parses YAML once; JSON it reads up to
-// the place, until it has read so much that further lines are not worth it, and are 0.
-func linesOf(data []byte) func(pointer string) int {
+// the place, until it has read so many bytes that further lines are not worth it, and are 0.
+func linesOf(data []byte, left int64) func(pointer string) int {
 	if json.Valid(data) {
-		left := int64(maxLineText)
 		return func(pointer string) int {
 			tokens, ok := tokensOf(pointer)
 			if !ok || left <= 0 {
@@ -73,11 +72,9 @@ func lineInJSON(data []byte, tokens []string) (line int, read int64) {
 // begins: of a member, at its name.
 func descend(decoder *jsontext.Decoder, data []byte, token string) (offset int64, found bool) {
 	open, err := decoder.ReadToken()
-	if err != nil {
-		return 0, false
-	}
-	switch open.Kind() {
-	case '{':
+	switch {
+	case err != nil:
+	case open.Kind() == '{':
 		for decoder.PeekKind() != '}' {
 			name, err := decoder.ReadToken()
 			if err != nil {
@@ -90,7 +87,7 @@ func descend(decoder *jsontext.Decoder, data []byte, token string) (offset int64
 				return 0, false
 			}
 		}
-	case '[':
+	case open.Kind() == '[':
 		for i := 0; decoder.PeekKind() != ']'; i++ {
 			if strconv.Itoa(i) == token {
 				return startOfValue(data, decoder.InputOffset()), true
@@ -118,16 +115,14 @@ func lineInYAML(n *yaml.Node, tokens []string) int {
 			n = n.Alias
 		}
 		var next *yaml.Node
-		switch n.Kind {
-		case yaml.MappingNode:
+		if n.Kind == yaml.MappingNode {
 			// Only the names are asked of the reader; what it reports was told before.
 			f := finder{reader: &yamlReader{inside: map[*yaml.Node]bool{}}, name: token, text: keysAreText(n)}
 			line, next = f.member(n)
-		case yaml.SequenceNode:
-			if i, err := strconv.Atoi(token); err == nil && strconv.Itoa(i) == token && 0 <= i && i < len(n.Content) {
-				next = n.Content[i]
-				line = next.Line
-			}
+		}
+		if i, err := strconv.Atoi(token); n.Kind == yaml.SequenceNode && err == nil && strconv.Itoa(i) == token && 0 <= i && i < len(n.Content) {
+			next = n.Content[i]
+			line = next.Line
 		}
 		if next == nil {
 			return 0
@@ -161,11 +156,10 @@ func (f *finder) member(n *yaml.Node) (line int, value *yaml.Node) {
 		}
 	}
 	for _, source := range merged {
-		switch source.Kind {
-		case yaml.MappingNode:
-			line, value = f.member(source)
-		case yaml.AliasNode:
+		if source.Kind == yaml.AliasNode {
 			f.reader.enter(source, func(target *yaml.Node) { line, value = f.member(target) })
+		} else {
+			line, value = f.member(source)
 		}
 		if value != nil {
 			return line, value

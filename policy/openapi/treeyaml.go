@@ -70,7 +70,7 @@ func parseYAML(data []byte) (root *yaml.Node, problems Problems) {
 func yamlProblem(err error) Problem {
 	p := Problem{Cause: bounded("cannot be read as YAML: " + strings.TrimPrefix(err.Error(), "yaml: "))}
 	if found := regexp.MustCompile(`\bline (\d+): `).FindStringSubmatch(p.Cause); found != nil {
-		p.Line, _ = strconv.Atoi(found[1]) //nolint:errcheck // of a line too far away, there is none
+		p.Line, _ = strconv.Atoi(found[1])
 		p.Cause = strings.Replace(p.Cause, found[0], "", 1)
 	}
 	return p
@@ -85,26 +85,23 @@ func (r *yamlReader) value(n *yaml.Node) any {
 	if r.count(n); r.over {
 		return nil
 	}
-	switch n.Kind {
-	case yaml.AliasNode:
+	switch {
+	case n.Kind == yaml.AliasNode:
 		var value any
 		r.enter(n, func(target *yaml.Node) { value = r.value(target) })
 		return value
-	case yaml.MappingNode, yaml.SequenceNode:
-		if len(r.tokens) >= maxTreeDepth {
-			r.over = true
-			r.report(n, tooDeep(), "")
-			return nil
-		}
-		if n.Kind == yaml.SequenceNode {
-			return r.sequence(n)
-		}
-		object := map[string]any{}
-		r.mapping(n, object, keysAreText(n), nil)
-		return object
-	default: // a document is in no other node
+	case n.Kind == yaml.ScalarNode:
 		return r.scalar(n)
+	case len(r.tokens) >= maxTreeDepth:
+		r.over = true
+		r.report(n, tooDeep(), "")
+		return nil
+	case n.Kind == yaml.SequenceNode:
+		return r.sequence(n)
 	}
+	object := map[string]any{}
+	r.mapping(n, object, keysAreText(n), nil)
+	return object
 }
 
 // count counts what aliases make, names included.

@@ -155,6 +155,7 @@ func consume(t testing.TB, w *world, method string) func() {
 		w.metrics.Consume(rec)
 		w.evidence.Consume(rec)
 		w.census.Consume(rec)
+		w.endpoints.Consume(rec)
 	}
 }
 

@@ -47,14 +47,15 @@ func (c *clock) now() time.Time { return noon().Add(time.Duration(c.looks.Add(1)
 
 // world is a policy with all that learns from requests, as serve puts it together.
 type world struct {
-	policy   *policy.Policy
-	recorder *audit.Recorder // keeps records to itself
-	full     *audit.Recorder // with log, metrics and evidence
-	metrics  *metrics.Metrics
-	evidence *evidence.Store
-	census   *evidence.Census
-	clock    *clock
-	token    string
+	policy    *policy.Policy
+	recorder  *audit.Recorder // keeps records to itself
+	full      *audit.Recorder // with log, metrics and evidence
+	metrics   *metrics.Metrics
+	evidence  *evidence.Store
+	census    *evidence.Census
+	endpoints *evidence.Endpoints
+	clock     *clock
+	token     string
 }
 
 func compiled(t testing.TB, folder, mode string) *compile.Output {
@@ -89,6 +90,7 @@ func newWorld(t testing.TB, mode string) *world {
 		Gateway: evidence.Gateway{Present: true}, Since: noon(),
 	})
 	w.census = evidence.NewCensus(evidence.CensusOptions{Issuers: []string{issuer}, Since: noon()})
+	w.endpoints = evidence.NewEndpoints(evidence.EndpointOptions{Policy: out.Policy, Since: noon()})
 	options := audit.Options{
 		Product: "orders", Environment: "budget", Instance: "i-1", Version: "1", RequestIDHeader: "X-Request-Id",
 		Pseudonyms: pseudonyms, Contract: audit.Contract{
@@ -99,7 +101,7 @@ func newWorld(t testing.TB, mode string) *world {
 	}
 	w.recorder = audit.NewRecorder(options)
 	options.Log = audit.NewLog(io.Discard, 1<<16)
-	options.Consumers = []audit.Consumer{w.metrics, w.evidence, w.census}
+	options.Consumers = []audit.Consumer{w.metrics, w.evidence, w.census, w.endpoints}
 	w.full = audit.NewRecorder(options)
 	w.token = tokentest.EC().Token(tokentest.Claims(issuer, audience, noon(), map[string]any{
 		"client_id": "shop", "scope": "orders:read orders:write", "account_id": []string{"acct-1"},

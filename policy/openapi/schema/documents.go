@@ -187,8 +187,9 @@ func (d *Documents) follow(root Place, pointer string) (Place, error) {
 	if err != nil {
 		return Place{}, err
 	}
-	value, ok := d.Value(root)
+	value, _ := d.Value(root)
 	for i, token := range tokens {
+		var ok bool
 		if value, ok = member(value, token); !ok {
 			return Place{}, fmt.Errorf("%q has no %s", root.Document, root.Pointer+Pointer(tokens[:i+1]...))
 		}

@@ -109,12 +109,12 @@ func (s *scanner) schema(value any, r *resource) {
 		case shapeOne:
 			s.child(child, r, keyword)
 		case shapeList:
-			list, _ := child.([]any) //nolint:errcheck // what is no list has no items
+			list, _ := child.([]any) // what is no list has no items
 			for i, item := range list {
 				s.child(item, r, keyword, strconv.Itoa(i))
 			}
 		case shapeMap:
-			members, _ := child.(map[string]any) //nolint:errcheck // what is no object has no members
+			members, _ := child.(map[string]any) // what is no object has no members
 			for _, name := range slices.Sorted(maps.Keys(members)) {
 				s.child(members[name], r, keyword, name)
 			}

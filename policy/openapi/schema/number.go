@@ -239,11 +239,11 @@ func (a decimal) multipleOf(d decimal) bool {
 	// Every number is an odd part, which 5 does not divide, times powers of 2 and 5;
 	// the exponent only adds to these. So its size does not matter.
 	p, q := a.powers(), d.powers()
-	return p.of2 >= q.of2 && p.of5 >= q.of5 && d.oddDivides(a)
+	return p.of2 >= q.of2 && p.of5 >= q.of5 && a.oddMultipleOf(d)
 }
 
-// oddDivides reports whether the odd part of d divides that of a.
-func (d decimal) oddDivides(a decimal) bool {
+// oddMultipleOf reports whether the odd part of d divides that of a.
+func (a decimal) oddMultipleOf(d decimal) bool {
 	if a.long == nil && d.long == nil {
 		x, _ := oddPart(a.digits)
 		y, _ := oddPart(d.digits)
