@@ -120,12 +120,8 @@ func (g *gathering) gather(tokens iter.Seq2[jsontext.Kind, []byte]) bool {
 			g.field(name, v)
 			named = false
 		default:
-			switch v.document = v.document.add(kind, text); kind {
-			case jsontext.KindBeginObject, jsontext.KindBeginArray:
-				depth++
-			case jsontext.KindEndObject, jsontext.KindEndArray:
-				depth--
-			}
+			v.document = v.document.add(kind, text)
+			depth += nested(kind)
 			if depth == 0 {
 				g.field(name, v)
 				named = false
@@ -133,6 +129,17 @@ func (g *gathering) gather(tokens iter.Seq2[jsontext.Kind, []byte]) bool {
 		}
 	}
 	return begun
+}
+
+// nested is by how much a token leads deeper.
+func nested(kind jsontext.Kind) int {
+	if kind == jsontext.KindBeginObject || kind == jsontext.KindBeginArray {
+		return 1
+	}
+	if kind == jsontext.KindEndObject || kind == jsontext.KindEndArray {
+		return -1
+	}
+	return 0
 }
 
 // field files a field under its property.

@@ -254,24 +254,20 @@ func recorded(text []byte) (recording, bool) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(text))
 	var r recording
 	for {
-		switch kind := d.PeekKind(); kind {
-		case jsontext.KindString, jsontext.KindNumber:
+		kind := d.PeekKind()
+		var text []byte
+		if kind == jsontext.KindString || kind == jsontext.KindNumber {
 			value, err := d.ReadValue()
+			if text = value; err == nil && kind == jsontext.KindString {
+				text, err = jsontext.AppendUnquote(nil, value)
+			}
 			if err != nil || kind == jsontext.KindNumber && !isNumber(string(value)) {
 				return nil, false
 			}
-			if kind == jsontext.KindString {
-				if value, err = jsontext.AppendUnquote(nil, value); err != nil {
-					return nil, false
-				}
-			}
-			r = r.add(kind, value)
-		default:
-			if _, err := d.ReadToken(); err != nil || d.StackDepth() > maxFormDepth {
-				return nil, false
-			}
-			r = r.add(kind, nil)
+		} else if _, err := d.ReadToken(); err != nil || d.StackDepth() > maxFormDepth {
+			return nil, false
 		}
+		r = r.add(kind, text)
 		if d.StackDepth() == 0 {
 			_, err := d.ReadToken()
 			return r, errors.Is(err, io.EOF)

@@ -16,9 +16,9 @@ const (
 	// DefaultMaxParts is how many parts a multipart body may have unless Options say
 	// otherwise.
 	DefaultMaxParts = 100
-	// MaxPartHeaders is how many header lines a part may have, MaxPartHeaderBytes how
-	// long they may be together.
-	MaxPartHeaders     = 16
+	// MaxPartHeaders is how many header lines a part may have.
+	MaxPartHeaders = 16
+	// MaxPartHeaderBytes is how long the header lines of a part may be together.
 	MaxPartHeaderBytes = 8192
 
 	formDataType = "multipart/form-data"

@@ -2,6 +2,7 @@ package payload
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -45,10 +46,8 @@ func partHeader(lines []byte) (header, error) {
 			return h, malformed("line")
 		}
 		name = strings.ToLower(name)
-		for _, other := range seen {
-			if other == name {
-				return h, malformed("repeated")
-			}
+		if slices.Contains(seen, name) {
+			return h, malformed("repeated")
 		}
 		seen = append(seen, name)
 		h.take(name, strings.Trim(value, " \t"))
