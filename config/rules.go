@@ -57,6 +57,8 @@ const (
 	UndeclaredContract = "contract"
 	// UndeclaredDeny takes every undeclared property as a violation.
 	UndeclaredDeny = "deny"
+	// PatternsOmit leaves patterns out that cannot be compiled.
+	PatternsOmit = "omit"
 
 	// UndeclaredReport records undeclared parameters, and blocks none.
 	UndeclaredReport = "report"

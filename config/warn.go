@@ -28,6 +28,9 @@ func (v *validator) warn() Problems {
 	if v.c.Schema.UndeclaredProperties == UndeclaredDeny && v.modeAnywhere("in.schema", Enforce) {
 		warn("schema.undeclared_properties", "in.schema enforces and blocks every property that the contract does not declare, also new ones of clients that are right", "watch it in shadow first, or use contract")
 	}
+	if v.c.Schema.UnsupportedPatterns == PatternsOmit && v.modeAnywhere("in.schema", Enforce) {
+		warn("schema.unsupported_patterns", "in.schema enforces and lets every value pass that only a pattern which cannot be compiled would refuse", "rewrite the patterns that check lists, then use refuse")
+	}
 	if u, err := url.Parse(v.c.Backend.URL); err == nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
 		warn("backend.url", "requests with their credentials go over the network in the clear", "use https, or put the sidecar beside the backend")
 	}

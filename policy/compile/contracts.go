@@ -32,6 +32,7 @@ func (c *compiler) contract(i int, spec config.Spec) *openapi.Contract {
 		File: spec.File, Root: spec.Root, BasePath: spec.BasePath,
 		UndeclaredProperties: c.cfg.Schema.UndeclaredProperties,
 		QueryParameters:      c.queryParameters(),
+		OmitPatterns:         c.cfg.Schema.UnsupportedPatterns == config.PatternsOmit,
 		Answers:              c.judgesAnywhere(policy.OutSchema),
 	})
 	var problems openapi.Problems

@@ -346,7 +346,7 @@ func (c *compiler) inspect(p *planned) {
 		o.Selectors = p.account.Body
 	}
 	if p.has(policy.InSchema) {
-		o.Schema = openapi.TreeJudge{Trees: p.contract.Judge()}
+		o.Schema = p.contract.Judge()
 	}
 	inspector, err := payload.NewInspector(o)
 	if err != nil {
@@ -368,7 +368,7 @@ func (c *compiler) inspectAnswers(p *planned) {
 	}
 	o := payload.AnswerOptions{MaxBytes: p.operation.MaxOut, Sized: sized, MaxDepth: c.cfg.Payload.MaxJSONDepth}
 	if answers := p.contract.Answers(); answers != nil {
-		o.Schema = openapi.TreeAnswers{Answers: answers}
+		o.Schema = answers
 	}
 	p.operation.Out = payload.NewAnswerInspector(o)
 }

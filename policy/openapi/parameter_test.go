@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -363,9 +364,9 @@ func TestHostileParametersEndSoon(t *testing.T) {
 			}
 			took := time.Hour
 			for range 5 { // the shortest of some tells the cost from the load of the machine
-				start := time.Now()
+				start := time.Now() //nolint:forbidigo // what it takes is the question
 				v := a.judge(request(row.target, header...))
-				took = min(took, time.Since(start))
+				took = min(took, time.Since(start)) //nolint:forbidigo // as above
 				require.Equal(t, row.want, said(v))
 				require.Less(t, len(v.Detail), 100)
 			}
@@ -475,7 +476,7 @@ func FuzzParameters(f *testing.F) {
 		{name: either, in: query, schema: {oneOf: [{type: integer, minimum: 10}, {type: string, pattern: '^[0-9]$'}]}},
 		{name: X-Ids, in: header, schema: {type: array, items: {type: integer}}}, {name: sid, in: cookie, schema: {type: string, format: uuid}}`}, openapi.Options{})
 	words := map[string]bool{}
-	for _, w := range strings.Fields("path.id query.limit query.ids query.csv query.pipe query.deep query.page query.doc query.either header.X-Ids cookie.sid query " +
+	for w := range strings.FieldsSeq("path.id query.limit query.ids query.csv query.pipe query.deep query.page query.doc query.either header.X-Ids cookie.sid query " +
 		"query.ids/* query.csv/* query.pipe/* query.deep/from query.page/size query.doc/n query.doc/l query.doc/l/* header.X-Ids/* " +
 		"style repeated json encoding type oneOf enum format maximum pattern nullable") {
 		words[w] = true
@@ -489,7 +490,7 @@ func FuzzParameters(f *testing.F) {
 		r.Path = "/p/" + url.PathEscape(id)
 		v := a.judge(r)
 		require.NotEqual(t, policy.InternalError, v.Reason, "%v", v.Err)
-		for _, word := range strings.Fields(v.Detail) {
+		for word := range strings.FieldsSeq(v.Detail) {
 			require.True(t, words[word] || strings.HasPrefix(word, "query.doc/"), "the detail %q", v.Detail)
 		}
 		if v.Effect != policy.Permit {
@@ -497,7 +498,7 @@ func FuzzParameters(f *testing.F) {
 		}
 		again := make([]string, 0, len(r.Query))
 		for _, pair := range r.Query {
-			require.True(t, strings.HasPrefix(pair.Name, "deep[") || contains(declared, pair.Name), "%q", pair.Name)
+			require.True(t, strings.HasPrefix(pair.Name, "deep[") || slices.Contains(declared, pair.Name), "%q", pair.Name)
 			again = append(again, url.QueryEscape(pair.Name)+"="+url.QueryEscape(pair.Value))
 		}
 		if !strings.Contains(query, ";") { // which net/url refuses
@@ -511,13 +512,4 @@ func FuzzParameters(f *testing.F) {
 		}
 		require.Equal(t, "permit", said(a.judge(same)))
 	})
-}
-
-func contains(all []string, name string) bool {
-	for _, s := range all {
-		if s == name {
-			return true
-		}
-	}
-	return false
 }

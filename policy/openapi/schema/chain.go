@@ -1,22 +1,25 @@
 package schema
 
+import "unicode/utf8"
+
 // What bounds a chain.
 const (
 	maxLinks = 64
-	maxBits  = 8
+	maxBits  = 8 // other sets
 )
 
-// chain is an expression such as ^[A-Z]{2}-[0-9]+$: sets of ASCII, one after another,
-// where a code point that may go on with a repeat never begins what follows. So taking
+// chain is an expression such as ^[A-Z]{2}-[0-9]+$: sets, one after another, where a
+// code point that may go on with a repeat never begins what follows. So taking
 // as much as possible is right, and no way is tried twice.
 type chain struct {
-	has   [256]uint8 // by byte: the bits of the sets that have it
+	has   [256]uint8 // by ASCII byte: the bits of the sets that have it
 	links []link
 }
 
 type link struct {
 	bit         uint8
 	least, most int // most below 0: without end
+	wide        runeSet
 }
 
 func (c *chain) match(text []byte) bool {
@@ -24,6 +27,14 @@ func (c *chain) match(text []byte) bool {
 	for i := range c.links {
 		l := &c.links[i]
 		rest := text[at:]
+		if l.wide != nil {
+			n, size := c.beyond(l, rest)
+			if n < l.least {
+				return false
+			}
+			at += size
+			continue
+		}
 		if l.most >= 0 && l.most < len(rest) {
 			rest = rest[:l.most]
 		}
@@ -37,6 +48,27 @@ func (c *chain) match(text []byte) bool {
 		at += n
 	}
 	return at == len(text)
+}
+
+// beyond returns how many code points, and bytes, a link takes whose set has others
+// than ASCII.
+func (c *chain) beyond(l *link, text []byte) (n, size int) {
+	for size < len(text) && n != l.most {
+		if b := text[size]; b < utf8.RuneSelf {
+			if c.has[b]&l.bit == 0 {
+				break
+			}
+			size++
+		} else {
+			r, width := utf8.DecodeRune(text[size:])
+			if !l.wide.has(r) {
+				break
+			}
+			size += width
+		}
+		n++
+	}
+	return n, size
 }
 
 // newChain returns the chain of a term, if it is one.
@@ -62,11 +94,15 @@ func newChain(t *term) (*chain, bool) {
 			bits[set.class()] = bit
 		}
 		for _, r := range set {
-			for b := r.lo; b <= r.hi; b++ {
+			for b := r.lo; b <= min(r.hi, maxASCII); b++ {
 				c.has[b] |= bit
 			}
 		}
-		c.links = append(c.links, link{bit, least, most})
+		l := link{bit: bit, least: least, most: most}
+		if !set.ascii() {
+			l.wide = set
+		}
+		c.links = append(c.links, l)
 	}
 	return c, true
 }
@@ -87,12 +123,12 @@ func behind(parts []term) runeSet {
 	return all
 }
 
-// run returns the term as a repeat of an ASCII set, if it is one.
+// run returns the term as a repeat of a set, if it is one.
 func (t *term) run() (set runeSet, least, most int, ok bool) {
 	least, most = 1, 1
 	if t.kind == termRepeat {
 		least, most = t.least, t.most
 		t = &t.parts[0]
 	}
-	return t.set, least, most, t.kind == termSet && t.set.ascii()
+	return t.set, least, most, t.kind == termSet
 }

@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,23 +11,26 @@ import (
 const (
 	maxExpression = 8 << 10 // bytes
 	maxGroups     = 100     // within each other
+	maxRanges     = 1 << 18 // of code points, in all its classes
 )
 
 // termKind says what a term matches.
 type termKind uint8
 
 const (
-	termEmpty    termKind = iota // the empty text
-	termSet                      // one code point of set
-	termSequence                 // its parts, one after another
-	termChoice                   // any of its parts
-	termRepeat                   // its part, from least to most times
-	termStart                    // ^
-	termEnd                      // $
-	termEdge                     // \b
-	termNoEdge                   // \B
-	termAhead                    // (?=part)
-	termNotAhead                 // (?!part)
+	termEmpty     termKind = iota // the empty text
+	termSet                       // one code point of set
+	termSequence                  // its parts, one after another
+	termChoice                    // any of its parts
+	termRepeat                    // its part, from least to most times
+	termStart                     // ^
+	termEnd                       // $
+	termEdge                      // \b
+	termNoEdge                    // \B
+	termAhead                     // (?=part)
+	termNotAhead                  // (?!part)
+	termBehind                    // (?<=part)
+	termNotBehind                 // (?<!part)
 )
 
 // term is one piece of a parsed expression. Which text a group holds and which way
@@ -36,9 +38,10 @@ const (
 type term struct {
 	kind        termKind
 	set         runeSet
+	number      int // of set, in the program
 	parts       []term
 	least, most int // most below 0: without end
-	offset      int // in the expression, of a look-ahead
+	offset      int // in the expression, of what looks around
 }
 
 // parser reads an expression of ECMA-262, 22.2.1, with the u flag. Where contracts
@@ -47,19 +50,21 @@ type term struct {
 type parser struct {
 	text   string
 	at     int
-	groups int  // within each other
-	fold   bool // case is ignored (i)
-	dotAll bool // a dot matches line terminators, too (s)
-	hollow int  // behind the last [] or [^], else 0
+	groups int     // within each other
+	fold   bool    // case is ignored (i)
+	dotAll bool    // a dot matches line terminators, too (s)
+	hollow int     // behind the last [] or [^], else 0
+	ranges int     // so far
+	cased  runeSet // made when it is needed
 }
 
 // parseExpression returns the term that an expression stands for.
 func parseExpression(text string) (term, error) {
 	if len(text) > maxExpression {
-		return term{}, fmt.Errorf("is longer than %d bytes: use several patterns in allOf", maxExpression)
+		return term{}, &patternError{fmt.Sprintf("is longer than %d bytes", maxExpression), "use several patterns in allOf"}
 	}
 	if !utf8.ValidString(text) {
-		return term{}, errors.New("is not valid UTF-8: correct it")
+		return term{}, &patternError{"is not valid UTF-8", "correct it"}
 	}
 	p := &parser{text: text}
 	t, err := p.choice()
@@ -78,7 +83,7 @@ func (p *parser) finished() error {
 
 // wrong returns the error for a construct at an offset in bytes.
 func (p *parser) wrong(offset int, what, fix string) error {
-	return fmt.Errorf("has %s at offset %d: %s", what, offset, fix)
+	return &patternError{fmt.Sprintf("has %s at offset %d", what, offset), fix}
 }
 
 // quoted returns what stands from an offset to where the parser is, bounded.
@@ -136,6 +141,9 @@ func (p *parser) alternative() (term, error) {
 		if err != nil {
 			return term{}, err
 		}
+		if p.ranges > maxRanges {
+			return term{}, p.wrong(from, "too many characters in its classes", "use fewer and smaller ones")
+		}
 		least, most, found, err := p.quantifier()
 		if err != nil {
 			return term{}, err
@@ -155,11 +163,9 @@ func (p *parser) alternative() (term, error) {
 func sequence(parts []term) term {
 	var flat []term
 	for _, t := range parts {
-		switch t.kind {
-		case termEmpty:
-		case termSequence:
+		if t.kind == termSequence || t.kind == termEmpty {
 			flat = append(flat, t.parts...)
-		default:
+		} else {
 			flat = append(flat, t)
 		}
 	}
@@ -203,9 +209,9 @@ func (p *parser) term() (t term, repeats bool, err error) {
 		return p.one(set), true, err
 	case '.':
 		if p.dotAll {
-			return p.one(runeSet(nil).negate()), true, nil
+			return term{kind: termSet, set: runeSet(nil).negate()}, true, nil
 		}
-		return p.one(lineSet().negate()), true, nil
+		return term{kind: termSet, set: lineSet().negate()}, true, nil
 	case '*', '+', '?':
 		return term{}, false, p.wrong(from, "a "+string(c)+" that repeats nothing", `write \`+string(c)+" for the character")
 	case ']':
@@ -230,8 +236,22 @@ func (p *parser) term() (t term, repeats bool, err error) {
 
 // one returns the term of one code point.
 func (p *parser) one(set runeSet) term {
-	if p.fold {
-		set = set.fold()
-	}
+	set = p.folded(set)
+	p.ranges += len(set)
 	return term{kind: termSet, set: set}
+}
+
+// folded adds the other cases to a set, where case is ignored.
+func (p *parser) folded(set runeSet) runeSet {
+	if !p.fold {
+		return set
+	}
+	if p.cased == nil {
+		p.cased = cased()
+	}
+	folded := set.fold(p.cased)
+	if len(set) > 0 && !set.ascii() {
+		p.ranges += len(p.cased)
+	}
+	return folded
 }

@@ -16,11 +16,9 @@ func (p *parser) class(from int) (runeSet, error) {
 		if err != nil {
 			return nil, err
 		}
-		if p.fold {
-			set = set.fold()
-		}
+		p.ranges += len(set)
 		if negated {
-			return set.negate(), nil
+			return p.folded(set).negate(), nil
 		}
 		return set, nil
 	}
@@ -42,7 +40,9 @@ func (p *parser) members(from int) (runeSet, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, low...)
+		if all = append(all, low...); len(all) > maxRanges {
+			return nil, p.wrong(from, "too many characters in its classes", "use fewer and smaller ones")
+		}
 		// A - that stands last, or beside a class, is a character (Annex B).
 		if !strings.HasPrefix(p.text[p.at:], "-") || strings.HasPrefix(p.text[p.at:], "-]") {
 			continue
@@ -58,7 +58,7 @@ func (p *parser) members(from int) (runeSet, error) {
 			continue
 		}
 		if low[0].lo > high[0].lo {
-			return nil, p.wrong(at, "the range "+p.quoted(at)+", whose end is before its start", `turn it, or write \- for the character`)
+			return nil, p.wrong(at, "the range "+p.quoted(at)+", whose end is before its start,", `turn it, or write \- for the character`)
 		}
 		all = append(all, runeRange{low[0].lo, high[0].lo})
 	}
@@ -74,9 +74,9 @@ func (p *parser) member() (set []runeRange, single bool, err error) {
 	from := p.at
 	switch c := p.next(); {
 	case c == '[' && p.more() && p.text[p.at] == ':' && strings.Contains(p.text[p.at:], ":]"):
-		return nil, false, p.wrong(from, "a POSIX class, which ECMA-262 reads as characters", `write the ranges, such as A-Za-z for [:alpha:]`)
+		return nil, false, p.wrong(from, "a POSIX class, which ECMA-262 reads as characters,", `write the ranges, such as A-Za-z for [:alpha:]`)
 	case c == '&' && strings.HasPrefix(p.text[p.at:], "&["):
-		return nil, false, p.wrong(from, "an intersection of classes, which ECMA-262 reads as characters", "write the ranges")
+		return nil, false, p.wrong(from, "an intersection of classes, which ECMA-262 reads as characters,", "write the ranges")
 	case c != '\\':
 		return []runeRange{{c, c}}, true, nil
 	}
@@ -129,10 +129,7 @@ func (p *parser) classEscape(from int) (runeSet, bool, error) {
 // wordSet is \w; where case is ignored, it has what folds to its letters
 // (ECMA-262, WordCharacters).
 func (p *parser) wordSet() runeSet {
-	if p.fold {
-		return wordSet().fold()
-	}
-	return wordSet()
+	return p.folded(wordSet())
 }
 
 // atomEscape reads what a backslash begins outside of classes.
@@ -196,7 +193,7 @@ func (p *parser) characterEscape(from int) (rune, error) {
 	if !known {
 		fix = "take the backslash out, or write what is meant"
 	}
-	return 0, p.wrong(from, "the escape "+p.quoted(from)+", which ECMA-262 does not know", fix)
+	return 0, p.wrong(from, "the escape "+p.quoted(from)+", which ECMA-262 does not know,", fix)
 }
 
 // hex reads so many hex digits.

@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// maxCount stands for every count above it; such an expression is too large anyway.
+// maxCount bounds the counts of repeats.
 const maxCount = 1 << 20
 
 // quantifier reads a repeat, if one is there.
@@ -54,13 +54,16 @@ func (p *parser) counts(from int) (least, most int, found bool, err error) {
 	if !p.take("}") {
 		return 0, 0, false, nil
 	}
+	if max(least, most) > maxCount {
+		return 0, 0, false, p.wrong(from, "a repeat of more than "+strconv.Itoa(maxCount)+" times", "bound the length with maxLength")
+	}
 	if most >= 0 && most < least {
 		return 0, 0, false, p.wrong(from, "a repeat from more to fewer times", "put the lower count first")
 	}
 	return least, most, true, nil
 }
 
-// number reads digits.
+// number reads digits. A number above maxCount is maxCount+1.
 func (p *parser) number() (int, bool) {
 	from := p.at
 	for p.more() && '0' <= p.text[p.at] && p.text[p.at] <= '9' {
@@ -71,7 +74,7 @@ func (p *parser) number() (int, bool) {
 	}
 	n, err := strconv.Atoi(p.text[from:p.at])
 	if err != nil || n > maxCount {
-		n = maxCount
+		n = maxCount + 1
 	}
 	return n, true
 }
@@ -88,8 +91,10 @@ func (p *parser) group(from int) (t term, repeats bool, err error) {
 		kind = termAhead
 	case p.take("?!"):
 		kind = termNotAhead
-	case p.take("?<="), p.take("?<!"):
-		return term{}, false, p.wrong(from, "the look-behind "+p.quoted(from), "say it without, or in a pattern of its own in allOf or not")
+	case p.take("?<="):
+		kind = termBehind
+	case p.take("?<!"):
+		kind = termNotBehind
 	case p.take("?<"), p.take("?P<"):
 		if err := p.name(from); err != nil {
 			return term{}, false, err

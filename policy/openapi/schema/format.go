@@ -1,7 +1,5 @@
 package schema
 
-import "net/netip"
-
 // stringFormat returns what judges a string format that is asserted; nil if it is not
 // one. The numeric formats int32 and int64 are not strings.
 func stringFormat(name string) func(text []byte) bool {
@@ -46,43 +44,6 @@ func isUUID(s []byte) bool {
 		}
 	}
 	return true
-}
-
-// isIPv4 accepts dotted decimals without leading zeroes, which some read as octal
-// (RFC 2673, section 3.2; RFC 6943, section 3.1.1).
-func isIPv4(s []byte) bool {
-	for part := range 4 {
-		n, digits := 0, 0
-		for digits < len(s) && isDigit(s[digits]) {
-			if digits == 3 {
-				return false
-			}
-			n = 10*n + int(s[digits]-'0')
-			digits++
-		}
-		if digits == 0 || n > 255 || digits > 1 && s[0] == '0' {
-			return false
-		}
-		s = s[digits:]
-		if part == 3 {
-			break
-		}
-		if len(s) == 0 || s[0] != '.' {
-			return false
-		}
-		s = s[1:]
-	}
-	return len(s) == 0
-}
-
-// isIPv6 accepts the text forms of RFC 4291, section 2.2, without a zone.
-func isIPv6(s []byte) bool {
-	const longest = len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")
-	if len(s) > longest {
-		return false
-	}
-	a, err := netip.ParseAddr(string(s))
-	return err == nil && a.Is6() && a.Zone() == ""
 }
 
 // isHostname accepts a name of RFC 1123, section 2.1: labels of letters, digits and

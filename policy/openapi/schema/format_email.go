@@ -43,9 +43,10 @@ func isQuoted(s []byte) bool {
 	}
 	inner := s[1 : len(s)-1]
 	for i := 0; i < len(inner); i++ {
-		if inner[i] == '\\' {
+		switch inner[i] {
+		case '\\':
 			i++ // what is escaped may be a quote
-		} else if inner[i] == '"' {
+		case '"':
 			return false
 		}
 		if i == len(inner) || inner[i] < ' ' || inner[i] > '~' {

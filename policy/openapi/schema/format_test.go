@@ -56,8 +56,9 @@ func TestFormats(t *testing.T) {
 		judge := stringFormat(format)
 		require.NotNil(t, judge, format)
 		for _, s := range rows.good {
-			assert.True(t, judge([]byte(s)), "%s %q", format, s)
-			assert.Zero(t, testing.AllocsPerRun(10, func() { judge([]byte(s)) }), "%s %q", format, s)
+			text := []byte(s)
+			assert.True(t, judge(text), "%s %q", format, s)
+			assert.Zero(t, testing.AllocsPerRun(10, func() { judge(text) }), "%s %q", format, s)
 		}
 		for _, s := range rows.bad {
 			assert.False(t, judge([]byte(s)), "%s %q", format, s)
@@ -101,7 +102,8 @@ func FuzzFormats(f *testing.F) {
 		raw, err := base64.StdEncoding.DecodeString(s)
 		require.Equal(t, err == nil && base64.StdEncoding.EncodedLen(len(raw)) == len(s), isBase64(b), "byte %q", s)
 
-		if isEmail(b) && !strings.Contains(s, "[") {
+		// The standard library has other address literals, and nothing between quotes.
+		if isEmail(b) && !strings.Contains(s, "[") && !strings.HasPrefix(s, `""`) {
 			parsed, err := mail.ParseAddress(s)
 			require.NoError(t, err, "email %q", s)
 			require.Empty(t, parsed.Name)

@@ -3,6 +3,7 @@ package schema
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"unicode"
 )
 
@@ -60,7 +61,7 @@ func setOfTable(tables ...*unicode.RangeTable) runeSet {
 			add(rune(r.Lo), rune(r.Hi), rune(r.Stride))
 		}
 		for _, r := range t.R32 {
-			add(rune(r.Lo), rune(r.Hi), rune(r.Stride)) //nolint:gosec // code points of the standard library's tables
+			add(rune(r.Lo), rune(r.Hi), rune(r.Stride))
 		}
 	}
 	return setOf(all...)
@@ -110,11 +111,15 @@ func (s runeSet) disjoint(other runeSet) bool {
 func (s runeSet) ascii() bool { return len(s) == 0 || s[len(s)-1].hi <= maxASCII }
 
 // fold adds the code points that are the same in another case, by simple case
-// folding.
-func (s runeSet) fold() runeSet {
+// folding. Cased are all that have another case.
+func (s runeSet) fold(cased runeSet) runeSet {
 	all := slices.Clone([]runeRange(s))
-	for _, r := range cased() {
-		for _, own := range s {
+	for _, own := range s {
+		first, _ := slices.BinarySearchFunc(cased, own.lo, func(r runeRange, lo rune) int { return cmp.Compare(r.hi, lo) })
+		for _, r := range cased[first:] {
+			if r.lo > own.hi {
+				break
+			}
 			for x := max(r.lo, own.lo); x <= min(r.hi, own.hi); x++ {
 				for y := unicode.SimpleFold(x); y != x; y = unicode.SimpleFold(y) {
 					all = append(all, runeRange{y, y})
@@ -123,6 +128,21 @@ func (s runeSet) fold() runeSet {
 		}
 	}
 	return setOf(all...)
+}
+
+// class returns the set as a class of RE2.
+func (s runeSet) class() string {
+	if len(s) == 0 {
+		return `[^\x00-\x{10FFFF}]`
+	}
+	b := []byte{'['}
+	for _, r := range s {
+		b = append(strconv.AppendInt(append(b, `\x{`...), int64(r.lo), 16), '}')
+		if r.hi > r.lo {
+			b = append(strconv.AppendInt(append(b, `-\x{`...), int64(r.hi), 16), '}')
+		}
+	}
+	return string(append(b, ']'))
 }
 
 // cased returns the categories that have all code points with another case.

@@ -41,7 +41,7 @@ const (
 type program struct {
 	steps []step
 	sets  []runeSet
-	known map[string]int
+	known map[string]int // sets, by their class
 	entry int
 	edges bool // the program has \b or \B
 }
@@ -49,8 +49,26 @@ type program struct {
 // newProgram returns the program of a term without look-aheads.
 func newProgram(t *term) *program {
 	p := &program{known: map[string]int{}, steps: []step{{kind: stepMatch}}}
+	p.number(t)
 	p.entry = p.before(t, 0)
 	return p
+}
+
+// number gives the sets of a term their numbers, before repeats are written out.
+func (p *program) number(t *term) {
+	if t.kind == termSet {
+		key := t.set.class()
+		i, known := p.known[key]
+		if !known {
+			i = len(p.sets)
+			p.sets = append(p.sets, t.set)
+			p.known[key] = i
+		}
+		t.number = i
+	}
+	for i := range t.parts {
+		p.number(&t.parts[i])
+	}
 }
 
 func (p *program) add(s step) int {
@@ -62,7 +80,7 @@ func (p *program) add(s step) int {
 func (p *program) before(t *term, next int) int {
 	switch t.kind {
 	case termSet:
-		return p.add(step{kind: stepSet, set: p.setIndex(t.set), out: next})
+		return p.add(step{kind: stepSet, set: t.number, out: next})
 	case termSequence:
 		for i := len(t.parts) - 1; i >= 0; i-- {
 			next = p.before(&t.parts[i], next)
@@ -86,6 +104,7 @@ func (p *program) before(t *term, next int) int {
 	case termNoEdge:
 		p.edges = true
 		return p.add(step{kind: stepNoEdge, out: next})
+	case termEmpty, termAhead, termNotAhead, termBehind, termNotBehind: // what looks around is a condition of its own
 	}
 	return next
 }
@@ -93,29 +112,22 @@ func (p *program) before(t *term, next int) int {
 // repeat writes a repeat out. What may be there stands within what may be there
 // before it, so that few steps are open at a time.
 func (p *program) repeat(t *term, next int) int {
-	entry := next
+	entry, least := next, t.least
 	if t.most < 0 {
 		entry = p.add(step{kind: stepSplit, also: next})
 		p.steps[entry].out = p.before(&t.parts[0], entry)
+		if least > 0 {
+			entry = p.steps[entry].out // the last time is the one to repeat
+			least--
+		}
 	}
 	for range t.most - t.least {
 		entry = p.add(step{kind: stepSplit, out: p.before(&t.parts[0], entry), also: next})
 	}
-	for range t.least {
+	for range least {
 		entry = p.before(&t.parts[0], entry)
 	}
 	return entry
-}
-
-func (p *program) setIndex(s runeSet) int {
-	key := s.class()
-	i, known := p.known[key]
-	if !known {
-		i = len(p.sets)
-		p.sets = append(p.sets, s)
-		p.known[key] = i
-	}
-	return i
 }
 
 // closing follows what takes no text.
@@ -126,6 +138,8 @@ type closing struct {
 	todo []int
 	work int
 }
+
+func newClosing(p *program) *closing { return &closing{p: p, seen: make([]int, len(p.steps))} }
 
 // around says what is around a place of a text.
 type around struct{ start, end, before, after bool }
@@ -166,4 +180,17 @@ func (c *closing) close(dst, from []int, at around) (sets []int, matched bool) {
 		}
 	}
 	return dst, false
+}
+
+// searches reports whether the program can match anywhere but at the start of a text.
+func (p *program) searches() bool {
+	const end, before, after, all = 1, 2, 4, 8
+	c := newClosing(p)
+	for i := range all {
+		at := around{end: i&end != 0, before: i&before != 0, after: i&after != 0}
+		if sets, matched := c.close(nil, []int{p.entry}, at); matched || len(sets) > 0 {
+			return true
+		}
+	}
+	return false
 }

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -39,6 +38,7 @@ func (t *term) appendRE2(b *strings.Builder) {
 		b.WriteString(`\b`)
 	case termNoEdge:
 		b.WriteString(`\B`)
+	case termEmpty, termAhead, termNotAhead, termBehind, termNotBehind: // what looks around is a condition of its own
 	}
 }
 
@@ -76,19 +76,4 @@ func (t *term) counts() int {
 		n *= max(1, min(t.least, re2Count/n), min(t.most-t.least, re2Count/n))
 	}
 	return min(n, re2Count)
-}
-
-// class returns the set as a class of RE2.
-func (s runeSet) class() string {
-	if len(s) == 0 {
-		return `[^\x00-\x{10FFFF}]`
-	}
-	b := []byte{'['}
-	for _, r := range s {
-		b = append(strconv.AppendInt(append(b, `\x{`...), int64(r.lo), 16), '}')
-		if r.hi > r.lo {
-			b = append(strconv.AppendInt(append(b, `-\x{`...), int64(r.hi), 16), '}')
-		}
-	}
-	return string(append(b, ']'))
 }
