@@ -116,8 +116,8 @@ func load(o Options, way manner) (c *Contract, problems Problems) {
 		}
 		return nil, l.problems.sorted()
 	}
-	b := &builder{linter: l, way: way, doc: doc}
-	c = b.build(rd.documents())
+	b := &builder{linter: l, way: way, doc: doc, trees: rd.trees()}
+	c = b.build()
 	if len(l.problems) > 0 {
 		return nil, l.problems.sorted()
 	}

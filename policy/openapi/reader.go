@@ -140,14 +140,13 @@ func (rd *reader) file(rel string) ([]byte, error) {
 	return data, nil
 }
 
-// documents returns the trees of the files that were read, each under its path below
-// the root.
-func (rd *reader) documents() *schema.Documents {
-	d := schema.NewDocuments()
-	for _, rel := range sortedKeys(rd.sources) {
-		d.Add(rel, rd.sources[rel].tree)
+// trees returns the trees of the files that were read, by their paths below the root.
+func (rd *reader) trees() map[string]any {
+	trees := make(map[string]any, len(rd.sources))
+	for rel, s := range rd.sources {
+		trees[rel] = s.tree
 	}
-	return d
+	return trees
 }
 
 // unread reports what is wrong with the files that have no tree, and whether there are
