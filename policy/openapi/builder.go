@@ -16,6 +16,7 @@ import (
 type builder struct {
 	*linter
 	way    manner
+	trees  map[string]any // of the files, by their paths
 	doc    *openapi3.T
 	places *places
 	// requests and answers compile schemas, each for its direction. The second is nil
@@ -26,7 +27,7 @@ type builder struct {
 }
 
 // build reports problems to the linter; with any, the contract is of no use.
-func (b *builder) build(documents *schema.Documents) *Contract {
+func (b *builder) build() *Contract {
 	if b.doc.OpenAPIMajorMinor() == "" || b.doc.IsOpenAPI32OrLater() {
 		b.report(nil, "/openapi", fmt.Sprintf("version %q is not supported", bounded(b.doc.OpenAPI)), "use OpenAPI 3.0 or 3.1")
 		return nil
@@ -35,9 +36,15 @@ func (b *builder) build(documents *schema.Documents) *Contract {
 	if len(b.problems) > 0 {
 		return nil
 	}
-	b.places = &places{documents: documents}
+	documents := schema.NewDocuments()
+	for _, rel := range sortedKeys(b.trees) {
+		documents.Add(rel, b.trees[rel])
+	}
+	b.places = &places{documents: documents, trees: b.trees}
 	options := schema.Options{Modern: b.doc.IsOpenAPI31OrLater(), OmitPatterns: b.way.omit}
-	if !options.Modern {
+	if options.Modern {
+		b.places.scan()
+	} else {
 		documents.OmitIDs()
 	}
 	b.requests = schema.NewCompiler(documents, options)
@@ -50,6 +57,9 @@ func (b *builder) build(documents *schema.Documents) *Contract {
 	c := &Contract{schemes: b.schemes()}
 	items := b.doc.Paths.Map()
 	for _, path := range sortedKeys(items) {
+		if _, ok := b.places.child(schema.Place{Document: b.file}, "paths", path); !ok {
+			b.report(items[path].Origin, pointer("paths", path), lost, lostFix)
+		}
 		operations := items[path].Operations()
 		for _, method := range sortedKeys(operations) {
 			if op, ok := b.operation(path, method, items[path], operations[method]); ok {

@@ -225,10 +225,20 @@ func TestHostileContractsEndSoonAndSayLittle(t *testing.T) {
 	for i := range 1_200 {
 		fmt.Fprintf(&many, "  /p%d/{id}: {get: {parameters: [{name: id, in: path, required: true, schema: {type: string, pattern: '(?!x)%d'}}], responses: {'200': {description: ok}}}}\n", i, i)
 	}
+	var wide, big strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintf(&wide, `"/p%d/{id}":{"get":{"parameters":[{"name":"id","in":"path","required":true,"schema":{"$ref":"#/components/schemas/S"}}],"responses":{"200":{"description":"ok"}}}},`, i)
+	}
+	for i := 0; big.Len() < 19<<20; i++ {
+		fmt.Fprintf(&big, `"a%d":{"type":"string"},`, i)
+	}
+	const head = `{"openapi":"3.0.3","info":{"title":"t","version":"1"},"components":{"schemas":{"S":{"type":"object","properties":{`
 	for _, row := range []struct {
 		name, text string
 		good       bool
 	}{
+		{"ten thousand paths", head + `"n":{"$ref":"#/components/schemas/S"}}}}},"paths":{` + wide.String() + `"/p":{"get":{"responses":{"200":{"description":"ok"}}}}}}`, true},
+		{"twenty megabytes of schemas", head + big.String() + `"n":{}}}}},"paths":{"/p":{"get":{"responses":{"200":{"description":"ok"}}}}}}`, false},
 		{"an alias bomb", document("3.0.3", bomb+fmt.Sprintf(paths, "{}")), false},
 		{"brackets nested deep", document("3.0.3", fmt.Sprintf(paths, strings.Repeat("{items: ", 20_000)+strings.Repeat("}", 20_000))), false},
 		{"more than a thousand bad patterns", document("3.0.3", many.String()), false},

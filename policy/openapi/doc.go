@@ -1,17 +1,25 @@
 // Package openapi is the contract: it loads an OpenAPI 3.0 or 3.1 document,
-// finds the operation of a request, and judges parameters and JSON bodies
-// against their schemas.
+// finds the operation of a request, and judges parameters and bodies against
+// their schemas.
 //
 // # Loading
 //
 // [Load] reads the file and what its references name, all below one folder and
 // never over the network, and returns a [Contract] or every problem with its
-// place ([Problems]). What cannot be judged is refused when it would be skipped
-// in silence: a pattern that RE2 cannot compile, a 3.1 schema that the
-// validator cannot compile. What is only not judged yet, such as a format that
-// nobody asserts or a body that is not JSON, is listed by [Contract.Notes].
-// Callbacks and webhooks describe requests that the backend sends; they are no
-// operations here.
+// place ([Problems]). kin-openapi, which only this package imports, resolves the
+// document and validates it. Schemas are compiled by [schema] from the raw trees
+// of the files ([ParseDocument]), because the structures of the library have lost
+// some of what a schema says. What cannot be judged is refused when it would be
+// skipped in silence: a pattern that cannot be judged in linear time, a reference
+// to nothing, a schema that leads back to itself. What is only not judged, such as
+// a format that nobody asserts or a body that is not JSON, is listed by
+// [Contract.Notes], and what judges each part of an operation by
+// [Operation.Engines]. Callbacks and webhooks describe requests that the backend
+// sends; they are no operations here.
+//
+// The library follows references to files and pointers alone. It is shown the
+// files without the others, which are those to an $anchor or an $id: it has to know
+// what operations there are, and judges nothing.
 //
 // # Matching
 //
@@ -28,33 +36,21 @@
 // # Judging
 //
 // [Judge] decides, for one operation, whether parameters and body are what the
-// contract says. It writes nothing: not the value, not the request, no default.
-// [Answers] does the same for the answers of an operation, by status and media
-// type. Details are structural: names that the contract declares, "*" for any array
-// index, and the keyword that failed. They never hold what a client sent.
-//
-// The keywords are judged by kin-openapi, which only this package imports, and
-// within it only through one function, so that another engine can take its
-// place. Around it stand guards of our own, because it lacks them: depth and
-// numbers are bounded before it runs, its error text is never rendered (it may
-// be millions of times the size of the body), parameters are decoded here
-// (it takes the first of a repeated parameter, and NaN for a number), readOnly
-// is judged here (it forgets it on 3.1), and a recursive schema with branches
-// is judged within a budget, because it visits a branch more than once per
-// level. Integers are judged as float64, except for format int64, which is
-// exact.
+// contract says, and [Answers] does the same for answers, by status and media
+// type. Both read the tokens of a document once, while somebody else reads it, and
+// keep nothing of it. Each direction has its own schemas: what is readOnly is
+// required of answers alone, and what is writeOnly of requests. Details are
+// structural: names that the contract declares, "*" for any array index, and the
+// keyword that failed. They never hold what a client sent.
 //
 // # Cost
 //
-// A 3.0 body of 1 KB takes some 10 µs. On 3.1 kin-openapi compiles a schema
-// anew for every validation that needs a keyword of JSON Schema 2020-12, which
-// takes the better part of a millisecond; a contract that can be written in 3.0
-// is faster in 3.0. Loading takes about a millisecond per path. It takes the
-// loader quadratic time to follow a chain of a thousand references or nested
-// schemas; the size bound is the only bound on that.
+// A body costs no more than its tokens times the schemas that judge each, whatever
+// recursion and branches say; package schema tells why. A judge takes its working
+// memory from a pool of the contract.
 //
 // # What it leaves to others
 //
-// Strict decoding of bodies, media types and sizes belong to payload; scopes to
-// entitlement; which operation has which mode to compile.
+// Strict decoding of bodies, and the bounds of their size, depth and numbers, belong
+// to payload; scopes to entitlement; which operation has which mode to compile.
 package openapi

@@ -55,16 +55,16 @@ func Load(o Options) (*Contract, error) {
 		return nil, err
 	}
 	way := manner{base: base, deny: deny, answers: o.Answers, omit: o.OmitPatterns, query: o.QueryParameters}
-	c, problems := load(o, way)
+	c, problems, ended := load(o, way)
 	if len(problems) == 0 {
 		return c, nil
 	}
 	// The loader can note the line of everything, which costs memory and time:
 	// only a broken contract is read a second time for its lines, and not one that
 	// is broken everywhere.
-	if len(problems) <= maxPlaced {
+	if len(problems) <= maxPlaced && !ended {
 		way.lines = true
-		if _, placed := load(o, way); len(placed) > 0 {
+		if _, placed, _ := load(o, way); len(placed) > 0 {
 			problems = placed
 		}
 	}
@@ -85,8 +85,9 @@ type manner struct {
 }
 
 // load reads the contract once. A library that has panicked on contracts before
-// does the reading, hence the recover.
-func load(o Options, way manner) (c *Contract, problems Problems) {
+// does the reading, hence the recover. Ended reports that a file was not read to its
+// end: another reading would say no more.
+func load(o Options, way manner) (c *Contract, problems Problems, ended bool) {
 	name := filepath.Base(o.File)
 	defer func() {
 		if p := recover(); p != nil {
@@ -95,12 +96,12 @@ func load(o Options, way manner) (c *Contract, problems Problems) {
 	}()
 	rd, path, err := open(o.File, o.Root, o.MaxBytes)
 	if err != nil {
-		return nil, Problems{{File: name, Cause: err.Error()}}
+		return nil, Problems{{File: name, Cause: err.Error()}}, true
 	}
 	defer rd.close() //nolint:errcheck // a folder that was only read from
 	rel, ok := rd.relative(path)
 	if !ok {
-		return nil, Problems{{File: name, Cause: "is outside of the root folder", Fix: "set root to a folder above the file"}}
+		return nil, Problems{{File: name, Cause: "is outside of the root folder", Fix: "set root to a folder above the file"}}, true
 	}
 	loader := openapi3.NewLoader()
 	loader.IncludeOrigin, rd.lined = way.lines, way.lines
@@ -111,18 +112,19 @@ func load(o Options, way manner) (c *Contract, problems Problems) {
 		l.line = rd.line
 	}
 	if err != nil {
-		if !rd.unread(l) {
+		ended = rd.unread(l)
+		if !ended {
 			l.failed(err)
 		}
-		return nil, l.problems.sorted()
+		return nil, l.problems.sorted(), ended || errors.Is(err, errValues)
 	}
-	b := &builder{linter: l, way: way, doc: doc}
-	c = b.build(rd.documents())
+	b := &builder{linter: l, way: way, doc: doc, trees: rd.trees()}
+	c = b.build()
 	if len(l.problems) > 0 {
-		return nil, l.problems.sorted()
+		return nil, l.problems.sorted(), false
 	}
 	c.files, c.digest = rd.digested()
-	return c, nil
+	return c, nil, true
 }
 
 // linter collects problems and knows where in which file they are.

@@ -13,7 +13,42 @@ const maxFollowed = 100
 
 // places finds where in the files of a contract things are. The library resolves
 // references and forgets where they led to; schemas are compiled from the files.
-type places struct{ documents *schema.Documents }
+type places struct {
+	documents *schema.Documents
+	trees     map[string]any // of the documents
+}
+
+// scan makes the names known that schemas give themselves, wherever they are: one
+// operation may refer to the anchor of a schema that is written in another.
+func (p *places) scan() {
+	for _, document := range sortedKeys(p.trees) {
+		p.scanIn(p.trees[document], schema.Place{Document: document})
+	}
+}
+
+func (p *places) scanIn(v any, at schema.Place) {
+	switch v := v.(type) {
+	case []any:
+		for i, item := range v {
+			p.scanIn(item, at.Child(strconv.Itoa(i)))
+		}
+	case map[string]any:
+		for _, name := range sortedKeys(v) {
+			switch name {
+			case "example", "examples": // what only looks like a schema
+			case "schema":
+				p.documents.Scan(at.Child(name)) // the compiler reports what is wrong
+			case "schemas":
+				members, _ := v[name].(map[string]any)
+				for _, inner := range sortedKeys(members) {
+					p.documents.Scan(at.Child(name, inner))
+				}
+			default:
+				p.scanIn(v[name], at.Child(name))
+			}
+		}
+	}
+}
 
 // step returns what the reference at a place leads to, if one is there.
 func (p *places) step(at schema.Place) (schema.Place, bool) {

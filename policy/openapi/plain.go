@@ -110,6 +110,9 @@ func (p *plainer) value(v any, base *url.URL) (any, bool) {
 		}
 		if ref, ok := v["$ref"].(string); ok && !p.isPlain(ref, base) {
 			delete(change(), "$ref")
+			if file := p.fileOf(ref, base); file != "" {
+				change()["$ref"] = file // so that it is read
+			}
 		}
 		return orElse(made, v), made != nil
 	}
@@ -142,4 +145,18 @@ func (p *plainer) isPlain(ref string, base *url.URL) bool {
 	}
 	u.Fragment, u.RawFragment = "", ""
 	return !p.resources[u.String()]
+}
+
+// fileOf returns the other file that a reference leads into, from outside of any schema
+// that has an $id; "" if it leads elsewhere.
+func (p *plainer) fileOf(ref string, base *url.URL) string {
+	file, _, _ := strings.Cut(ref, "#")
+	if p.resources[base.String()] {
+		return ""
+	}
+	u, err := base.Parse(file)
+	if err != nil || file == "" || p.resources[u.String()] {
+		return ""
+	}
+	return file
 }

@@ -20,7 +20,13 @@ import (
 const (
 	defaultMaxBytes = 20 << 20
 	maxFiles        = 1000
+	// maxValues bounds what is in the files: what a schema costs is not told by its
+	// bytes, and the library needs some 2 KiB for each.
+	maxValues = 500_000
 )
+
+// errValues is why a contract is not read to its end.
+var errValues = fmt.Errorf("the files of the contract have more than %d values", maxValues)
 
 // errOutside is why a reference is not followed.
 var errOutside = errors.New("it is outside of the root folder")
@@ -32,6 +38,8 @@ type reader struct {
 	dir   string // absolute, links evaluated
 	bytes int64  // still allowed
 	files int    // still allowed
+	// values are how many are still allowed.
+	values int
 	// sources are the files that were read, by their path below the root.
 	sources map[string]*source
 	modern  bool // the first of them is OpenAPI 3.1
@@ -72,7 +80,7 @@ func open(file, dir string, maxBytes int64) (*reader, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("cannot open the root folder: %w", bare(err))
 	}
-	return &reader{root: root, dir: dir, bytes: maxBytes, files: maxFiles, sources: map[string]*source{}, resources: map[string]bool{}}, path, nil
+	return &reader{root: root, dir: dir, bytes: maxBytes, files: maxFiles, values: maxValues, sources: map[string]*source{}, resources: map[string]bool{}}, path, nil
 }
 
 func (rd *reader) close() error { return rd.root.Close() }
@@ -108,11 +116,37 @@ func (rd *reader) read(_ *openapi3.Loader, u *url.URL) ([]byte, error) {
 	if made.tree, made.err = ParseDocument(text); made.err != nil {
 		return nil, errors.New("it cannot be read")
 	}
+	if rd.values -= countValues(made.tree, rd.values); rd.values < 0 {
+		return nil, errValues
+	}
 	if len(rd.sources) == 1 {
 		rd.modern = isModern(made.tree)
 	}
 	made.plain = rd.plain(rel, made)
 	return made.plain, nil
+}
+
+// countValues returns how many values there are in a value, itself included, and no more
+// than one more than is allowed.
+func countValues(v any, allowed int) int {
+	n := 1
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v {
+			if n > allowed {
+				break
+			}
+			n += countValues(item, allowed-n)
+		}
+	case map[string]any:
+		for _, member := range v {
+			if n > allowed {
+				break
+			}
+			n += countValues(member, allowed-n)
+		}
+	}
+	return n
 }
 
 // file returns the text of a file below the root.
@@ -140,14 +174,13 @@ func (rd *reader) file(rel string) ([]byte, error) {
 	return data, nil
 }
 
-// documents returns the trees of the files that were read, each under its path below
-// the root.
-func (rd *reader) documents() *schema.Documents {
-	d := schema.NewDocuments()
-	for _, rel := range sortedKeys(rd.sources) {
-		d.Add(rel, rd.sources[rel].tree)
+// trees returns the trees of the files that were read, by their paths below the root.
+func (rd *reader) trees() map[string]any {
+	trees := make(map[string]any, len(rd.sources))
+	for rel, s := range rd.sources {
+		trees[rel] = s.tree
 	}
-	return d
+	return trees
 }
 
 // unread reports what is wrong with the files that have no tree, and whether there are
