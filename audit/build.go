@@ -258,7 +258,7 @@ func (b *builder) sort(rec *Record, d policy.Decision) {
 			rec.Findings = append(rec.Findings, Finding{
 				Control: c, Effect: f.Verdict.Effect.String(), Reason: f.Verdict.Reason,
 				Detail: b.sieve.text("findings.detail", f.Verdict.Detail, 2*maxText),
-				Mode:   f.Rule.Mode.String(), Exception: b.sieve.text("findings.exception", f.Exception, maxText),
+				Mode:   f.Mode().String(), Exception: b.sieve.text("findings.exception", f.Exception, maxText),
 				Cause: f.Verdict.Cause, FailedOpen: d.FailedOpen(*f),
 			})
 		}

@@ -153,11 +153,13 @@ type Spec struct {
 	Root     string `yaml:"root" file:"true" doc:"Folder that external references must stay in. Default: the folder of the document."`
 	BasePath string `yaml:"base_path" doc:"Path before the paths of the contract, for example /v1; / means none. Empty: the paths of the contract's servers, with every value of their variables."`
 	Name     string `yaml:"name" doc:"Put before the operationIds of the contract, with a colon, wherever an operation is named: v2:getOrder. Needed where two contracts share an operationId: lower-case letters, digits and dashes, at most 63."`
+	Head     string `yaml:"head" default:"declared" enum:"declared|get" doc:"What a HEAD request is where the contract declares GET and no HEAD: with declared a method that the path does not have, with get it is judged as the GET operation."`
 }
 
-// SchemaRules tell how bodies are compared with the contract.
+// SchemaRules tell how requests are compared with the contract.
 type SchemaRules struct {
 	UndeclaredProperties string `yaml:"undeclared_properties" default:"contract" enum:"contract|deny" doc:"What a property that the contract does not declare means: what the contract says, or always a violation."`
+	UndeclaredParameters string `yaml:"undeclared_parameters" default:"deny" enum:"deny|report" doc:"What a query parameter that the contract does not declare, or an escape in the query that cannot be decoded, means: a violation that blocks where in.schema enforces, or one that is recorded and never blocks."`
 }
 
 // Trace is trace context.

@@ -31,9 +31,10 @@ func rules() []string {
 		limit-name limit-key limit-rate limit-quota limit-operations
 		gateway-proof gateway-proof-absent gateway-proof-empty gateway-proof-secret gateway-proof-literal
 		gateway-proof-twice gateway-proof-peers gateway-token identity-headers identity-headers-effect
-		identity-headers-replay api-key api-key-effect api-key-header header-twice nobody spec-name path-prefix health operation-actions
+		identity-headers-replay api-key api-key-effect api-key-header header-twice nobody spec-name spec-head undeclared-parameters path-prefix health operation-actions
 		dpop-url dpop-url-missing dpop-url-userinfo dpop-url-query dpop-url-plain dpop-url-slash dpop-algorithms
 		dpop-algorithms-none dpop-nonce-key dpop-nonce-key-idle dpop-header dpop-tokenless sender-constraint
+		content-coding max-inflation
 		unavailable-evidence-dir
 		client-certificate client-cert-header client-cert-header-proof
 		unavailable-trace-inject`)

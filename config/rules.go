@@ -58,6 +58,14 @@ const (
 	// UndeclaredDeny takes every undeclared property as a violation.
 	UndeclaredDeny = "deny"
 
+	// UndeclaredReport records undeclared parameters, and blocks none.
+	UndeclaredReport = "report"
+
+	// HeadDeclared takes a HEAD request for what the contract says.
+	HeadDeclared = "declared"
+	// HeadGet takes it for a GET request where the contract declares no HEAD.
+	HeadGet = "get"
+
 	// AccountNone says that no account rule applies to an operation.
 	AccountNone = "none"
 
@@ -106,13 +114,15 @@ type Delegation struct {
 
 // Payload are bounds of bodies.
 type Payload struct {
-	MaxRequestBytes  Size `yaml:"max_request_bytes" default:"1MiB" positive:"true" doc:"Largest request body. Control in.size judges it; an operation may say otherwise."`
-	MaxResponseBytes Size `yaml:"max_response_bytes" default:"8MiB" positive:"true" doc:"Largest response body. Control out.size judges it; a larger one is not inspected."`
-	MaxJSONDepth     int  `yaml:"max_json_depth" default:"64" min:"1" doc:"Deepest nesting of JSON."`
-	MaxFormFields    int  `yaml:"max_form_fields" default:"1000" min:"1" doc:"Most fields of a form (application/x-www-form-urlencoded). Backends that stop at a number of fields should not stop earlier."`
-	MaxParts         int  `yaml:"max_parts" default:"100" min:"1" doc:"Most parts of a multipart body."`
-	MaxPartBytes     Size `yaml:"max_part_bytes" positive:"true" doc:"Largest part of a multipart body. Default: as large as the body may be."`
-	MaxHeldBytes     Size `yaml:"max_held_bytes" default:"128MiB" positive:"true" doc:"Most bytes of bodies that the process holds at one time. Beyond it an enforcing control can not decide, and shadow forwards without inspection."`
+	ContentCodings   []string `yaml:"content_codings" enum:"gzip" refused:"deflate: it is sent with and without its wrapper, which two sides read differently" doc:"Content codings of request bodies that are taken off to inspect the content; what is forwarded stays as it was sent. The size bounds hold for the body and for its content. Default: none, and control in.ctype denies every coding."`
+	MaxInflation     int      `yaml:"max_inflation" default:"100" min:"1" doc:"How many times as long as the body its content may be, where a content coding is taken off. Control in.size judges it."`
+	MaxRequestBytes  Size     `yaml:"max_request_bytes" default:"1MiB" positive:"true" doc:"Largest request body. Control in.size judges it; an operation may say otherwise."`
+	MaxResponseBytes Size     `yaml:"max_response_bytes" default:"8MiB" positive:"true" doc:"Largest response body. Control out.size judges it; a larger one is not inspected."`
+	MaxJSONDepth     int      `yaml:"max_json_depth" default:"64" min:"1" doc:"Deepest nesting of JSON."`
+	MaxFormFields    int      `yaml:"max_form_fields" default:"1000" min:"1" doc:"Most fields of a form (application/x-www-form-urlencoded). Backends that stop at a number of fields should not stop earlier."`
+	MaxParts         int      `yaml:"max_parts" default:"100" min:"1" doc:"Most parts of a multipart body."`
+	MaxPartBytes     Size     `yaml:"max_part_bytes" positive:"true" doc:"Largest part of a multipart body. Default: as large as the body may be."`
+	MaxHeldBytes     Size     `yaml:"max_held_bytes" default:"128MiB" positive:"true" doc:"Most bytes of bodies that the process holds at one time. Beyond it an enforcing control can not decide, and shadow forwards without inspection."`
 }
 
 // Limit is one rate limit.

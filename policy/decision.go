@@ -1,5 +1,7 @@
 package policy
 
+import "slices"
+
 // Finding is a rule with its verdict for one request.
 type Finding struct {
 	Rule    *Rule
@@ -7,6 +9,21 @@ type Finding struct {
 	// Exception is the id of the exception that covers a verdict that does not
 	// pass; empty otherwise.
 	Exception string
+}
+
+// Reported reports that the finding is a denial for a reason that its rule never
+// stops a request for.
+func (f *Finding) Reported() bool {
+	return f.Verdict.Effect == Deny && slices.Contains(f.Rule.Reports, f.Verdict.Reason)
+}
+
+// Mode returns the mode in which the rule judged: that of the rule, but Shadow for a
+// denial that is only reported.
+func (f *Finding) Mode() Mode {
+	if f.Rule.Mode == Enforce && f.Reported() {
+		return Shadow
+	}
+	return f.Rule.Mode
 }
 
 // Decision is all findings of one request, in order of evaluation. Findings of a
@@ -66,12 +83,12 @@ func (d Decision) stops(f *Finding) bool {
 }
 
 // Objects reports whether the finding of the decision stops the request where its
-// control enforces and no exception covers it: it denies, or is undecided and its
-// control does not fail open.
+// control enforces and no exception covers it: it denies for more than a report, or is
+// undecided and its control does not fail open.
 func (d Decision) Objects(f *Finding) bool {
 	switch f.Verdict.Effect {
 	case Deny:
-		return true
+		return !f.Reported()
 	case Indeterminate:
 		return f.Rule.OnError != Permit || d.provoked(f)
 	case Permit, NotApplicable:

@@ -29,6 +29,12 @@ func except(f policy.Finding) policy.Finding {
 	return f
 }
 
+// reported is the finding of a rule that only reports its reason.
+func reported(f policy.Finding) policy.Finding {
+	f.Rule.Reports = []policy.Reason{f.Verdict.Reason, policy.QuotaExceeded}
+	return f
+}
+
 func TestBlocking(t *testing.T) {
 	const off, shadow, enforce = policy.Off, policy.Shadow, policy.Enforce
 	by := policy.UndecidedBy
@@ -48,6 +54,9 @@ func TestBlocking(t *testing.T) {
 		{"a control that fails open still blocks a denial", []policy.Finding{open(finding("tok.sig", enforce, no))}, "tok.sig"},
 		{"an excepted denial does not block", []policy.Finding{except(finding("tok.sig", enforce, no))}, ""},
 		{"an excepted undecided verdict does not block", []policy.Finding{except(finding("tok.sig", enforce, maybe))}, ""},
+		{"a reported denial does not block", []policy.Finding{reported(finding("in.schema", enforce, no))}, ""},
+		{"an undecided verdict is never only reported", []policy.Finding{reported(finding("in.schema", enforce, maybe))}, "in.schema"},
+		{"a reported denial hides none behind it", []policy.Finding{reported(finding("in.schema", enforce, no)), finding("az.scope", enforce, no)}, "az.scope"},
 		{"the first that enforces blocks", []policy.Finding{finding("tok.sig", shadow, no), except(finding("tok.aud", enforce, no)), finding("az.scope", enforce, no), finding("az.account", enforce, no)}, "az.scope"},
 		{"an unknown issuer answers tok.iss", []policy.Finding{finding("tok.present", enforce, ok), finding("tok.sig", enforce, by("tok.iss")), finding("tok.iss", enforce, no)}, "tok.iss"},
 		{"a cause in shadow leaves the answer to the undecided control", []policy.Finding{finding("tok.sig", enforce, by("tok.iss")), finding("tok.iss", shadow, no)}, "tok.sig"},
@@ -81,6 +90,7 @@ func TestDisposition(t *testing.T) {
 		{"no findings", nil, policy.Allowed},
 		{"everything passes", []policy.Finding{finding("tok.sig", enforce, ok), finding("in.ctype", shadow, na)}, policy.Allowed},
 		{"a shadow denial would block", []policy.Finding{finding("tok.sig", shadow, no)}, policy.WouldBlock},
+		{"a reported denial would not", []policy.Finding{reported(finding("in.schema", shadow, no)), reported(finding("in.schema", enforce, no))}, policy.Allowed},
 		{"an undecided shadow verdict would block", []policy.Finding{finding("tok.sig", shadow, maybe)}, policy.WouldBlock},
 		{"an undecided shadow verdict that fails open would not", []policy.Finding{open(finding("tok.sig", shadow, maybe))}, policy.Allowed},
 		{"a denial that fails open would block all the same", []policy.Finding{open(finding("tok.sig", shadow, no))}, policy.WouldBlock},
@@ -202,4 +212,16 @@ func TestWithAddsALaterPhaseAndChangesNeitherDecision(t *testing.T) {
 	assert.Empty(t, head.Findings[0].Exception)
 	assert.Equal(t, head, head.With(policy.Decision{}))
 	assert.Equal(t, head.Findings, policy.Decision{}.With(head).Findings)
+}
+
+func TestADenialThatIsOnlyReportedIsOneOfShadow(t *testing.T) {
+	f := reported(finding("in.schema", policy.Enforce, no))
+	assert.True(t, f.Reported())
+	assert.Equal(t, policy.Shadow, f.Mode())
+	assert.False(t, decision(f).Clean(), "it is a finding all the same")
+	f.Verdict = policy.Denied(policy.SchemaMismatch, "")
+	assert.False(t, f.Reported())
+	assert.Equal(t, policy.Enforce, f.Mode())
+	f.Rule.Mode = policy.Off
+	assert.Equal(t, policy.Off, f.Mode())
 }

@@ -50,6 +50,9 @@ type Operation struct {
 	// Aliases are the further templates under which it is served, where the servers
 	// of the contract have several paths.
 	Aliases []string
+	// Head reports that a HEAD request is judged as this operation, whose method is
+	// GET (RFC 9110, section 9.3.2).
+	Head bool
 	// Rules are in catalogue order; a control that is off has none.
 	Rules []*Rule
 	// In inspects request bodies, Out response bodies; nil inspects nothing.
@@ -91,6 +94,9 @@ type Rule struct {
 	// the zero value, for every other one.
 	OnError Effect
 	Check   Check
+	// Reports are reasons for which a denial never stops a request, whatever the mode:
+	// it is a finding like any other, and that is all. Nil reports none.
+	Reports []Reason
 	// Spared reports the requests to which the control does not apply, whatever the
 	// check would say; nil spares none.
 	Spared func(*Request) bool

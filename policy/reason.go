@@ -137,6 +137,8 @@ const (
 	ContentCoding         Reason = "content-coding"
 	BodyUndeclared        Reason = "body-undeclared"
 	BodyTooLarge          Reason = "body-too-large"
+	InflatedTooLarge      Reason = "inflated-too-large"
+	CodingMalformed       Reason = "coding-malformed"
 	JSONSyntax            Reason = "json-syntax"
 	JSONEncoding          Reason = "json-encoding"
 	JSONDuplicateMember   Reason = "json-duplicate-member"
@@ -165,6 +167,8 @@ const (
 	UndeclaredProperty    Reason = "undeclared-property"
 	ParameterMissing      Reason = "parameter-missing"
 	ParameterInvalid      Reason = "parameter-invalid"
+	ParameterUndeclared   Reason = "parameter-undeclared"
+	ParameterEscape       Reason = "parameter-escape"
 	SchemaUnsupported     Reason = "schema-unsupported"
 )
 

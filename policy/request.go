@@ -302,6 +302,11 @@ type Body struct {
 	Size int64
 	// Whole reports that Bytes is the whole body.
 	Whole bool
+	// Unpacked reports that a content coding was taken off for inspection; Inflated is
+	// then the length of the content in bytes, as far as it was unpacked. Bytes and Size
+	// are always those of the body as it was sent.
+	Unpacked bool
+	Inflated int64
 	// WellFormed and Schema are facts of the Inspector's one pass; in.wellformed
 	// and in.schema judge them.
 	WellFormed, Schema Verdict

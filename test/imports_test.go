@@ -38,7 +38,8 @@ func edges() map[string][]string {
 		"policy/entitlement":     {"policy"},
 		"policy/limit":           {"policy", "ratelimit"},
 		"policy/limit/limittest": {"policy/limit", "ratelimit"},
-		"policy/openapi":         {"policy"},
+		"policy/openapi":         {"policy", "policy/openapi/schema"},
+		"policy/openapi/schema":  {},
 		"policy/payload":         {"policy"},
 		"policy/token":           {"policy"},
 		"policy/token/tokentest": {"policy", "policy/token"},
@@ -102,8 +103,9 @@ func thirds() []third {
 	return []third{
 		{"github.com/lestrrat-go/jwx/v2", []string{"policy/token/..."}, nil, "nothing of a client may reach a JOSE library unprepared (ADR 0004)"},
 		{"github.com/getkin/kin-openapi", []string{"policy/openapi"}, nil, "one package holds the guards around the library (ADR 0004)"},
-		{"github.com/go-json-experiment/json", []string{"policy/openapi", "policy/payload", "policy/token/..."}, nil, "strict JSON is for what a client sent; what is ours is read by encoding/json"},
+		{"github.com/go-json-experiment/json", []string{"policy/openapi/...", "policy/payload", "policy/token/..."}, []string{"cmd/sidewarden/demo"}, "strict JSON is for what a client sent; what is ours is read by encoding/json"},
 		{"github.com/maypok86/otter/v2", []string{"policy/token"}, nil, "the cache of verified facts is the only cache"},
+		{"github.com/oasdiff/yaml3", []string{"policy/openapi"}, nil, "the contract's library reads YAML with it; raw trees are read by the same rules or they are of another contract"},
 		{"github.com/prometheus/client_golang", []string{"audit/metrics"}, nil, "labels are bounded in one place; others expose Stats"},
 		{"github.com/spf13/cobra", []string{"cmd/sidewarden"}, nil, "only the command line knows flags"},
 		{"go.uber.org/zap", []string{"cmd/...", "proxy/..."}, []string{"test/budget"}, "a core that logs has two outputs; it returns values, and the edge logs"},
@@ -134,7 +136,7 @@ func thirds() []third {
 // pure are the folders that decide. They touch neither files nor sockets nor
 // chance; a time is an argument, which a linter watches.
 func pure() []string {
-	return []string{"policy", "policy/account", "policy/entitlement", "policy/limit", "policy/payload", "ratelimit"}
+	return []string{"policy", "policy/account", "policy/entitlement", "policy/limit", "policy/openapi/schema", "policy/payload", "ratelimit"}
 }
 
 // impure is what a folder of pure must not import.

@@ -2,9 +2,11 @@ package test_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -20,13 +22,15 @@ import (
 type parsed struct {
 	call
 	admin, background bool
+	zeros             int64 // of the body that is coded
 	times             int
 	expect            []string
 }
 
 // parse reads METHOD TARGET [-t TOKEN] [-H 'NAME: VALUE'] [-d BODY] [-e BODY] [-f FILE]
-// [-chunked] [-tls] [-cert CERT] [-admin] [-from ADDRESS] [-n TIMES] [-bg] [EXPECTATION...].
-// The body of -e has the escapes of Go's strings. A body has Content-Type application/json unless -H says otherwise; "Content-Type:"
+// [-zeros COUNT] [-gzip] [-chunked] [-tls] [-cert CERT] [-admin] [-from ADDRESS] [-n TIMES] [-bg] [EXPECTATION...].
+// -e is a body with the escapes of Go's strings, -zeros is one of as many zeros, and -gzip sends what comes before it coded so.
+// A body has Content-Type application/json unless -H says otherwise; "Content-Type:"
 // without a value sends none. -cert sends a client certificate of the command cert,
 // whose key is in the file with -key before the suffix. Expectations are FIELD=VALUE or FIELD~REGEXP.
 func (s *story) parse(ts *testscript.TestScript, args []string) (parsed, error) {
@@ -41,6 +45,12 @@ func (s *story) parse(ts *testscript.TestScript, args []string) (parsed, error) 
 			continue
 		}
 		if p.flag(rest[0]) {
+			continue
+		}
+		if rest[0] == "-gzip" {
+			if err := p.code(); err != nil {
+				return p, err
+			}
 			continue
 		}
 		if len(rest) < 2 {
@@ -74,6 +84,34 @@ func (p *parsed) flag(name string) bool {
 	return true
 }
 
+// code gives the body the content coding gzip.
+func (p *parsed) code() error {
+	b, err := gzipped(io.MultiReader(bytes.NewReader(p.body), io.LimitReader(zeros{}, p.zeros)))
+	p.zeros, p.body, p.header = 0, b, append(p.header, [2]string{"Content-Encoding", "gzip"})
+	return err
+}
+
+func gzipped(content io.Reader) ([]byte, error) {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(w, content); err != nil {
+		return nil, err
+	}
+	err = w.Close()
+	return b.Bytes(), err
+}
+
+// zeros is a source of them.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
 func (s *story) option(ts *testscript.TestScript, p *parsed, name, value string) error {
 	switch name {
 	case "-t":
@@ -93,6 +131,10 @@ func (s *story) option(ts *testscript.TestScript, p *parsed, name, value string)
 		return err
 	case "-f":
 		p.body, p.hasBody = bytes.TrimSuffix([]byte(ts.ReadFile(value)), []byte("\n")), true
+	case "-zeros":
+		n, err := strconv.ParseInt(value, 10, 64)
+		p.zeros, p.hasBody = n, true
+		return err
 	case "-from":
 		p.from = value
 	case "-cert":

@@ -112,6 +112,10 @@ func violationOf(r policy.Reason) string {
 		return "without a required parameter"
 	case policy.ParameterInvalid:
 		return "with an invalid parameter"
+	case policy.ParameterUndeclared:
+		return "with a query parameter that the contract does not declare"
+	case policy.ParameterEscape:
+		return "with an escape in the query that cannot be decoded"
 	case policy.BodyRequired:
 		return "without the required body"
 	case policy.JSONDuplicateMember:

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/compile"
+	"github.com/sidewarden/sidewarden/policy/openapi"
 )
 
 func checkCommand() *cobra.Command {
@@ -20,7 +22,7 @@ func checkCommand() *cobra.Command {
 		Use:   "check --config FILE",
 		Short: "Validate a configuration and print what it means",
 		Long: `Validate a configuration with everything that it names, and print the effective configuration, the mode of every
-control for every operation, the paths of each operation, and the lines that would make each control enforce.
+control for every operation, what judges it by the contract, its paths, and the lines that would make each control enforce.
 
 Exits with 1 and every problem when something is wrong. Starts nothing and fetches nothing.`,
 		Args: cobra.NoArgs,
@@ -54,6 +56,8 @@ func (l *loaded) print(w io.Writer) error {
 	b.Write(effective)
 	fmt.Fprintf(&b, "\n# policy %s\n#\n# What serves each operation (S shadow, E enforce, - no token to judge, . no rule):\n#\n", l.output.Policy.Digest)
 	matrix(&b, l.output.Policy)
+	b.WriteString("#\n# What judges each operation by the contract:\n#\n")
+	engines(&b, l.output)
 	b.WriteString("#\n# Where each operation is:\n#\n")
 	places(&b, l.output.Policy)
 	if lines := compile.EnforceLines(l.output.Policy); len(lines) > 0 {
@@ -87,13 +91,52 @@ func matrix(b *strings.Builder, p *policy.Policy) {
 	table(b, rows)
 }
 
+// engines writes one row per operation, with what judges its parts by the contract.
+func engines(b *strings.Builder, out *compile.Output) {
+	declared := map[string]openapi.Engines{}
+	for _, c := range out.Contracts {
+		for _, op := range c.Operations() {
+			declared[op.Method+" "+op.Template] = op.Engines()
+		}
+	}
+	rows := [][]string{{"operation", "parameters", "body", "answers"}}
+	for _, op := range out.Policy.Operations {
+		if e, ok := declared[op.Method+" "+op.Template]; ok { // not a health check
+			rows = append(rows, []string{op.ID, string(e.Parameters), byEngine(e.Body), byEngine(e.Answers)})
+		}
+	}
+	table(b, rows)
+}
+
+// byEngine lists media types behind what judges them, such as "stream: application/json".
+func byEngine(all map[string]openapi.Engine) string {
+	types := map[openapi.Engine][]string{}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		types[all[name]] = append(types[all[name]], name)
+	}
+	var parts []string
+	for _, engine := range []openapi.Engine{openapi.EngineStream, openapi.EngineSyntax, openapi.EngineSize, openapi.EngineType} {
+		if names := types[engine]; len(names) > 0 {
+			parts = append(parts, string(engine)+": "+strings.Join(names, ", "))
+		}
+	}
+	if len(parts) == 0 {
+		return string(openapi.EngineNone)
+	}
+	return strings.Join(parts, "; ")
+}
+
 // places writes one row per path under which an operation or a health check is
 // served.
 func places(b *strings.Builder, p *policy.Policy) {
 	var rows [][]string
 	for _, op := range slices.Concat(p.Operations, p.Health) {
 		for _, at := range op.Places() {
-			rows = append(rows, []string{at.ID, at.Method, at.Template})
+			method := at.Method
+			if at.Head {
+				method += " HEAD"
+			}
+			rows = append(rows, []string{at.ID, method, at.Template})
 		}
 	}
 	table(b, rows)

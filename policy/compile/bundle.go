@@ -2,6 +2,7 @@ package compile
 
 import (
 	"context"
+	"slices"
 
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
@@ -28,12 +29,16 @@ func judgesAction(control policy.Control) bool {
 
 // whole is a check that judges an operation of many actions as a whole. What it
 // denies is denied for each of them. What passes says nothing of the action that
-// the body asks for.
-type whole struct{ check policy.Check }
+// the body asks for; what is only reported passes.
+type whole struct {
+	check   policy.Check
+	reports []policy.Reason
+}
 
 // Check implements [policy.Check].
 func (w whole) Check(ctx context.Context, r *policy.Request) policy.Verdict {
-	if v := w.check.Check(ctx, r); v.Effect != policy.Permit {
+	v := w.check.Check(ctx, r)
+	if reported := v.Effect == policy.Deny && slices.Contains(w.reports, v.Reason); v.Effect != policy.Permit && !reported {
 		return v
 	}
 	return policy.Undecided(policy.ActionInBody, nil)

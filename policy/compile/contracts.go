@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"github.com/sidewarden/sidewarden/config"
@@ -30,6 +31,7 @@ func (c *compiler) contract(i int, spec config.Spec) *openapi.Contract {
 	contract, err := openapi.Load(openapi.Options{
 		File: spec.File, Root: spec.Root, BasePath: spec.BasePath,
 		UndeclaredProperties: c.cfg.Schema.UndeclaredProperties,
+		QueryParameters:      c.queryParameters(),
 		Answers:              c.judgesAnywhere(policy.OutSchema),
 	})
 	var problems openapi.Problems
@@ -47,6 +49,30 @@ func (c *compiler) contract(i int, spec config.Spec) *openapi.Contract {
 		c.warn(fileOf(i), causeOf(note), cmp.Or(note.Fix, "let the backend judge it"))
 	}
 	return contract
+}
+
+// queryParameters are those that the configuration speaks of, which an operation
+// may have without declaring them: the accounts, and the token of a client that
+// sends it there (RFC 6750, section 2.3), which tok.present judges.
+func (c *compiler) queryParameters() []string {
+	names := []string{"access_token"}
+	for _, rule := range c.cfg.Account.Rules {
+		if rule.In == config.InQuery {
+			names = append(names, rule.Name)
+		}
+	}
+	return names
+}
+
+// head reports whether HEAD requests are judged as the operation of GET, by the
+// contract that declares no HEAD there.
+func (c *compiler) head(spec int, op openapi.Operation, all []openapi.Operation) bool {
+	if c.cfg.Specs[spec].Head != config.HeadGet || op.Method != http.MethodGet {
+		return false
+	}
+	return !slices.ContainsFunc(all, func(o openapi.Operation) bool {
+		return o.Method == http.MethodHead && o.Template == op.Template
+	})
 }
 
 // fileOf names the field of a contract's file.

@@ -43,10 +43,12 @@ func (c *compiler) plan(contracts []*openapi.Contract, issuers []token.Issuer) *
 	plans := &plans{}
 	keys := map[string]bool{}
 	for i, contract := range contracts {
-		for _, op := range contract.Operations() {
+		operations := contract.Operations()
+		for _, op := range operations {
 			op.ID = c.qualified(i, op)
 			p := &planned{contract: op, spec: i, operation: &policy.Operation{
 				ID: op.ID, Method: op.Method, Template: op.Template, Aliases: op.Aliases, AnswersJSON: op.AnswersJSON,
+				Head: c.head(i, op, operations),
 			}}
 			c.settle(p, keys)
 			plans.all = append(plans.all, p)
@@ -105,6 +107,9 @@ func (c *compiler) settle(p *planned, keys map[string]bool) {
 		declared, err := payload.Declare(p.contract.RequestMediaTypes...)
 		if err != nil {
 			c.problem(fileOf(p.spec), fmt.Sprintf("operation %s: %v", p.contract.ID, err), "name it as type/subtype, for example application/json")
+		}
+		if c.unpacks() {
+			declared = declared.Unpacking(c.cfg.Payload.MaxInflation)
 		}
 		p.declared = declared
 	}
@@ -174,9 +179,11 @@ func (c *compiler) rules(p *planned, checks map[policy.Control]policy.Check, spe
 				mode = policy.Shadow
 			}
 			if judgesAction(entry.ID) && p.bundles() != "" {
-				check = whole{check}
+				check = whole{check, c.reports(entry.ID)}
 			}
-			rule := &policy.Rule{Control: entry.ID, Phase: phase, Mode: mode, OnError: c.onError(entry.ID), Check: check}
+			rule := &policy.Rule{
+				Control: entry.ID, Phase: phase, Mode: mode, OnError: c.onError(entry.ID), Check: check, Reports: c.reports(entry.ID),
+			}
 			if asksIdentity(entry.ID) {
 				rule.Spared = p.spared()
 			}
@@ -188,6 +195,14 @@ func (c *compiler) rules(p *planned, checks map[policy.Control]policy.Check, spe
 	}
 	c.inspect(p)
 	c.inspectAnswers(p)
+}
+
+// reports returns the reasons that a control reports and never blocks for.
+func (c *compiler) reports(control policy.Control) []policy.Reason {
+	if control == policy.InSchema && c.cfg.Schema.UndeclaredParameters == config.UndeclaredReport {
+		return []policy.Reason{policy.ParameterUndeclared, policy.ParameterEscape}
+	}
+	return nil
 }
 
 // spared returns which requests the operation does not ask who their caller is.
@@ -242,7 +257,7 @@ func (c *compiler) checkOf(p *planned, control policy.Control, phase policy.Phas
 	case policy.InCtype:
 		return payload.Ctype{Declared: p.declared}, phase
 	case policy.InSize:
-		return payload.Size{MaxBytes: p.operation.MaxIn}, phase
+		return c.sizeOf(p), phase
 	case policy.InWellformed:
 		return payload.WellFormed{}, phase
 	case policy.InSchema:
@@ -253,6 +268,19 @@ func (c *compiler) checkOf(p *planned, control policy.Control, phase policy.Phas
 		return openapi.AnswerSchema{}, phase
 	}
 	return nil, phase
+}
+
+// unpacks reports whether a content coding of request bodies is taken off.
+func (c *compiler) unpacks() bool { return len(c.cfg.Payload.ContentCodings) > 0 }
+
+// sizeOf returns the check of in.size. What takes off a content coding is the inspector
+// of an operation that declares a body.
+func (c *compiler) sizeOf(p *planned) payload.Size {
+	size := payload.Size{MaxBytes: p.operation.MaxIn}
+	if p.contract.BodyDeclared && c.unpacks() {
+		size.MaxInflation = c.cfg.Payload.MaxInflation
+	}
+	return size
 }
 
 // unmatchedCheck returns the check of a control for requests that match no
@@ -313,7 +341,8 @@ func (c *compiler) inspect(p *planned) {
 	}
 	account := (p.has(policy.AzAccount) || p.has(policy.AzDelegate)) && len(p.account.Body) > 0
 	form := p.has(policy.TokPresent) && c.takesForms(p)
-	if !account && !form && !p.has(policy.InWellformed) && !p.has(policy.InSchema) {
+	content := p.contract.BodyDeclared && c.unpacks() && p.has(policy.InSize)
+	if !account && !content && !form && !p.has(policy.InWellformed) && !p.has(policy.InSchema) {
 		return
 	}
 	o := payload.Options{
@@ -324,7 +353,7 @@ func (c *compiler) inspect(p *planned) {
 		o.Selectors = p.account.Body
 	}
 	if p.has(policy.InSchema) {
-		o.Schema = openapi.TreeJudge{Trees: p.contract.Judge()}
+		o.Schema = p.contract.Judge()
 	}
 	inspector, err := payload.NewInspector(o)
 	if err != nil {
@@ -346,7 +375,7 @@ func (c *compiler) inspectAnswers(p *planned) {
 	}
 	o := payload.AnswerOptions{MaxBytes: p.operation.MaxOut, Sized: sized, MaxDepth: c.cfg.Payload.MaxJSONDepth}
 	if answers := p.contract.Answers(); answers != nil {
-		o.Schema = openapi.TreeAnswers{Answers: answers}
+		o.Schema = answers
 	}
 	p.operation.Out = payload.NewAnswerInspector(o)
 }

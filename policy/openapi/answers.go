@@ -1,13 +1,14 @@
 package openapi
 
 import (
-	"fmt"
+	"iter"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/sidewarden/sidewarden/policy"
 )
@@ -53,20 +54,17 @@ func (a *Answers) Head(status int, mediaType string, body bool) (v policy.Verdic
 }
 
 // Document judges the JSON document of an answer of which Head said that there is
-// more, decoded as [Judge.Judge] wants it. A required property that is writeOnly
-// may be missing, and one that is writeOnly may not be there. Document does not
-// change the value; a denial's detail is the place, up to the last declared name,
-// and the keyword.
-func (a *Answers) Document(status int, mediaType string, value any) (v policy.Verdict) {
-	defer func() {
-		// The library has panicked on hostile values before.
-		if p := recover(); p != nil {
-			v = policy.Undecided(policy.InternalError, fmt.Errorf("the judge of the contract panicked: %T", p))
-		}
-	}()
+// more, by its tokens, as [Judge.Judge] does. A required property that is writeOnly
+// may be missing, and one that is writeOnly may not be there. A denial's detail is the
+// place, up to the last declared name, and the keyword.
+func (a *Answers) Document(status int, mediaType string, tokens iter.Seq2[jsontext.Kind, []byte]) (v policy.Verdict) {
+	defer recovered(&v)
 	if declared := a.of(status); declared != nil {
 		if m, ok := declared.covering(mediaType); ok && m.schema != nil {
-			return a.judge.document(&subject{schema: m.schema}, value)
+			run := a.judge.run()
+			v = a.judge.document(run, m.schema, tokens)
+			a.judge.runs.Put(run)
+			return v
 		}
 	}
 	return policy.Permitted()
@@ -98,18 +96,23 @@ func (a *answer) covering(mediaType string) (media, bool) {
 
 // responses takes the declared answers of an operation; none where the contract
 // declares none.
-func (b *builder) responses(op *Operation, place string, o *openapi3.Operation) {
+func (b *builder) responses(op *Operation, at spot, o *openapi3.Operation) {
 	declared := o.Responses.Map()
 	if len(declared) == 0 {
 		return
 	}
-	a := &Answers{exact: map[int]answer{}, judge: Judge{family: b.family, engine: b.engine, deny: b.deny}}
+	a := &Answers{exact: map[int]answer{}, judge: Judge{deny: b.way.deny, runs: b.runs}}
 	for _, key := range sortedKeys(declared) {
 		ref := declared[key]
 		if ref == nil || ref.Value == nil {
 			continue
 		}
-		made := answer{media: b.contents(place+"/responses"+pointer(key), ref.Value.Content)}
+		found, ok := b.places.child(at.operation, "responses", key)
+		if !ok {
+			b.report(ref.Value.Origin, at.place+"/responses"+pointer(key), lost, lostFix)
+			continue
+		}
+		made := answer{media: b.contents(b.answers, found, ref.Value.Content)}
 		digit, ranged := strings.CutSuffix(strings.ToUpper(key), "XX")
 		status, err := strconv.Atoi(digit)
 		switch {
@@ -123,20 +126,4 @@ func (b *builder) responses(op *Operation, place string, o *openapi3.Operation) 
 		}
 	}
 	op.answers = a
-}
-
-// contents takes the declared media types of an answer.
-func (b *builder) contents(place string, content openapi3.Content) []media {
-	all := make([]media, 0, len(content))
-	for _, key := range sortedKeys(content) {
-		m := media{name: mediaName(key)}
-		m.json = isJSON(m.name)
-		if c := content[key]; c != nil && c.Schema != nil && (m.json || strings.Contains(m.name, "*")) {
-			m.schema = c.Schema.Value // a range such as */* may be answered as JSON too
-			b.root(m.schema, place+"/content"+pointer(key)+"/schema")
-		}
-		all = append(all, m)
-	}
-	slices.SortStableFunc(all, media.compare)
-	return all
 }

@@ -22,55 +22,71 @@ type Clash struct {
 // one template is the more exact one at every segment there is none: within a
 // contract too, /orders/mine goes before /orders/{id}.
 func Clashes(contracts ...[]*policy.Operation) []Clash {
-	type place struct {
-		contract  int
-		operation *policy.Operation
-		segments  []segment
-	}
 	type kind struct {
 		method string
 		length int
 	}
-	before := map[kind][]place{}
+	before := map[kind][]contender{}
 	var found []Clash
 	for i, operations := range contracts {
-		for _, op := range operations {
-			for _, at := range op.Places() {
-				segments, err := parseTemplate(at.Template)
-				if err != nil {
-					continue // NewMatcher says so
+		for _, c := range contenders(i, operations) {
+			k := kind{c.operation.Method, len(c.segments)}
+			for _, p := range before[k] {
+				if p.contract == i || p.implied && c.implied { // those of GET clash, too
+					continue
 				}
-				k := kind{at.Method, len(segments)}
-				for _, p := range before[k] {
-					if p.contract == i {
-						continue
-					}
-					if same, clash := clashes(p.segments, segments); clash {
-						found = append(found, Clash{First: p.operation, Second: at, FirstOf: p.contract, SecondOf: i, Same: same})
-					}
+				if same, clash := clashes(p.segments, c.segments); clash {
+					found = append(found, Clash{First: p.operation, Second: c.operation, FirstOf: p.contract, SecondOf: i, Same: same})
 				}
-				before[k] = append(before[k], place{i, at, segments})
 			}
+			before[k] = append(before[k], c)
 		}
 	}
 	return found
+}
+
+// contender is a method and a template of an operation.
+type contender struct {
+	contract  int
+	operation *policy.Operation
+	segments  []segment
+	implied   bool // HEAD, of an operation of GET
+}
+
+// contenders returns the methods and templates of the operations of a contract.
+func contenders(contract int, operations []*policy.Operation) []contender {
+	var all []contender
+	for _, op := range operations {
+		for _, at := range op.Places() {
+			segments, err := parseTemplate(at.Template)
+			if err != nil {
+				continue // NewMatcher says so
+			}
+			for _, method := range methods(at) {
+				as := *at
+				as.Method = method
+				all = append(all, contender{contract, &as, segments, method != at.Method})
+			}
+		}
+	}
+	return all
 }
 
 // clashes compares two templates of as many segments.
 func clashes(a, b []segment) (same, clash bool) {
 	exact, coarse := true, true
 	for i := range a {
-		if !a[i].meets(b[i]) {
+		if !a[i].meets(&b[i]) {
 			return false, false
 		}
-		exact, coarse = exact && a[i].within(b[i]), coarse && b[i].within(a[i])
+		exact, coarse = exact && a[i].within(&b[i]), coarse && b[i].within(&a[i])
 	}
 	return exact && coarse, exact == coarse
 }
 
 // meets reports whether a text can match both segments. Of two with parameters it
 // looks at the ends only, and so at times says yes where there is none.
-func (t segment) meets(o segment) bool {
+func (t *segment) meets(o *segment) bool {
 	switch {
 	case len(t.names) == 0 && len(o.names) == 0:
 		return t.literals[0] == o.literals[0]
@@ -87,7 +103,7 @@ func (t segment) meets(o segment) bool {
 
 // within reports whether every text that matches t matches o too. Where o has
 // several parameters it at times says no although it is so.
-func (t segment) within(o segment) bool {
+func (t *segment) within(o *segment) bool {
 	switch {
 	case len(o.names) == 0:
 		return len(t.names) == 0 && t.literals[0] == o.literals[0]

@@ -61,6 +61,17 @@ func TestClashes(t *testing.T) {
 	}
 }
 
+func TestClashesOfHead(t *testing.T) {
+	one, two, declared := operations("one", "GET /v1/a"), operations("two", "GET /v1/a"), operations("three", "HEAD /v1/a")
+	one[0].Head, two[0].Head = true, true
+	assert.Len(t, openapi.Clashes(one, two), 1, "that of GET says it")
+	clashes := openapi.Clashes(one, declared)
+	require.Len(t, clashes, 1, "one contract says that HEAD is GET, the other declares it")
+	assert.Equal(t, "HEAD", clashes[0].First.Method)
+	one[0].Head = false
+	assert.Empty(t, openapi.Clashes(one, declared))
+}
+
 func TestClashesOfAliasesNameTheTemplateThatClashes(t *testing.T) {
 	one, two := operations("one", "GET /v1/a"), operations("two", "GET /v2/a")
 	two[0].Aliases = []string{"/v3/a", "/v1/a"}

@@ -1,74 +1,81 @@
 package openapi
 
 import (
-	"errors"
 	"fmt"
-	"slices"
+	"iter"
 	"strings"
+	"sync"
 
-	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/openapi/schema"
 )
 
 // Judge judges the parameters and the body of one operation against the
 // contract. It is immutable and safe for concurrent use.
 type Judge struct {
-	family     *family
-	engine     *engine
-	deny       bool // properties that no schema declares
+	deny       bool // properties of bodies that no schema declares
 	parameters []parameter
+	query      *query
 
 	bodyDeclared, bodyRequired bool
 	media                      []media // exact types first
+
+	runs *sync.Pool // of *schema.Run, shared by the contract
 }
 
-// Why a value is not judged although it has a schema.
-var (
-	errCostly = errors.New("the value would be visited too often: its schema is recursive and has branches")
-	errDeep   = errors.New("the value is nested too deep to be judged")
-	errNumber = errors.New("a number is too long, or its exponent too large, to be judged")
-)
-
 // Judge returns the verdict of in.schema on a request of the operation: first
-// that of the parameters, by r.Match.Params, r.Query and r.Header, then that of
-// the body.
+// that of the declared parameters, by r.Match.Params, r.Query and r.Header, then that
+// of the body, then that of the query as a whole.
 //
 // Present says whether there is a body, mediaType what it is (RFC 9110, 8.3.1;
-// parameters are ignored), and value is the JSON document, decoded strictly:
-// nil, bool, [encoding/json.Number], string, []any or map[string]any. Of a body
-// that is not JSON, value is ignored: it permits if no schema or only
-// "type: string" describes it, else it is undecided with reason
+// parameters are ignored), and tokens are those of the JSON document, as
+// [schema.Run] takes them; they are read once, and not to their end if the verdict
+// is known before. Of a body that is not JSON they are not read: it permits if no
+// schema or only "type: string" describes it, else it is undecided with reason
 // schema-unsupported. A body or media type that the operation does not declare
 // is left undecided by in.ctype, which denies it.
 //
-// Judge changes neither r nor value. A denial's detail is the place, up to the
-// last declared name, and the keyword.
-func (j *Judge) Judge(r *policy.Request, mediaType string, value any, present bool) (v policy.Verdict) {
-	defer func() {
-		// The library has panicked on hostile values before.
-		if p := recover(); p != nil {
-			v = policy.Undecided(policy.InternalError, fmt.Errorf("the judge of the contract panicked: %T", p))
-		}
-	}()
-	undecided := policy.Permitted()
-	for i := range j.parameters {
-		switch v := j.parameter(r, &j.parameters[i]); v.Effect {
-		case policy.Deny:
-			return v
-		case policy.Indeterminate:
-			undecided = v
-		case policy.Permit, policy.NotApplicable:
-		}
-	}
-	v = j.body(mediaType, value, present)
-	if v.Effect == policy.Permit {
-		return undecided
-	}
+// The verdict is worth something only if the tokens are those of a document that is
+// well-formed, and within the bounds of its depth and of its numbers. A denial's
+// detail is the place, up to the last declared name, and the keyword.
+func (j *Judge) Judge(r *policy.Request, mediaType string, tokens iter.Seq2[jsontext.Kind, []byte], present bool) (v policy.Verdict) {
+	defer recovered(&v)
+	run := j.run()
+	v = j.judge(r, run, mediaType, tokens, present)
+	j.runs.Put(run) // not after a panic
 	return v
 }
 
-func (j *Judge) body(mediaType string, value any, present bool) policy.Verdict {
+func (j *Judge) judge(r *policy.Request, run *schema.Run, mediaType string, tokens iter.Seq2[jsontext.Kind, []byte], present bool) policy.Verdict {
+	parameters := j.judgeParameters(r, run)
+	if parameters.Effect == policy.Deny {
+		return parameters
+	}
+	if v := j.body(run, mediaType, tokens, present); v.Effect != policy.Permit {
+		return v
+	}
+	if parameters.Effect != policy.Permit {
+		return parameters
+	}
+	return j.undeclared(r)
+}
+
+// recovered makes a panic the verdict that nothing was decided.
+func recovered(v *policy.Verdict) {
+	if p := recover(); p != nil {
+		*v = policy.Undecided(policy.InternalError, fmt.Errorf("the judge of the contract panicked: %T", p))
+	}
+}
+
+// run returns what judges a value; it goes back to the pool.
+func (j *Judge) run() *schema.Run {
+	run, _ := j.runs.Get().(*schema.Run) // the pool has nothing else
+	return run
+}
+
+func (j *Judge) body(run *schema.Run, mediaType string, tokens iter.Seq2[jsontext.Kind, []byte], present bool) policy.Verdict {
 	switch {
 	case !present && j.bodyRequired:
 		return policy.Denied(policy.BodyRequired, "")
@@ -78,123 +85,66 @@ func (j *Judge) body(mediaType string, value any, present bool) policy.Verdict {
 		return policy.UndecidedBy(policy.InCtype)
 	}
 	name := mediaName(mediaType)
-	for _, m := range j.media {
+	for i := range j.media {
+		m := &j.media[i]
 		if !m.covers(name) {
 			continue
 		}
-		s := m.schema
-		switch {
-		case s == nil:
-			return policy.Permitted()
-		case isJSON(name):
-			return j.document(&subject{schema: s}, value)
-		case s.Type.Is("string"):
-			return policy.Permitted()
-		default:
-			return policy.Undecided(policy.SchemaUnsupported, nil)
-		}
+		return j.content(run, m, name, tokens)
 	}
 	return policy.UndecidedBy(policy.InCtype)
 }
 
-// document judges a value by a schema: the guards first, then the engine, then
-// the properties that no schema declares.
-func (j *Judge) document(s *subject, value any) policy.Verdict {
-	w := walk{family: j.family}
-	w.visit(value, j.family.of(s.schema))
+// content judges a body of a type that is declared.
+func (j *Judge) content(run *schema.Run, m *media, name string, tokens iter.Seq2[jsontext.Kind, []byte]) policy.Verdict {
+	var (
+		v       policy.Verdict
+		decided bool
+	)
 	switch {
-	case w.err != nil:
-		return policy.Undecided(policy.SchemaUnsupported, w.err)
-	case w.fault != nil:
-		return s.denied(w.fault.tokens, w.fault.keyword)
+	case m.schema == nil && m.described:
+		return policy.Undecided(policy.SchemaUnsupported, nil)
+	case m.schema == nil:
+		return policy.Permitted()
+	case isJSON(name):
+		return j.document(run, m.schema, tokens)
+	case m.form != nil && isForm(name):
+		v, decided = m.form.judge(run, name, tokens)
+	case name == textType:
+		v, decided = judgeText(run, m.schema, tokens)
+	case m.described:
+		return policy.Undecided(policy.SchemaUnsupported, nil)
+	default:
+		return policy.Permitted()
 	}
-	if j.engine.costly[s.schema] {
-		b := budget{left: visitsPerValue + visitsPerNode*w.nodes}
-		if !b.spend(s.schema, value, nil) {
-			return policy.Undecided(policy.SchemaUnsupported, errCostly)
+	if decided {
+		return v
+	}
+	return j.said(run)
+}
+
+// document judges the tokens of a value by a schema, then the properties that no
+// schema declares.
+func (j *Judge) document(run *schema.Run, s *schema.Schema, tokens iter.Seq2[jsontext.Kind, []byte]) policy.Verdict {
+	run.Begin(s)
+	for kind, text := range tokens {
+		run.Visit(kind, text)
+		if _, failed := run.Fault(); failed {
+			break
 		}
 	}
-	if f, failed := j.engine.judge(s.schema, value); failed {
-		tokens, at := j.family.declaredPrefix(j.family.of(s.schema), value, f)
-		if (f.keyword == "oneOf" || f.keyword == "anyOf") && at.closes() && w.strangerAt(tokens) {
-			f.keyword = "additionalProperties"
-		}
-		return s.denied(tokens, f.keyword)
+	return j.said(run)
+}
+
+// said is the verdict on the value that a run was told.
+func (j *Judge) said(run *schema.Run) policy.Verdict {
+	if f, failed := run.Fault(); failed {
+		return policy.Denied(policy.SchemaMismatch, strings.TrimSpace(f.Pointer+" "+f.Keyword))
 	}
-	if j.deny && !s.parameter && len(w.strangers) > 0 {
-		return policy.Denied(policy.UndeclaredProperty, pointer(w.strangers[0]...))
+	if j.deny {
+		if at, found := run.Stranger(); found {
+			return policy.Denied(policy.UndeclaredProperty, at)
+		}
 	}
 	return policy.Permitted()
-}
-
-// maxDepth bounds the nesting of a value. Payload has a limit of its own, which
-// is configured and lower.
-const maxDepth = 256
-
-// declaredPrefix returns the place of a fault up to the last declared name, with
-// "*" for the index of an array, and the forms of that place.
-func (f *family) declaredPrefix(fs forms, value any, at fault) ([]string, forms) {
-	var place []string
-	for i, token := range at.tokens {
-		switch v := value.(type) {
-		case []any:
-			n := index10(token, len(v))
-			if n < 0 {
-				return place, fs
-			}
-			value, fs, place = v[n], f.item(fs, n), append(place, "*")
-		case map[string]any:
-			inner, state := f.property(fs, token)
-			if state != declared {
-				if at.keyword == "required" && i == len(at.tokens)-1 && fs.requires(token) {
-					return append(place, token), nil
-				}
-				return place, fs
-			}
-			value, fs, place = v[token], inner, append(place, token)
-		default:
-			return place, fs
-		}
-	}
-	return place, fs
-}
-
-// index10 is the index that the token names in an array of n items, or -1.
-func index10(token string, n int) int {
-	i := 0
-	for j := range len(token) {
-		if i = i*10 + int(token[j]-'0'); !digit(token[j]) || i >= n {
-			return -1
-		}
-	}
-	if token == "" {
-		return -1
-	}
-	return i
-}
-
-// requires reports whether a form lists the property as required.
-func (fs forms) requires(name string) bool {
-	for _, at := range fs {
-		if slices.Contains(at.schema.Required, name) {
-			return true
-		}
-	}
-	return false
-}
-
-// subject is what a value is: a body, or the parameter of a name.
-type subject struct {
-	schema    *openapi3.Schema
-	parameter bool
-	name      string // such as "query.limit"
-}
-
-// denied is the verdict on a fault.
-func (s *subject) denied(tokens []string, keyword string) policy.Verdict {
-	reason := policy.SchemaMismatch
-	if s.parameter {
-		reason = policy.ParameterInvalid
-	}
-	return policy.Denied(reason, strings.TrimSpace(s.name+pointer(tokens...)+" "+keyword))
 }

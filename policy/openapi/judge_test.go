@@ -4,26 +4,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/openapi"
 )
-
-// decode decodes JSON as payload does, apart from what payload refuses.
-func decode(t testing.TB, text string) any {
-	t.Helper()
-	decoder := json.NewDecoder(strings.NewReader(text))
-	decoder.UseNumber()
-	var value any
-	require.NoError(t, decoder.Decode(&value))
-	return value
-}
 
 // said is a verdict in a word or a line.
 func said(v policy.Verdict) string {
@@ -56,7 +46,7 @@ paths:
 
 func judgeBody(t testing.TB, j *openapi.Judge, body string) string {
 	t.Helper()
-	return said(j.Judge(&policy.Request{}, "application/json", decode(t, body), true))
+	return said(j.Judge(&policy.Request{}, "application/json", tokens(t, body), true))
 }
 
 func TestBodyOfAContractInTwoFiles(t *testing.T) {
@@ -78,7 +68,7 @@ func TestBodyOfAContractInTwoFiles(t *testing.T) {
 		{"a property that no schema declares", `{` + server + `,"duration":1,"secret":1}`, "permit", "undeclared-property"},
 		{"and one further down", `{` + server + `,"duration":1,"device":{"ipv4Address":"10.0.0.1","secret":1}}`, "permit", "undeclared-property /device"},
 		{"a map is open", `{` + server + `,"duration":1,"labels":{"secret":"1"}}`, "permit", ""},
-		{"null is no object", `null`, "schema-mismatch nullable", ""},
+		{"null is no object", `null`, "schema-mismatch type", ""},
 		{"an array is no object", `[]`, "schema-mismatch type", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -91,8 +81,8 @@ func TestBodyOfAContractInTwoFiles(t *testing.T) {
 	}
 }
 
-// TestBodyInBothVersions has what 3.0 and 3.1 must judge alike although the engine
-// of the library differs.
+// TestBodyInBothVersions has what 3.0 and 3.1 must judge alike although they write
+// it in other words.
 func TestBodyInBothVersions(t *testing.T) {
 	const components = `
 components:
@@ -123,8 +113,10 @@ components:
 			{"an exponent beyond int64", `{"item":{},"count":1e300}`, "schema-mismatch /count format"},
 			{"an exponent within it", `{"item":{},"count":1e3}`, "permit"},
 			{"a fraction is no integer", `{"item":{},"count":1.5}`, "schema-mismatch /count type"},
-			{"a number that would take ages", `{"item":{},"count":1e999999}`, "undecided schema-unsupported"},
-			{"a long number", `{"item":{},"count":` + strings.Repeat("1", 41) + `}`, "undecided schema-unsupported"},
+			{"a number that would take ages", `{"item":{},"count":1e999999}`, "schema-mismatch /count format"},
+			{"a long number", `{"item":{},"count":` + strings.Repeat("1", 41) + `}`, "schema-mismatch /count format"},
+			{"a long number is exact", `{"item":{"size":` + strings.Repeat("1", 400) + `.5}}`, "permit"},
+			{"and not a multiple", `{"item":{"size":` + strings.Repeat("1", 400) + `.7}}`, "schema-mismatch /item/size multipleOf"},
 			{"an enum", `{"item":{},"code":"c"}`, "schema-mismatch /code enum"},
 			{"a date-time", `{"item":{},"when":"2026-02-30T00:00:00Z"}`, "schema-mismatch /when format"},
 			{"a bound in allOf", `{"item":{"name":"abcd"}}`, "schema-mismatch /item/name maxLength"},
@@ -166,8 +158,8 @@ components:
 	}
 }
 
-// TestReferencesOf31AreNotMixedUp: the engine knows schemas by the text of the
-// reference, which means different things in different files.
+// TestReferencesOf31AreNotMixedUp: the text of a reference means different things in
+// different files.
 func TestReferencesOf31AreNotMixedUp(t *testing.T) {
 	c, err := openapi.Load(openapi.Options{File: "testdata/names/main.yaml"})
 	require.NoError(t, err)
@@ -240,29 +232,31 @@ paths:
 	}
 	for _, row := range []struct {
 		name, media string
-		value       any
+		value       string // JSON, or "" of a body that is not
 		present     bool
 		want        string
 	}{
-		{"no body", "", nil, false, "permit"},
-		{"JSON", "application/json", map[string]any{}, true, "permit"},
-		{"parameters and case do not count", "APPLICATION/JSON; charset=utf-8", []any{}, true, "schema-mismatch type"},
-		{"another JSON", "application/merge-patch+json", []any{}, true, "permit"},
-		{"XML is not judged yet", "application/xml", nil, true, "undecided schema-unsupported"},
-		{"text is a string", "text/plain", nil, true, "permit"},
-		{"no schema", "image/png", nil, true, "permit"},
-		{"what is not declared is for in.ctype", "image/gif", nil, true, "undecided prerequisite-failed in.ctype"},
-		{"so is no type at all", "", nil, true, "undecided prerequisite-failed in.ctype"},
+		{"no body", "", "", false, "permit"},
+		{"JSON", "application/json", `{}`, true, "permit"},
+		{"parameters and case do not count", "APPLICATION/JSON; charset=utf-8", `[]`, true, "schema-mismatch type"},
+		{"another JSON", "application/merge-patch+json", `[]`, true, "permit"},
+		{"XML is not judged yet", "application/xml", "", true, "undecided schema-unsupported"},
+		{"text is a string", "text/plain", `"x"`, true, "permit"},
+		{"text that is not UTF-8 is not judged", "text/plain", "", true, "undecided schema-unsupported"},
+		{"text of another type is not read", "text/csv", "", true, "permit"},
+		{"no schema", "image/png", "", true, "permit"},
+		{"what is not declared is for in.ctype", "image/gif", "", true, "undecided prerequisite-failed in.ctype"},
+		{"so is no type at all", "", "", true, "undecided prerequisite-failed in.ctype"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			assert.Equal(t, row.want, said(judge("false").Judge(&policy.Request{}, row.media, row.value, row.present)))
+			assert.Equal(t, row.want, said(judge("false").Judge(&policy.Request{}, row.media, tokens(t, row.value), row.present)))
 		})
 	}
-	assert.Equal(t, "body-required", said(judge("true").Judge(&policy.Request{}, "", nil, false)))
+	assert.Equal(t, "body-required", said(judge("true").Judge(&policy.Request{}, "", nothing, false)))
 	get := sessions(t, openapi.Options{})["DELETE /quality/vwip/sessions/{sessionId}"]
 	r := &policy.Request{Match: policy.Match{Params: []policy.Pair{{Name: "sessionId", Value: "f47ac10b-58cc-4372-a567-0e02b2c3d479"}}}}
-	assert.Equal(t, "permit", said(get.Judge().Judge(r, "", nil, false)))
-	assert.Equal(t, "undecided prerequisite-failed in.ctype", said(get.Judge().Judge(r, "application/json", nil, true)), "an undeclared body is for in.ctype")
+	assert.Equal(t, "permit", said(get.Judge().Judge(r, "", nothing, false)))
+	assert.Equal(t, "undecided prerequisite-failed in.ctype", said(get.Judge().Judge(r, "application/json", nothing, true)), "an undeclared body is for in.ctype")
 }
 
 // TestHostileValuesEndSoon: each of these takes a naive validator seconds, or all
@@ -310,19 +304,19 @@ components:
 			value        any
 			want         string
 		}{
-			{"a recursive anyOf", "Any", nested(60), "undecided schema-unsupported"},
-			{"a recursive oneOf", "One", nested(60), "undecided schema-unsupported"},
+			{"a recursive anyOf", "Any", nested(2_000), "permit"},
+			{"a recursive oneOf", "One", nested(2_000), "permit"},
 			{"a recursive anyOf of use", "Any", nested(8), "permit"},
 			{"twenty thousand unknown properties", "Closed", unknown, "schema-mismatch additionalProperties"},
 			{"brackets nested deep", "Closed", deep(200), "schema-mismatch type"},
-			{"deeper than is judged", "List", deep(100_000), "undecided schema-unsupported"},
+			{"and deeper", "List", deep(9_000), "permit"},
 			{"many unique items", "List", unique, "permit"},
 			{"an adversarial pattern", "Matched", strings.Repeat("a", 100_000) + "!", "schema-mismatch pattern"},
 		} {
 			t.Run(version+" "+row.name, func(t *testing.T) {
 				judge := bodyJudge(t, version, "{$ref: '#/components/schemas/"+row.schema+"'}", components, openapi.Options{})
 				ends(t, func() {
-					v := judge.Judge(&policy.Request{}, "application/json", row.value, true)
+					v := judge.Judge(&policy.Request{}, "application/json", tokensOf(t, row.value), true)
 					assert.Equal(t, row.want, said(v))
 					assert.Less(t, len(v.Detail), 100)
 				})
@@ -405,7 +399,7 @@ paths:
 		{"or none", "abc", "need=&either=ab", "", "parameter-invalid query.either oneOf"},
 		{"an allowed empty value", "abc", "need=&empty=", "", "permit"},
 		{"which else is judged", "abc", "need=&empty=a", "", "parameter-invalid query.empty minLength"},
-		{"an unknown parameter is allowed", "abc", "need=&secret=1", "", "permit"},
+		{"an unknown parameter", "abc", "need=&secret=1", "", "parameter-undeclared query"},
 		{"a semicolon parts nothing", "abc", "need=1;limit=1000", "", "permit"},
 		{"a header in two lines", "abc", "need=", "X-Ids: 1, 2\nX-Ids: 3", "permit"},
 		{"with a bad item", "abc", "need=", "X-Ids: 1\nX-Ids: x", "parameter-invalid header.X-Ids/* type"},
@@ -423,7 +417,7 @@ paths:
 				name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
 				r.Header.Add(name, value)
 			}
-			ends(t, func() { assert.Equal(t, row.want, said(judge.Judge(r, "", nil, false))) })
+			ends(t, func() { assert.Equal(t, row.want, said(judge.Judge(r, "", nothing, false))) })
 		})
 	}
 }
@@ -452,7 +446,7 @@ func TestStylesOfPathParameters(t *testing.T) {
 			schema := map[string]string{"integer": "{type: integer}", "array": "{type: array, items: {type: integer}}", "object": "{type: object, properties: {a: {type: integer}, b: {type: integer}}}"}[row.schema]
 			judge := load(t, document("3.0.3", "paths: {'/p/{x}': {get: {parameters: [{name: x, in: path, required: true, style: "+row.style+", schema: "+schema+"}], responses: {'200': {description: ok}}}}}\n"), openapi.Options{}).Operations()[0].Judge()
 			r := &policy.Request{Match: policy.Match{Params: []policy.Pair{{Name: "x", Value: row.value}}}}
-			assert.Equal(t, row.want, said(judge.Judge(r, "", nil, false)))
+			assert.Equal(t, row.want, said(judge.Judge(r, "", nothing, false)))
 		})
 	}
 }
@@ -472,17 +466,16 @@ func TestFormats(t *testing.T) {
 		for _, version := range []string{"3.0.3", "3.1.0"} {
 			judge := bodyJudge(t, version, "{type: string, format: "+format+"}", "", openapi.Options{})
 			for _, s := range rows.good {
-				assert.Equal(t, "permit", said(judge.Judge(&policy.Request{}, "application/json", s, true)), "%s %s %q", version, format, s)
+				assert.Equal(t, "permit", said(judge.Judge(&policy.Request{}, "application/json", tokensOf(t, s), true)), "%s %s %q", version, format, s)
 			}
 			for _, s := range rows.bad {
-				assert.Equal(t, "schema-mismatch format", said(judge.Judge(&policy.Request{}, "application/json", s, true)), "%s %s %q", version, format, s)
+				assert.Equal(t, "schema-mismatch format", said(judge.Judge(&policy.Request{}, "application/json", tokensOf(t, s), true)), "%s %s %q", version, format, s)
 			}
 		}
 	}
 }
 
-// FuzzJudge: no panic, nothing of the client in a detail, and the value is what
-// it was: no default is written.
+// FuzzJudge: no panic, and nothing of the client in a detail.
 func FuzzJudge(f *testing.F) {
 	const schema = `
               type: object
@@ -516,16 +509,11 @@ components: {schemas: {Node: {anyOf: [{type: object, properties: {child: {$ref: 
 		if len(body) > 16<<10 {
 			return
 		}
-		decoder := json.NewDecoder(strings.NewReader(body))
-		decoder.UseNumber()
-		var value, before any
-		if decoder.Decode(&value) != nil {
+		if !jsontext.Value(body).IsValid() {
 			return
 		}
-		before = decode(t, body)
 		for _, judge := range judges {
-			v := judge.Judge(&policy.Request{}, "application/json", value, true)
-			require.True(t, reflect.DeepEqual(before, value), "the value has changed")
+			v := judge.Judge(&policy.Request{}, "application/json", tokens(t, body), true)
 			require.NotEqual(t, policy.InternalError, v.Reason, "%v", v.Err)
 			place, word, ok := strings.Cut(" "+v.Detail, " ")
 			require.True(t, ok)
@@ -551,13 +539,28 @@ func BenchmarkJudge(b *testing.B) {
                 email: {type: string, format: email}
                 lines: {type: array, maxItems: 100, items: {type: object, required: [sku], properties: {sku: {type: string, pattern: '^[A-Z]{2}-[0-9]+$'}, count: {type: integer, minimum: 1}}}}
 `
-	value := decode(b, `{"id":"f47ac10b-58cc-4372-a567-0e02b2c3d479","state":"open","email":"a@example.com","lines":[{"sku":"AB-1","count":1},{"sku":"AB-2","count":2},{"sku":"AB-3","count":3}]}`)
+	const body = `{"id":"f47ac10b-58cc-4372-a567-0e02b2c3d479","state":"open","email":"a@example.com","lines":[{"sku":"AB-1","count":1},{"sku":"AB-2","count":2},{"sku":"AB-3","count":3}]}`
+	type token struct {
+		kind jsontext.Kind
+		text []byte
+	}
+	var read []token
+	for kind, text := range tokens(b, body) {
+		read = append(read, token{kind, text})
+	}
+	all := func(yield func(jsontext.Kind, []byte) bool) {
+		for _, t := range read {
+			if !yield(t.kind, t.text) {
+				return
+			}
+		}
+	}
 	for _, version := range []string{"3.0.3", "3.1.0"} {
 		judge := bodyJudge(b, version, schema, "", openapi.Options{UndeclaredProperties: "deny"})
 		b.Run(version, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if v := judge.Judge(&policy.Request{}, "application/json", value, true); v.Effect != policy.Permit {
+				if v := judge.Judge(&policy.Request{}, "application/json", all, true); v.Effect != policy.Permit {
 					b.Fatal(v)
 				}
 			}

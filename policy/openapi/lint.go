@@ -3,11 +3,8 @@ package openapi
 import (
 	"context"
 	"errors"
-	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -23,6 +20,9 @@ func (l *linter) validate(doc *openapi3.T) {
 		openapi3.DisableSchemaDefaultsValidation(),
 		openapi3.DisableSchemaPatternValidation()))
 }
+
+// maxNesting bounds how deep errors within errors are followed.
+const maxNesting = 100
 
 // invalid reports a validation error: the place from its outer layers, the cause
 // from its innermost one. An outer text repeats the inner ones, and that of a
@@ -130,79 +130,6 @@ func originOf(err error) *openapi3.Origin {
 		}
 	}
 	return nil
-}
-
-// patterns reports every pattern that RE2 cannot compile: such a schema would be
-// judged without it. It returns the compiled names of patternProperties.
-func (l *linter) patterns(doc *openapi3.T) map[string]*regexp.Regexp {
-	names := map[string]*regexp.Regexp{}
-	compile := func(s *openapi3.Schema, ptr, text string) *regexp.Regexp {
-		re, err := regexp.Compile(patternText(doc, text))
-		if err != nil {
-			l.report(s.Origin, ptr, fmt.Sprintf("pattern %s cannot be compiled: %s", strconv.Quote(bounded(text)), syntax(err)),
-				"use the syntax of RE2, which has no look-around and no back-references")
-		}
-		return re
-	}
-	err := doc.WalkSchemas(func(ptr string, ref *openapi3.SchemaRef) error {
-		if ref.Value.Pattern != "" {
-			compile(ref.Value, ptr+"/pattern", ref.Value.Pattern)
-		}
-		for _, name := range sortedKeys(ref.Value.PatternProperties) {
-			names[name] = compile(ref.Value, ptr+"/patternProperties"+pointer(name), name)
-		}
-		return nil
-	})
-	if err != nil {
-		l.invalid(err)
-	}
-	return names
-}
-
-// patternText is the pattern as the engine of the document's version compiles it:
-// the one of 3.0 knows the escape \uXXXX, the one of 3.1 does not.
-func patternText(doc *openapi3.T, text string) string {
-	if doc.IsOpenAPI31OrLater() {
-		return text
-	}
-	var b strings.Builder
-	for {
-		before, rest, found := strings.Cut(text, `\u`)
-		b.WriteString(before)
-		if !found {
-			return b.String()
-		}
-		if len(rest) >= 4 && !strings.ContainsFunc(rest[:4], func(r rune) bool {
-			return (r < '0' || r > '9') && (r < 'A' || r > 'F')
-		}) {
-			b.WriteString(`\x{` + rest[:4] + `}`)
-			rest = rest[4:]
-		} else {
-			b.WriteString(`\u`)
-		}
-		text = rest
-	}
-}
-
-// syntax takes the pattern, which is quoted already, off a compile error.
-func syntax(err error) string {
-	text, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "error parsing regexp: "), ": `")
-	return text
-}
-
-// notes returns a linter with the formats that nobody asserts.
-func (l *linter) notes(doc *openapi3.T, asserted func(string) bool) *linter {
-	found := &linter{file: l.file, place: l.place}
-	err := doc.WalkSchemas(func(ptr string, ref *openapi3.SchemaRef) error {
-		if f := ref.Value.Format; f != "" && !asserted(f) {
-			found.report(ref.Value.Origin, ptr+"/format", fmt.Sprintf("format %q is not asserted", bounded(f)), "")
-		}
-		return nil
-	})
-	if err != nil {
-		l.invalid(err)
-	}
-	return found
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/sidewarden/sidewarden/policy/openapi/schema"
 )
 
 // Options say what to load and how strictly to judge by it.
@@ -24,9 +26,15 @@ type Options struct {
 	// that no schema declares is then denied although the contract does not forbid
 	// it.
 	UndeclaredProperties string
-	// Answers asks for what judges answers, too. The contract is then read a second
-	// time, for it must be changed in another way for each direction.
+	// Answers asks for what judges answers, too.
 	Answers bool
+	// OmitPatterns leaves a pattern out that cannot be compiled, with a note; else the
+	// contract is refused for it.
+	OmitPatterns bool
+	// QueryParameters are names of the query that an operation may have without declaring
+	// them. Those of the keys that the contract's security schemes name need not be
+	// among them.
+	QueryParameters []string
 	// MaxBytes bounds all files together; 0 means 20 MiB.
 	MaxBytes int64
 }
@@ -46,12 +54,8 @@ func Load(o Options) (*Contract, error) {
 	if err != nil {
 		return nil, err
 	}
-	side := manner{base: base, deny: deny}
-	c, problems := load(o, side)
-	if len(problems) == 0 && o.Answers {
-		side.answers = true
-		problems = c.answersOf(load(o, side))
-	}
+	way := manner{base: base, deny: deny, answers: o.Answers, omit: o.OmitPatterns, query: o.QueryParameters}
+	c, problems := load(o, way)
 	if len(problems) == 0 {
 		return c, nil
 	}
@@ -59,8 +63,8 @@ func Load(o Options) (*Contract, error) {
 	// only a broken contract is read a second time for its lines, and not one that
 	// is broken everywhere.
 	if len(problems) <= maxPlaced {
-		side.lines = true
-		if _, placed := load(o, side); len(placed) > 0 {
+		way.lines = true
+		if _, placed := load(o, way); len(placed) > 0 {
 			problems = placed
 		}
 	}
@@ -74,22 +78,10 @@ const maxPlaced = 1000
 type manner struct {
 	base    *string
 	deny    bool
-	answers bool // for what judges answers, in place of requests
-	lines   bool // note the line of everything
-}
-
-// answersOf takes what judges answers from a second reading of the same contract.
-func (c *Contract) answersOf(second *Contract, problems Problems) Problems {
-	if len(problems) > 0 {
-		return problems
-	}
-	if second.digest != c.digest {
-		return Problems{{File: "the contract", Cause: "changed while it was read", Fix: "load it again"}}
-	}
-	for i := range c.operations { // the same contract has the same operations
-		c.operations[i].answers = second.operations[i].answers
-	}
-	return nil
+	answers bool     // for what judges answers, too
+	omit    bool     // patterns that cannot be compiled
+	query   []string // parameters that need not be declared
+	lines   bool     // note the line of everything
 }
 
 // load reads the contract once. A library that has panicked on contracts before
@@ -111,20 +103,25 @@ func load(o Options, way manner) (c *Contract, problems Problems) {
 		return nil, Problems{{File: name, Cause: "is outside of the root folder", Fix: "set root to a folder above the file"}}
 	}
 	loader := openapi3.NewLoader()
-	loader.IncludeOrigin = way.lines
+	loader.IncludeOrigin, rd.lined = way.lines, way.lines
 	loader.ReadFromURIFunc = rd.read
 	doc, err := loader.LoadFromURI(&url.URL{Path: filepath.ToSlash(path)})
 	l := &linter{file: rel, place: rd.relative}
+	if way.lines {
+		l.line = rd.line
+	}
 	if err != nil {
-		l.failed(err)
+		if !rd.unread(l) {
+			l.failed(err)
+		}
 		return nil, l.problems.sorted()
 	}
-	b := &builder{linter: l, doc: doc, deny: way.deny, answers: way.answers, base: way.base}
-	c = b.build()
+	b := &builder{linter: l, way: way, doc: doc}
+	c = b.build(rd.documents())
 	if len(l.problems) > 0 {
 		return nil, l.problems.sorted()
 	}
-	c.files, c.digest = rd.sources()
+	c.files, c.digest = rd.digested()
 	return c, nil
 }
 
@@ -132,11 +129,24 @@ func load(o Options, way manner) (c *Contract, problems Problems) {
 type linter struct {
 	file     string
 	place    func(path string) (string, bool)
+	line     func(at schema.Place) int // nil: nobody asks for lines
 	problems Problems
+}
+
+// at reports what is wrong at a place of a file.
+func (l *linter) at(place schema.Place, cause, fix string) {
+	p := Problem{File: place.Document, Pointer: bounded(place.Pointer), Cause: bounded(cause), Fix: fix}
+	if l.line != nil {
+		p.Line = l.line(place)
+	}
+	l.problems = append(l.problems, p)
 }
 
 func (l *linter) report(origin *openapi3.Origin, ptr, cause, fix string) {
 	p := Problem{File: l.file, Pointer: bounded(ptr), Cause: bounded(cause), Fix: fix}
+	if l.line != nil && p.Pointer != "" {
+		p.Line = l.line(schema.Place{Document: l.file, Pointer: ptr})
+	}
 	if origin != nil && origin.Key != nil {
 		p.Line = origin.Key.Line
 		if u, err := url.Parse(origin.Key.File); err == nil && u.Path != "" {
@@ -146,6 +156,18 @@ func (l *linter) report(origin *openapi3.Origin, ptr, cause, fix string) {
 		}
 	}
 	l.problems = append(l.problems, p)
+}
+
+// wrong reports why a file has no tree.
+func (l *linter) wrong(file string, err error) {
+	problems, ok := errors.AsType[Problems](err)
+	if !ok {
+		problems = Problems{{Cause: bounded(err.Error())}}
+	}
+	for _, p := range problems {
+		p.File = file
+		l.problems = append(l.problems, p)
+	}
 }
 
 // failed reports why the loader gave up.

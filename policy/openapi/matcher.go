@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -18,8 +19,10 @@ import (
 // the method, the parameter is tried, since a backend's router does the same. A
 // parameter never matches an empty segment, a dot segment, or text with an
 // escaped slash or backslash in it: a backend that decodes them serves another
-// path. A trailing slash is another path. HEAD and OPTIONS are methods like any other: they
-// exist where the contract declares them.
+// path. What a parameter may be by its schema does not count: to OpenAPI, paths that differ
+// in the names and types of their parameters alone are the same path. A trailing
+// slash is another path. HEAD and OPTIONS are methods like any other: they exist where the
+// contract declares them, and HEAD also where an operation says so (Head).
 type Matcher struct{ root *node }
 
 // node is one place of the trie. Every path leads to a node at most once, so a
@@ -51,15 +54,25 @@ func NewMatcher(operations []*policy.Operation) (*Matcher, error) {
 	m := &Matcher{root: &node{}}
 	for _, op := range operations {
 		for _, place := range op.Places() {
-			if err := m.add(place); err != nil {
-				return nil, err
+			for _, method := range methods(place) {
+				if err := m.add(place, method); err != nil {
+					return nil, err
+				}
 			}
 		}
 	}
 	return m, nil
 }
 
-func (m *Matcher) add(op *policy.Operation) error {
+// methods are those of the requests that are judged as the operation.
+func methods(op *policy.Operation) []string {
+	if op.Head {
+		return []string{op.Method, http.MethodHead}
+	}
+	return []string{op.Method}
+}
+
+func (m *Matcher) add(op *policy.Operation, method string) error {
 	segments, err := parseTemplate(op.Template)
 	if err != nil {
 		return fmt.Errorf("operation %s: the path %q %w", op.ID, op.Template, err)
@@ -70,15 +83,15 @@ func (m *Matcher) add(op *policy.Operation) error {
 		n = n.child(s)
 		names = append(names, s.names...)
 	}
-	i, found := slices.BinarySearchFunc(n.leaves, op.Method, func(l leaf, method string) int {
+	i, found := slices.BinarySearchFunc(n.leaves, method, func(l leaf, method string) int {
 		return strings.Compare(l.method, method)
 	})
 	if found {
 		return fmt.Errorf("operations %s and %s match the same requests: %s %s and %s",
-			n.leaves[i].operation.ID, op.ID, op.Method, n.leaves[i].operation.Template, op.Template)
+			n.leaves[i].operation.ID, op.ID, method, n.leaves[i].operation.Template, op.Template)
 	}
-	n.leaves = slices.Insert(n.leaves, i, leaf{method: op.Method, operation: op, names: names})
-	n.allow = slices.Insert(n.allow, i, op.Method)
+	n.leaves = slices.Insert(n.leaves, i, leaf{method: method, operation: op, names: names})
+	n.allow = slices.Insert(n.allow, i, method)
 	return nil
 }
 
@@ -135,10 +148,24 @@ func (m *Matcher) Match(r *policy.Request) policy.Match {
 // descend looks for the rest of the path below n, which has so many parameters
 // before it, and reports whether it found the operation.
 func (s *search) descend(n *node, rest string, before int) bool {
-	part, rest, more := strings.Cut(rest, "/")
-	part, ok := normal(part)
-	if !ok {
-		return false
+	end := plainEnd(rest)
+	escaped := end < len(rest) && rest[end] != '/'
+	if escaped {
+		if i := strings.IndexByte(rest[end:], '/'); i >= 0 {
+			end += i
+		} else {
+			end = len(rest)
+		}
+	}
+	part, more := rest[:end], end < len(rest)
+	if more {
+		rest = rest[end+1:]
+	}
+	if escaped {
+		var ok bool
+		if part, ok = normal(part); !ok {
+			return false
+		}
 	}
 	if next, ok := n.literals[part]; ok && s.enter(next, rest, more, before) {
 		return true
@@ -148,10 +175,15 @@ func (s *search) descend(n *node, rest string, before int) bool {
 	}
 	for i := range n.branches {
 		b := &n.branches[i]
-		if b.segment.capture(part, nil) && s.enter(b.node, rest, more, before+len(b.segment.names)) {
-			b.segment.capture(part, s.params[before:])
-			return true
+		if !b.segment.capture(part, nil) || !s.enter(b.node, rest, more, before+len(b.segment.names)) {
+			continue
 		}
+		if b.segment.whole() && !escaped {
+			s.params[before].Value = part
+		} else {
+			b.segment.capture(part, s.params[before:])
+		}
+		return true
 	}
 	return false
 }

@@ -100,6 +100,33 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+// TestHeadOfAnOperationOfGet has HEAD where an operation says so, beside what the contract
+// declares.
+func TestHeadOfAnOperationOfGet(t *testing.T) {
+	m, err := openapi.NewMatcher([]*policy.Operation{
+		{ID: "get", Method: "GET", Template: "/a/{x}", Aliases: []string{"/b/{x}"}, Head: true},
+		{ID: "put", Method: "PUT", Template: "/a/{x}"},
+		{ID: "closed", Method: "GET", Template: "/c"},
+	})
+	require.NoError(t, err)
+	for _, row := range []struct{ name, method, path, want string }{
+		{"HEAD is judged as GET", "HEAD", "/a/1", "get x=1"},
+		{"GET is what it was", "GET", "/a/1", "get x=1"},
+		{"at every place", "HEAD", "/b/1", "get x=1"},
+		{"HEAD is one of the methods", "POST", "/a/1", "[GET HEAD PUT]"},
+		{"no other operation has it", "HEAD", "/c", "[GET]"},
+		{"case counts", "head", "/a/1", "[GET HEAD PUT]"},
+	} {
+		t.Run(row.name, func(t *testing.T) { assert.Equal(t, row.want, matched(m, row.method, row.path)) })
+	}
+	op := m.Match(&policy.Request{Method: "HEAD", Path: "/b/1"}).Operation
+	assert.Equal(t, "GET", op.Method, "it is the operation that the contract has")
+	_, err = openapi.NewMatcher([]*policy.Operation{
+		{ID: "get", Method: "GET", Template: "/a", Head: true}, {ID: "head", Method: "HEAD", Template: "/a"},
+	})
+	assert.ErrorContains(t, err, "operations get and head match the same requests: HEAD /a and /a")
+}
+
 func TestTheMatcherRefusesWhatIsAmbiguous(t *testing.T) {
 	for _, row := range []struct{ name, one, two, want string }{
 		{"the same path", "/a/b", "/a/b", "match the same requests"},

@@ -1,42 +1,62 @@
 package openapi
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/openapi/schema"
 )
 
 // parameter is one declared parameter: where its text is, how the text is read,
 // and the schema that judges it.
 type parameter struct {
 	in, name   string
+	label      string // such as "query.limit"
 	header     string // canonical
 	required   bool
 	allowEmpty bool
-	style      string
-	explode    bool
-	document   bool             // the text is a JSON document
-	opaque     bool             // the text has a media type that is not judged
-	schema     *openapi3.Schema // nil if there is nothing to judge
+	document   bool           // the text is a JSON document
+	opaque     bool           // the text has a media type that is not judged
+	schema     *schema.Schema // nil if there is nothing to judge
+	style      style
+
+	// What follows is learned from the compiled schema.
+
+	forms schema.Forms
+	types schema.Types
+	// scalar reports that the value is neither array nor object.
+	scalar bool
+	// nested reports that members of the value are query parameters of their own:
+	// under their own names, or in brackets behind that of the parameter.
+	nested bool
+	kinds  kinds // of a scalar
+	// items are what each of the first items of an array can be, members what the
+	// declared members of an object can be.
+	items   []kinds
+	members map[string]kinds
+	// query is what the operation declares beside it, if members of the value are
+	// query parameters.
+	query *query
 }
 
-func newParameter(p *openapi3.Parameter) (parameter, error) {
+// newParameter returns the parameter whose object is at a place, which is no
+// reference. It is not ready before [parameter.learn], after the compiler has ended.
+func newParameter(p *openapi3.Parameter, at schema.Place, c *schema.Compiler) (parameter, error) {
 	made := parameter{
-		in: p.In, name: p.Name, header: http.CanonicalHeaderKey(p.Name),
+		in: p.In, name: p.Name, label: p.In + "." + p.Name, header: http.CanonicalHeaderKey(p.Name),
 		required: p.Required, allowEmpty: p.AllowEmptyValue,
 	}
 	for key, content := range p.Content { // exactly one, as the document was validated
 		made.document = isJSON(mediaName(key))
 		if content != nil && content.Schema != nil {
-			made.schema, made.opaque = content.Schema.Value, !made.document
+			if made.opaque = !made.document; made.document {
+				made.schema = c.Schema(at.Child("content", key, "schema"))
+			}
 		}
 	}
 	if p.Content != nil {
@@ -46,144 +66,277 @@ func newParameter(p *openapi3.Parameter) (parameter, error) {
 	if err != nil {
 		return parameter{}, errors.New("has no style that is known")
 	}
-	made.style, made.explode = method.Style, method.Explode
+	made.style = newStyle(p.In, p.Name, method)
 	if p.Schema != nil {
-		made.schema = p.Schema.Value
+		made.schema = c.Schema(at.Child("schema"))
 	}
 	return made, nil
 }
 
-func (p *parameter) label() string { return p.in + "." + p.name }
+// knownItems is for how many items of an array it is known beforehand what they can
+// be: each may have a schema of its own (prefixItems).
+const knownItems = 32
 
-// parameter judges one parameter of the request.
-func (j *Judge) parameter(r *policy.Request, p *parameter) policy.Verdict {
-	invalid := func(why string) policy.Verdict {
-		return policy.Denied(policy.ParameterInvalid, p.label()+" "+why)
+// learn takes from the compiled schema what values the text can mean.
+func (p *parameter) learn() {
+	if p.schema == nil || p.document {
+		return
 	}
-	var fs forms
-	if p.schema != nil {
-		fs = j.family.of(p.schema)
-	}
-	texts, pairs := p.texts(r, fs)
-	switch {
-	case len(texts) == 0 && len(pairs) == 0:
-		if p.required {
-			return policy.Denied(policy.ParameterMissing, p.label())
-		}
-		return policy.Permitted()
-	case p.schema == nil:
-		return policy.Permitted()
-	case p.opaque:
-		return policy.Undecided(policy.SchemaUnsupported, nil)
-	case p.allowEmpty && len(texts) == 1 && texts[0] == "":
-		return policy.Permitted()
-	}
-	s := &subject{schema: p.schema, parameter: true, name: p.label()}
-	if p.document {
-		if len(texts) > 1 {
-			return invalid("repeated")
-		}
-		value, ok := decodeJSON(texts[0])
-		if !ok {
-			return invalid("json")
-		}
-		return j.document(s, value)
-	}
-	values, why := (&reading{family: j.family, parameter: p, forms: fs}).values(texts, pairs)
-	if why != "" {
-		return invalid(why)
-	}
-	var first policy.Verdict
-	for i, value := range values {
-		v := j.document(s, value)
-		if v.Effect != policy.Deny {
-			return v
-		}
-		if i == 0 {
-			first = v
+	p.forms = p.schema.Forms()
+	p.types = p.forms.Types()
+	p.kinds = kindsOf(p.types)
+	p.scalar = !p.types.Object && !p.types.Array
+	p.nested = p.style.name == styleDeep ||
+		p.style.name == styleForm && p.style.explode && p.in == openapi3.ParameterInQuery && p.types.Object && !p.types.String
+	if p.types.Array {
+		for i := range knownItems {
+			p.items = append(p.items, kindsOf(p.forms.Item(i).Types()))
 		}
 	}
-	return first
+	if p.types.Object {
+		p.members = map[string]kinds{}
+		for _, name := range p.forms.Names() {
+			inner, _ := p.forms.Property(name)
+			p.members[name] = kindsOf(inner.Types())
+		}
+	}
 }
 
-// texts returns what the request has for the parameter: its texts or, for an
-// object whose members are parameters of the query themselves, its members.
-func (p *parameter) texts(r *policy.Request, fs forms) (texts []string, members []policy.Pair) {
+// spread reports whether the members of the value are query parameters under their
+// own names.
+func (p *parameter) spread() bool { return p.nested && p.style.name == styleForm }
+
+// item returns what the item i of an array can be.
+func (p *parameter) item(i int) kinds {
+	if i < len(p.items) {
+		return p.items[i]
+	}
+	return kindsOf(p.forms.Item(i).Types())
+}
+
+// member returns what the member of an object can be.
+func (p *parameter) member(name string) kinds {
+	if known, ok := p.members[name]; ok {
+		return known
+	}
+	inner, _ := p.forms.Property(name)
+	return kindsOf(inner.Types())
+}
+
+// inner returns which member of the parameter a query parameter is, and whether it is
+// one: one that the object declares or, if the object is open, one that nothing
+// else declares.
+func (p *parameter) inner(name string) (string, bool) {
+	if member, is := p.declared(name); is || p.style.name == styleDeep || p.query.others(p, name) {
+		return member, is
+	}
+	_, standing := p.forms.Property(name)
+	return name, standing == schema.Openly
+}
+
+// declared returns which member a query parameter is by what the contract says of
+// its name. Of deepObject it is what follows the opening bracket.
+func (p *parameter) declared(name string) (member string, is bool) {
+	if p.style.name == styleDeep {
+		rest, found := strings.CutPrefix(name, p.name)
+		if member, is = strings.CutPrefix(rest, "["); found && is {
+			return member, true
+		}
+		return "", false
+	}
+	_, is = p.members[name]
+	return name, is
+}
+
+// single returns the first text that the request has for the parameter, and how
+// many there are.
+func (p *parameter) single(r *policy.Request) (first string, n int) {
+	take := func(text string) {
+		if n++; n == 1 {
+			first = text
+		}
+	}
 	switch p.in {
 	case openapi3.ParameterInPath:
-		for _, pair := range r.Match.Params {
-			if pair.Name == p.name {
-				texts = append(texts, pair.Value)
+		for i := range r.Match.Params {
+			if r.Match.Params[i].Name == p.name {
+				take(r.Match.Params[i].Value)
+			}
+		}
+	case openapi3.ParameterInQuery:
+		for i := range r.Query {
+			if r.Query[i].Name == p.name {
+				take(r.Query[i].Value)
 			}
 		}
 	case openapi3.ParameterInHeader:
-		texts = r.Header[p.header]
-	case openapi3.ParameterInCookie:
-		for _, c := range (&http.Request{Header: r.Header}).CookiesNamed(p.name) {
-			texts = append(texts, c.Value)
+		if values := r.Header[p.header]; len(values) > 0 {
+			return values[0], len(values)
 		}
-	case openapi3.ParameterInQuery:
-		for _, pair := range r.Query {
-			switch name, ok := p.member(pair.Name, fs); {
-			case ok:
-				members = append(members, policy.Pair{Name: name, Value: pair.Value})
-			case pair.Name == p.name && !p.spread(fs):
-				texts = append(texts, pair.Value)
+	case openapi3.ParameterInCookie:
+		for _, line := range r.Header["Cookie"] {
+			for pair := range strings.SplitSeq(line, ";") {
+				if name, value, _ := strings.Cut(pair, "="); trimmed(name) == p.name {
+					take(unquoted(trimmed(value)))
+				}
 			}
 		}
 	}
-	return texts, members
+	return first, n
 }
 
-// spread reports whether the members of the parameter are query parameters
-// themselves, under their own names.
-func (p *parameter) spread(fs forms) bool {
-	return p.style == openapi3.SerializationForm && p.explode && p.in == openapi3.ParameterInQuery &&
-		!p.document && fs.may("object") && !fs.may("string")
-}
+// trimmed takes off the white space of a header field (RFC 9110, 5.6.3).
+func trimmed(s string) string { return strings.Trim(s, " \t") }
 
-// member returns which member of the parameter a query parameter is. Of
-// deepObject it is what follows the opening bracket.
-func (p *parameter) member(name string, fs forms) (string, bool) {
-	if p.style == openapi3.SerializationDeepObject {
-		return strings.CutPrefix(name, p.name+"[")
+// unquoted takes off the quotes around the value of a cookie (RFC 6265, 4.1.1), as
+// most servers do.
+func unquoted(s string) string {
+	if len(s) > 1 && s[0] == '"' && s[len(s)-1] == '"' {
+		return s[1 : len(s)-1]
 	}
-	return name, p.spread(fs) && slices.ContainsFunc(fs, func(at form) bool {
-		return at.schema.Properties[name] != nil
-	})
+	return s
 }
 
-// decodeJSON decodes a document strictly: no duplicate member, no bad UTF-8, no
-// second value, and not deeper than is judged.
-func decodeJSON(text string) (any, bool) {
-	if strings.Count(text, "[")+strings.Count(text, "{") > maxDepth && nesting(text) > maxDepth {
-		return nil, false
-	}
-	if !jsontext.Value(text).IsValid() {
-		return nil, false
-	}
-	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
-	decoder.UseNumber()
-	var value any
-	return value, decoder.Decode(&value) == nil
+// reading judges the parameters of one request.
+type reading struct {
+	request *policy.Request
+	run     *schema.Run
+	text    []byte         // of the last token
+	strange bool           // a text is no UTF-8
+	verdict policy.Verdict // on what does not pass
 }
 
-// nesting returns how deep brackets are nested, strings not told apart.
-func nesting(text string) int {
-	depth, most := 0, 0
-	for i := range len(text) {
-		switch text[i] {
-		case '[', '{':
-			depth++
-			most = max(most, depth)
-		case ']', '}':
-			depth--
+// judgeParameters judges the declared parameters of a request, in the order of the
+// contract, by r.Match.Params, r.Query and r.Header. It permits, or returns the
+// first denial, or that a parameter cannot be judged.
+func (j *Judge) judgeParameters(r *policy.Request, run *schema.Run) policy.Verdict {
+	verdict := policy.Permitted()
+	rd := reading{request: r, run: run}
+	for i := range j.parameters {
+		if rd.passes(&j.parameters[i]) {
+			continue
+		}
+		if verdict = rd.verdict; verdict.Effect == policy.Deny {
+			break
 		}
 	}
-	return most
+	return verdict
 }
 
-// may reports whether a form names the type.
-func (fs forms) may(name string) bool {
-	return slices.ContainsFunc(fs, func(at form) bool { return slices.Contains(at.schema.Type.Slice(), name) })
+// passes judges one parameter of the request; the verdict is on one that does not
+// pass.
+func (rd *reading) passes(p *parameter) bool {
+	text, n := p.single(rd.request)
+	members := p.nested && rd.hasMember(p)
+	if p.spread() && (members || !p.types.Array && p.kinds == 0) {
+		n = 0 // a query parameter of its name is a member, or none of it
+	}
+	switch {
+	case n == 0 && !members:
+		if p.required {
+			rd.verdict = policy.Denied(policy.ParameterMissing, p.label)
+		}
+		return !p.required
+	case p.opaque:
+		rd.verdict = policy.Undecided(policy.SchemaUnsupported, nil)
+		return false
+	case p.schema == nil:
+		return true
+	case p.allowEmpty && n == 1 && text == "" && !members:
+		return true
+	case p.document:
+		return rd.document(p, text, n)
+	case p.scalar:
+		return rd.scalar(p, text, n)
+	}
+	return rd.compound(p, text, n, members)
 }
+
+func (rd *reading) hasMember(p *parameter) bool {
+	for i := range rd.request.Query {
+		if _, ok := p.inner(rd.request.Query[i].Name); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// invalid denies a parameter for a word; the place is that in its value.
+func (rd *reading) invalid(p *parameter, place, word string) bool {
+	rd.verdict = policy.Denied(policy.ParameterInvalid, p.label+place+" "+word)
+	return false
+}
+
+// scalar judges a text by each value that it can mean, the likeliest first.
+func (rd *reading) scalar(p *parameter, text string, n int) bool {
+	if n > 1 {
+		return rd.invalid(p, "", "repeated")
+	}
+	text, ok := p.style.value(text)
+	if !ok {
+		return rd.invalid(p, "", "style")
+	}
+	var first policy.Verdict
+	meanings, count := p.kinds.meanings(text)
+	for i, kind := range meanings[:count] {
+		rd.run.Begin(p.schema)
+		rd.visit(kind, text)
+		if rd.judged(p) {
+			return true
+		}
+		if i == 0 {
+			first = rd.verdict
+		}
+	}
+	rd.verdict = first
+	return false
+}
+
+// compound judges what may be an object or an array, or a scalar if neither fits. The
+// first of these that may be is the one whose fault is told.
+func (rd *reading) compound(p *parameter, text string, n int, members bool) bool {
+	tries := [...]func() bool{
+		func() bool { return rd.read(p, rd.object(p, text, n, members)) },
+		func() bool { return rd.read(p, rd.array(p, text, n)) },
+		func() bool { return rd.scalar(p, text, n) },
+	}
+	var first policy.Verdict
+	for i, may := range [...]bool{p.types.Object && (members || !p.spread()), p.types.Array && !members, p.kinds != 0 && !members} {
+		if !may {
+			continue
+		}
+		if tries[i]() {
+			return true
+		}
+		if first.Reason == "" {
+			first = rd.verdict
+		}
+	}
+	rd.verdict = first
+	return false
+}
+
+// read judges a value that was read, or denies it for the word that says why it cannot
+// be.
+func (rd *reading) read(p *parameter, word string) bool {
+	if word != "" {
+		rd.strange = false
+		return rd.invalid(p, "", word)
+	}
+	return rd.judged(p)
+}
+
+// judged judges the value whose tokens were visited.
+func (rd *reading) judged(p *parameter) bool {
+	if rd.strange {
+		rd.strange = false
+		return rd.invalid(p, "", "encoding")
+	}
+	if fault, failed := rd.run.Fault(); failed {
+		return rd.invalid(p, fault.Pointer, fault.Keyword)
+	}
+	return true
+}
+
+// mark visits a token without text.
+func (rd *reading) mark(kind jsontext.Kind) { rd.run.Visit(kind, nil) }

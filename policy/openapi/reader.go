@@ -5,17 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/sidewarden/sidewarden/policy/openapi/schema"
 )
 
 // The bounds of one contract over all its files. A reference that leads through
-// a loop of links reads the same file again and again, hence the second.
+// a loop of links reads the same file again and again under other names, hence the
+// second.
 const (
 	defaultMaxBytes = 20 << 20
 	maxFiles        = 1000
@@ -31,7 +32,21 @@ type reader struct {
 	dir   string // absolute, links evaluated
 	bytes int64  // still allowed
 	files int    // still allowed
-	seen  map[string][sha256.Size]byte
+	// sources are the files that were read, by their path below the root.
+	sources map[string]*source
+	modern  bool // the first of them is OpenAPI 3.1
+	lined   bool // the library shall note lines, for which it needs YAML as it is
+	// resources are the URIs that schemas of the files give themselves by $id.
+	resources map[string]bool
+}
+
+// source is one file that was read.
+type source struct {
+	text  []byte
+	tree  any
+	err   error                    // why there is no tree
+	plain []byte                   // what the library reads
+	lines func(pointer string) int // nil until a line is asked for
 }
 
 // open returns a reader for the folder dir, or for the folder of file if dir is
@@ -57,7 +72,7 @@ func open(file, dir string, maxBytes int64) (*reader, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("cannot open the root folder: %w", bare(err))
 	}
-	return &reader{root: root, dir: dir, bytes: maxBytes, files: maxFiles, seen: map[string][sha256.Size]byte{}}, path, nil
+	return &reader{root: root, dir: dir, bytes: maxBytes, files: maxFiles, sources: map[string]*source{}, resources: map[string]bool{}}, path, nil
 }
 
 func (rd *reader) close() error { return rd.root.Close() }
@@ -80,6 +95,28 @@ func (rd *reader) read(_ *openapi3.Loader, u *url.URL) ([]byte, error) {
 	if !ok {
 		return nil, errOutside
 	}
+	// The loader asks for a file at every reference to it.
+	if known := rd.sources[rel]; known != nil && known.err == nil {
+		return known.plain, nil
+	}
+	text, err := rd.file(rel)
+	if err != nil {
+		return nil, err
+	}
+	made := &source{text: text}
+	rd.sources[rel] = made
+	if made.tree, made.err = ParseDocument(text); made.err != nil {
+		return nil, errors.New("it cannot be read")
+	}
+	if len(rd.sources) == 1 {
+		rd.modern = isModern(made.tree)
+	}
+	made.plain = rd.plain(rel, made)
+	return made.plain, nil
+}
+
+// file returns the text of a file below the root.
+func (rd *reader) file(rel string) ([]byte, error) {
 	if rd.files--; rd.files < 0 {
 		return nil, fmt.Errorf("more than %d files are read", maxFiles)
 	}
@@ -100,18 +137,51 @@ func (rd *reader) read(_ *openapi3.Loader, u *url.URL) ([]byte, error) {
 	if rd.bytes -= int64(len(data)); rd.bytes < 0 {
 		return nil, errors.New("the files of the contract are larger than its size bound")
 	}
-	rd.seen[rel] = sha256.Sum256(data)
 	return data, nil
 }
 
-// sources returns the absolute paths of the files that were read, sorted, and one
+// documents returns the trees of the files that were read, each under its path below
+// the root.
+func (rd *reader) documents() *schema.Documents {
+	d := schema.NewDocuments()
+	for _, rel := range sortedKeys(rd.sources) {
+		d.Add(rel, rd.sources[rel].tree)
+	}
+	return d
+}
+
+// unread reports what is wrong with the files that have no tree, and whether there are
+// any.
+func (rd *reader) unread(l *linter) bool {
+	found := false
+	for _, rel := range sortedKeys(rd.sources) {
+		if err := rd.sources[rel].err; err != nil {
+			found = true
+			l.wrong(rel, err)
+		}
+	}
+	return found
+}
+
+// line returns the line of a place; 0 if it is not known.
+func (rd *reader) line(at schema.Place) int {
+	s := rd.sources[at.Document]
+	if s == nil {
+		return 0
+	}
+	if s.lines == nil {
+		s.lines = linesOf(s.text)
+	}
+	return s.lines(at.Pointer)
+}
+
+// digested returns the absolute paths of the files that were read, sorted, and one
 // digest of their names below the root and of their content.
-func (rd *reader) sources() (files []string, digest [sha256.Size]byte) {
+func (rd *reader) digested() (files []string, digest [sha256.Size]byte) {
 	h := sha256.New()
-	for _, rel := range slices.Sorted(maps.Keys(rd.seen)) {
+	for _, rel := range sortedKeys(rd.sources) {
 		files = append(files, filepath.Join(rd.dir, rel))
-		sum := rd.seen[rel]
-		_, _ = fmt.Fprintf(h, "%q %x\n", rel, sum) // a hash takes everything
+		_, _ = fmt.Fprintf(h, "%q %x\n", rel, sha256.Sum256(rd.sources[rel].text)) // a hash takes everything
 	}
 	return files, [sha256.Size]byte(h.Sum(nil))
 }

@@ -33,8 +33,8 @@ func optionBase(configured string) (*string, error) {
 // not matter, since they name the place of the gateway. An operation is served
 // under each path that its servers have.
 func (b *builder) basePaths(place string, item *openapi3.PathItem, o *openapi3.Operation) ([]string, bool) {
-	if b.base != nil {
-		return []string{*b.base}, true
+	if b.way.base != nil {
+		return []string{*b.way.base}, true
 	}
 	servers := b.doc.Servers
 	where := "/servers"

@@ -1,229 +1,285 @@
 package openapi
 
 import (
-	"encoding/json"
+	"bytes"
+	"errors"
+	"io"
+	"iter"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/sidewarden/sidewarden/policy"
 )
 
-// reading turns the text of one parameter into the values that it can mean by
-// its style (OpenAPI 3.0.4, 4.7.12.3). The text is percent-decoded as a whole, so
-// an escaped delimiter delimits too.
-type reading struct {
-	family    *family
-	parameter *parameter
-	forms     forms
+// styleName is how a parameter is written (OpenAPI 3.0.4, 4.7.12.3).
+type styleName uint8
+
+const (
+	styleSimple styleName = iota
+	styleLabel
+	styleMatrix
+	styleForm
+	styleSpace
+	stylePipe
+	styleDeep
+)
+
+// style is how one parameter is written: what stands before its value, and between
+// the parts of the value. A text is percent-decoded as a whole before it is read,
+// so an escaped delimiter delimits too.
+type style struct {
+	name    styleName
+	explode bool
+	header  bool // white space around parts does not count
+	// lead stands before a scalar or an array, before that before an object.
+	lead, before string
+	// empty stands for a scalar without text.
+	empty string
+	// between stands between items, apart between members.
+	between, apart string
+	// repeats: each item is a query parameter of its own.
+	repeats bool
+	// equals: a member is "name=value", else name and value are parts of their own.
+	equals bool
 }
 
-// values returns the values, the likeliest first, or the word that says why
-// there is none.
-func (rd *reading) values(texts []string, members []policy.Pair) ([]any, string) {
-	p := rd.parameter
-	switch {
-	case rd.forms.may("object"):
-		return rd.object(texts, members)
-	case len(members) > 0:
-		return nil, "style"
-	case rd.forms.may("array"):
-		if p.in == openapi3.ParameterInHeader {
-			texts = []string{strings.Join(texts, ",")}
-		} else if !p.repeats() && len(texts) > 1 {
-			return nil, "repeated"
-		}
-		return rd.array(texts)
-	case len(texts) != 1:
-		return nil, "repeated"
-	}
-	text, ok := p.strip(texts[0], ";"+p.name+"=")
-	if !ok {
-		return nil, "style"
-	}
-	return meanings(text, rd.forms), ""
-}
-
-// repeats reports whether each item of an array is a parameter of its own.
-func (p *parameter) repeats() bool {
-	return p.in == openapi3.ParameterInQuery && p.explode
-}
-
-// strip takes off what the style puts in front of a value in the path.
-func (p *parameter) strip(text, matrix string) (string, bool) {
-	switch p.style {
+func newStyle(in, name string, method *openapi3.SerializationMethod) style {
+	s := style{explode: method.Explode, header: in == openapi3.ParameterInHeader, between: ",", apart: ","}
+	switch method.Style {
+	case openapi3.SerializationSimple:
+		s.name = styleSimple
 	case openapi3.SerializationLabel:
-		return strings.CutPrefix(text, ".")
+		s.name, s.lead, s.before = styleLabel, ".", "."
+		if s.explode {
+			s.between, s.apart = ".", "."
+		}
 	case openapi3.SerializationMatrix:
-		return strings.CutPrefix(text, matrix)
-	}
-	return text, true
-}
-
-// delimiter stands between items, and between members, of one text.
-func (p *parameter) delimiter() string {
-	switch p.style {
+		s.name, s.lead, s.before, s.empty = styleMatrix, ";"+name+"=", ";"+name+"=", ";"+name
+		if s.explode {
+			s.between, s.apart, s.before = s.lead, ";", ";"
+		}
+	case openapi3.SerializationForm:
+		s.name = styleForm
 	case openapi3.SerializationSpaceDelimited:
-		return " "
+		s.name, s.between, s.apart = styleSpace, " ", " "
 	case openapi3.SerializationPipeDelimited:
-		return "|"
-	case openapi3.SerializationLabel:
-		if p.explode {
-			return "."
-		}
+		s.name, s.between, s.apart = stylePipe, "|", "|"
+	case openapi3.SerializationDeepObject:
+		s.name = styleDeep
 	}
-	return ","
+	s.repeats = s.explode && in == openapi3.ParameterInQuery
+	s.equals = s.explode && (in == openapi3.ParameterInPath || in == openapi3.ParameterInHeader)
+	return s
 }
 
-func (rd *reading) array(texts []string) ([]any, string) {
-	p := rd.parameter
-	if !p.repeats() {
-		text, ok := p.strip(texts[0], ";"+p.name+"=")
-		if !ok {
-			return nil, "style"
-		}
-		delimiter := p.delimiter()
-		if p.style == openapi3.SerializationMatrix && p.explode {
-			delimiter = ";" + p.name + "="
-		}
-		texts = nil
-		if text != "" {
-			texts = strings.Split(text, delimiter)
-		}
+// value returns a scalar without what the style puts in front of it.
+func (s *style) value(text string) (string, bool) {
+	if s.lead == "" {
+		return text, true
 	}
-	items := make([]any, len(texts))
-	for i, text := range texts {
-		if p.in == openapi3.ParameterInHeader {
-			text = strings.Trim(text, " \t")
-		}
-		items[i] = meanings(text, rd.family.item(rd.forms, i))[0]
+	if s.empty != "" && text == s.empty { // RFC 6570, 3.2.7
+		return "", true
 	}
-	return []any{items}, ""
+	return strings.CutPrefix(text, s.lead)
 }
 
-func (rd *reading) object(texts []string, members []policy.Pair) ([]any, string) {
-	p := rd.parameter
-	if len(members) == 0 {
-		if len(texts) != 1 && p.in != openapi3.ParameterInHeader {
-			return nil, "repeated"
+// parts returns the parts of an array or an object in one text, without what stands
+// in front of them. No text has no part.
+func (s *style) parts(text, delimiter string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if text == "" {
+			return
 		}
-		text, ok := p.strip(strings.Join(texts, ","), rd.prefix())
-		if !ok || p.style == openapi3.SerializationDeepObject {
-			return nil, "style"
-		}
-		if members, ok = p.split(text); !ok {
-			return nil, "style"
-		}
-	}
-	object := make(map[string]any, len(members))
-	for _, m := range members {
-		if p.style == openapi3.SerializationDeepObject {
-			// Only one level is defined (OpenAPI 3.0.4, 4.7.12.5).
-			name, ok := strings.CutSuffix(m.Name, "]")
-			if !ok || strings.ContainsAny(name, "[]") {
-				return nil, "style"
+		for part := range strings.SplitSeq(text, delimiter) {
+			if s.header {
+				part = trimmed(part)
 			}
-			m.Name = name
+			if !yield(part) {
+				return
+			}
 		}
-		if _, twice := object[m.Name]; twice {
-			return nil, "repeated"
-		}
-		inner, _ := rd.family.property(rd.forms, m.Name)
-		object[m.Name] = meanings(m.Value, inner)[0]
 	}
-	return []any{object}, ""
 }
 
-// prefix stands in front of an object of the style matrix.
-func (rd *reading) prefix() string {
-	if rd.parameter.explode {
-		return ";"
+// array visits the array that the text means, of which there are n. It returns the
+// word that says why it cannot be read.
+func (rd *reading) array(p *parameter, text string, n int) string {
+	if p.style.repeats {
+		return rd.repeated(p)
 	}
-	return ";" + rd.parameter.name + "="
+	switch {
+	case p.style.header:
+		text = strings.Join(rd.request.Header[p.header], ",")
+	case n > 1:
+		return "repeated"
+	}
+	text, ok := p.style.value(text)
+	if !ok {
+		return "style"
+	}
+	rd.run.Begin(p.schema)
+	rd.mark(jsontext.KindBeginArray)
+	i := 0
+	for part := range p.style.parts(text, p.style.between) {
+		rd.visit(p.item(i).meaning(part), part)
+		i++
+	}
+	rd.mark(jsontext.KindEndArray)
+	return ""
+}
+
+// repeated visits the array of which each item is a query parameter.
+func (rd *reading) repeated(p *parameter) string {
+	rd.run.Begin(p.schema)
+	rd.mark(jsontext.KindBeginArray)
+	items := 0
+	for i := range rd.request.Query {
+		if pair := &rd.request.Query[i]; pair.Name == p.name {
+			rd.visit(p.item(items).meaning(pair.Value), pair.Value)
+			items++
+		}
+	}
+	rd.mark(jsontext.KindEndArray)
+	return ""
+}
+
+// object visits the object that the text means, of which there are n, or that the
+// members among the query parameters are together. It returns the word that says
+// why it cannot be read.
+func (rd *reading) object(p *parameter, text string, n int, members bool) string {
+	var (
+		all []policy.Pair
+		ok  bool
+	)
+	switch {
+	case p.nested && n > 0 && (members || p.style.name == styleDeep):
+		return "style" // it is said twice, or without brackets
+	case members:
+		all, ok = rd.gathered(p)
+	default:
+		if p.style.header {
+			text = strings.Join(rd.request.Header[p.header], ",")
+		} else if n > 1 {
+			return "repeated"
+		}
+		all, ok = p.split(text)
+	}
+	if !ok {
+		return "style"
+	}
+	seen := make(map[string]struct{}, len(all))
+	rd.run.Begin(p.schema)
+	rd.mark(jsontext.KindBeginObject)
+	for _, m := range all {
+		if _, twice := seen[m.Name]; twice {
+			return "repeated"
+		}
+		seen[m.Name] = struct{}{}
+		rd.visit(jsontext.KindString, m.Name)
+		rd.visit(p.member(m.Name).meaning(m.Value), m.Value)
+	}
+	rd.mark(jsontext.KindEndObject)
+	return ""
+}
+
+// gathered returns the members that are query parameters.
+func (rd *reading) gathered(p *parameter) ([]policy.Pair, bool) {
+	var all []policy.Pair
+	for i := range rd.request.Query {
+		name, is := p.inner(rd.request.Query[i].Name)
+		if !is {
+			continue
+		}
+		if p.style.name == styleDeep {
+			// Only one level is defined (OpenAPI 3.0.4, 4.7.12.3).
+			var closed bool
+			if name, closed = strings.CutSuffix(name, "]"); !closed || strings.ContainsAny(name, "[]") {
+				return nil, false
+			}
+		}
+		all = append(all, policy.Pair{Name: name, Value: rd.request.Query[i].Value})
+	}
+	return all, true
 }
 
 // split returns the members of an object in one text: "k=v,k=v" if exploded, else
 // "k,v,k,v".
 func (p *parameter) split(text string) ([]policy.Pair, bool) {
-	delimiter := p.delimiter()
-	if p.style == openapi3.SerializationMatrix && p.explode {
-		delimiter = ";"
-	}
-	if text == "" {
-		return nil, true
-	}
-	parts := strings.Split(text, delimiter)
-	var members []policy.Pair
-	if p.explode && p.in != openapi3.ParameterInQuery && p.in != openapi3.ParameterInCookie {
-		for _, part := range parts {
-			name, value, ok := strings.Cut(part, "=")
-			if !ok {
-				return nil, false
-			}
-			members = append(members, policy.Pair{Name: strings.TrimSpace(name), Value: value})
-		}
-		return members, true
-	}
-	if len(parts)%2 != 0 {
+	s := &p.style
+	text, ok := strings.CutPrefix(text, s.before)
+	if !ok {
 		return nil, false
 	}
-	for i := 0; i < len(parts); i += 2 {
-		members = append(members, policy.Pair{Name: strings.TrimSpace(parts[i]), Value: parts[i+1]})
+	var (
+		all  []policy.Pair
+		name string
+		odd  bool
+	)
+	for part := range s.parts(text, s.apart) {
+		if s.equals {
+			name, value, found := strings.Cut(part, "=")
+			if !found && s.name != styleMatrix { // there, no sign is no text (RFC 6570, 3.2.7)
+				return nil, false
+			}
+			if s.header {
+				name, value = trimmed(name), trimmed(value)
+			}
+			all = append(all, policy.Pair{Name: name, Value: value})
+			continue
+		}
+		if odd = !odd; odd {
+			name = part
+			continue
+		}
+		all = append(all, policy.Pair{Name: name, Value: part})
 	}
-	return members, true
+	return all, !odd
 }
 
-// meanings returns the JSON values that a text can mean by the types that its
-// forms name; never none. Numbers and booleans are those of JSON: NaN, 0x10 and
-// T are text here, whatever a parser of some language makes of them.
-func meanings(text string, fs forms) []any {
-	types := fs.types()
-	var all []any
-	free := len(types) == 0
-	if (free || types["integer"] || types["number"]) && isNumber(text) {
-		all = append(all, json.Number(text))
+// maxDocumentDepth bounds the nesting of a JSON document in a parameter.
+const maxDocumentDepth = 256
+
+// document judges a JSON document: strictly read, with no duplicate member, no bad
+// UTF-8 and no second value, and within the bounds of depth and numbers.
+func (rd *reading) document(p *parameter, text string, n int) bool {
+	if n > 1 {
+		return rd.invalid(p, "", "repeated")
 	}
-	if (free || types["boolean"]) && (text == "true" || text == "false") {
-		all = append(all, text == "true")
+	rd.run.Begin(p.schema)
+	if !rd.tokens(jsontext.NewDecoder(bytes.NewBufferString(text))) {
+		return rd.invalid(p, "", "json")
 	}
-	if types["null"] && text == "" {
-		all = append(all, nil)
-	}
-	if free || types["string"] || len(all) == 0 {
-		all = append(all, text)
-	}
-	return all
+	return rd.judged(p)
 }
 
-// isNumber reports whether the text is a JSON number (RFC 8259, section 6) that
-// costs nothing unusual.
-func isNumber(s string) bool {
-	if !literalInBounds(json.Number(s)) {
-		return false
-	}
-	digits := func() bool {
-		n := len(s)
-		s = strings.TrimLeft(s, "0123456789")
-		return len(s) < n
-	}
-	s = strings.TrimPrefix(s, "-")
-	zero := strings.HasPrefix(s, "0") && len(s) > 1 && digit(s[1])
-	if zero || !digits() {
-		return false
-	}
-	if rest, ok := strings.CutPrefix(s, "."); ok {
-		if s = rest; !digits() {
-			return false
+// tokens visits the tokens of one document and reports whether it is one.
+func (rd *reading) tokens(d *jsontext.Decoder) bool {
+	for {
+		switch kind := d.PeekKind(); kind {
+		case jsontext.KindString, jsontext.KindNumber:
+			value, err := d.ReadValue()
+			if err != nil || kind == jsontext.KindNumber && !isNumber(string(value)) {
+				return false
+			}
+			if kind == jsontext.KindNumber {
+				rd.run.Visit(kind, value)
+				break
+			}
+			if rd.text, err = jsontext.AppendUnquote(rd.text[:0], value); err != nil {
+				return false
+			}
+			rd.run.Visit(kind, rd.text)
+		default:
+			if _, err := d.ReadToken(); err != nil || d.StackDepth() > maxDocumentDepth {
+				return false
+			}
+			rd.mark(kind)
+		}
+		if d.StackDepth() == 0 {
+			_, err := d.ReadToken()
+			return errors.Is(err, io.EOF)
 		}
 	}
-	if s != "" && (s[0] == 'e' || s[0] == 'E') {
-		s = s[1:]
-		if s != "" && (s[0] == '+' || s[0] == '-') {
-			s = s[1:]
-		}
-		if !digits() {
-			return false
-		}
-	}
-	return s == ""
 }

@@ -106,7 +106,7 @@ func subDelim(c byte) bool { return strings.IndexByte("!$&'()*+,;=:@", c) >= 0 }
 // escape, other escapes in upper case (RFC 3986, 6.2.2). It reports false for a
 // broken escape. It allocates only if something changes.
 func normal(s string) (string, bool) {
-	if plain(s) {
+	if plainEnd(s) == len(s) {
 		return s, true
 	}
 	b := make([]byte, 0, len(s)+8)
@@ -132,13 +132,24 @@ func normal(s string) (string, bool) {
 	return string(b), true
 }
 
-func plain(s string) bool {
+// The bytes that stand for themselves in a segment, unreserved and sub-delims, as bits:
+// those below 64, and those from there on.
+const (
+	plainLow = 1<<'!' | 1<<'$' | 1<<'&' | 1<<'\'' | 1<<'(' | 1<<')' | 1<<'*' | 1<<'+' | 1<<',' | 1<<'-' | 1<<'.' |
+		(1<<10-1)<<'0' | 1<<':' | 1<<';' | 1<<'='
+	plainHigh = 1<<('@'-64) | (1<<26-1)<<('A'-64) | 1<<('_'-64) | (1<<26-1)<<('a'-64) | 1<<('~'-64)
+)
+
+// plainEnd returns where the first byte stands that does not stand for itself in a
+// segment, such as a slash or a percent sign.
+func plainEnd(s string) int {
 	for i := range len(s) {
-		if c := s[i]; !unreserved(c) && !subDelim(c) {
-			return false
+		c := s[i]
+		if c < 64 && uint64(plainLow)>>c&1 == 0 || c >= 64 && (c >= 128 || uint64(plainHigh)>>(c-64)&1 == 0) {
+			return i
 		}
 	}
-	return true
+	return len(s)
 }
 
 func unhex(c byte) int {
@@ -157,6 +168,9 @@ func unhex(c byte) int {
 // matrix parameters, such as "..;x". Backends remove those, so that one never is
 // the value of a parameter.
 func dots(s string) bool {
+	if s == "" || s[0] != '.' {
+		return false
+	}
 	s, _, _ = strings.Cut(s, ";")
 	return s == "." || s == ".."
 }
@@ -164,12 +178,28 @@ func dots(s string) bool {
 // parted reports whether a value in normal form holds an escaped slash or
 // backslash. To a backend that decodes before it splits, or takes a backslash for
 // a slash, it is several segments, and the path another one.
-func parted(s string) bool { return strings.Contains(s, "%2F") || strings.Contains(s, "%5C") }
+func parted(s string) bool {
+	return strings.IndexByte(s, '%') >= 0 && (strings.Contains(s, "%2F") || strings.Contains(s, "%5C"))
+}
+
+// whole reports whether the segment is one parameter and nothing else.
+func (t *segment) whole() bool {
+	return len(t.names) == 1 && t.literals[0] == "" && t.literals[1] == ""
+}
 
 // capture reports whether s, a segment in normal form that is not empty, matches.
 // It puts the values of the parameters into values, if there is room: each takes
 // as little as it can, at least one byte; the last takes the rest.
-func (t segment) capture(s string, values []policy.Pair) bool {
+func (t *segment) capture(s string, values []policy.Pair) bool {
+	if t.whole() {
+		if dots(s) || parted(s) {
+			return false
+		}
+		if len(values) > 0 {
+			values[0].Value = decode(s)
+		}
+		return true
+	}
 	if dots(s) || !strings.HasPrefix(s, t.literals[0]) {
 		return false
 	}
@@ -225,10 +255,10 @@ func splitsEscape(s string, i int) bool {
 
 // shape is the segment without its names: two segments of one shape match the
 // same.
-func (t segment) shape() string { return strings.Join(t.literals, "{}") }
+func (t *segment) shape() string { return strings.Join(t.literals, "{}") }
 
 // weight orders the parameter segments of one place: more literal text first.
-func (t segment) weight() int {
+func (t *segment) weight() int {
 	n := 0
 	for _, l := range t.literals {
 		n += len(l)

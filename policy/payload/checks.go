@@ -14,12 +14,17 @@ type Size struct {
 	// MaxBytes is the largest body that is permitted, in bytes. Zero denies every
 	// body.
 	MaxBytes int64
+	// MaxInflation is how many times as long as the body its content may be, where
+	// content codings are taken off: those of [Declared.Unpacking]. MaxBytes bounds the
+	// content too. Zero where none are.
+	MaxInflation int
 }
 
 var _ policy.Check = Size{}
 
-// Check implements [policy.Check]. It denies with body-too-large; the detail is
-// the bound. It is undecided, not-inspected, while the length is not known.
+// Check implements [policy.Check]. It denies with body-too-large, and with
+// inflated-too-large where only the content is too large; the detail is the bound. It is
+// undecided, not-inspected, while the length is not known.
 func (c Size) Check(_ context.Context, r *policy.Request) policy.Verdict {
 	if !r.HasBody() {
 		return policy.Inapplicable()
@@ -29,6 +34,8 @@ func (c Size) Check(_ context.Context, r *policy.Request) policy.Verdict {
 		return policy.Denied(policy.BodyTooLarge, "limit "+strconv.FormatInt(c.MaxBytes, 10))
 	case r.Body.Size < 0 && !r.Body.Whole:
 		return policy.Undecided(policy.NotInspected, nil)
+	case c.MaxInflation > 0 && isGzip(r.Header):
+		return c.inflated(&r.Body)
 	}
 	return policy.Permitted()
 }
@@ -37,15 +44,16 @@ func (c Size) Check(_ context.Context, r *policy.Request) policy.Verdict {
 func sizeOf(body *policy.Body) int64 { return max(body.Size, int64(len(body.Bytes))) }
 
 // WellFormed is the check of in.wellformed: a body that is JSON, XML, a form or
-// multipart is well-formed, and all parsers read it alike. It judges the fact of the
-// [Inspector]. Without a body, and for other types, it does not apply.
+// multipart is well-formed, and all parsers read it alike, and a content coding that is
+// taken off is what its name says. It judges the fact of the [Inspector]. Without a
+// body, and for other types, it does not apply.
 type WellFormed struct{}
 
 var _ policy.Check = WellFormed{}
 
 // Check implements [policy.Check]. It denies with a json-*, xml-*, form-* or
-// multipart-* reason, and is undecided by in.size or in.ctype, or not-inspected when
-// the body was not read whole.
+// multipart-* reason or coding-malformed, and is undecided by in.size or in.ctype, or
+// not-inspected when the body was not read whole.
 func (WellFormed) Check(_ context.Context, r *policy.Request) policy.Verdict {
 	if !r.HasBody() {
 		return policy.Inapplicable()

@@ -18,8 +18,9 @@ const maxContentType = 512
 // Declared is what an operation's contract says of the request body. The zero
 // value says that the operation takes none. It is immutable.
 type Declared struct {
-	body   bool
-	ranges []mediaRange
+	body         bool
+	ranges       []mediaRange
+	maxInflation int // zero: no content coding is taken off
 }
 
 // mediaRange is a declared media type or range (RFC 9110 section 12.5.1). In
@@ -42,6 +43,17 @@ func Declare(mediaTypes ...string) (Declared, error) {
 	}
 	return d, nil
 }
+
+// Unpacking returns the declaration of an operation that also takes bodies of content
+// coding gzip, which is then taken off for inspection. MaxInflation is the bound of
+// [Size], at least 1.
+func (d Declared) Unpacking(maxInflation int) Declared {
+	d.maxInflation = maxInflation
+	return d
+}
+
+// unpacks reports whether a message has a content coding that is taken off.
+func (d Declared) unpacks(h http.Header) bool { return d.maxInflation > 0 && isGzip(h) }
 
 // allows reports whether a sent media type, in lower case without parameters, is
 // declared.
@@ -96,7 +108,7 @@ func contentType(h http.Header, declared Declared) (string, policy.Verdict) {
 	if !declared.body {
 		return deny(policy.BodyUndeclared)
 	}
-	if policy.Coded(h) {
+	if policy.Coded(h) && !declared.unpacks(h) {
 		return deny(policy.ContentCoding)
 	}
 	sent := h["Content-Type"]
@@ -159,7 +171,8 @@ func isEssence(value string) bool {
 }
 
 // Ctype is the check of in.ctype: the body has one Content-Type, which the
-// operation declares, and no content coding. Without a body it does not apply.
+// operation declares, and no content coding but one
+// that is taken off. Without a body it does not apply.
 type Ctype struct {
 	// Declared is what the operation takes.
 	Declared Declared

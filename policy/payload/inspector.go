@@ -61,6 +61,7 @@ type Inspector struct {
 	options   Options
 	selectors []selector
 	readers   sync.Pool // of *jsonReader
+	inflaters sync.Pool // of *inflater
 }
 
 var _ policy.Inspector = (*Inspector)(nil)
@@ -75,7 +76,11 @@ func NewInspector(o Options) (*Inspector, error) {
 	if o.MaxDepth < 1 {
 		problems = append(problems, fmt.Errorf("the bound of the nesting of the request body is %d; give at least 1", o.MaxDepth))
 	}
-	in := &Inspector{options: o, readers: sync.Pool{New: func() any { return newJSONReader() }}}
+	in := &Inspector{
+		options:   o,
+		readers:   sync.Pool{New: func() any { return newJSONReader() }},
+		inflaters: sync.Pool{New: func() any { return &inflater{} }},
+	}
 	for _, pointer := range o.Selectors {
 		s, err := parseSelector(pointer)
 		if err != nil {
@@ -102,23 +107,42 @@ func (in *Inspector) Inspect(r *policy.Request, b []byte, size int64, whole bool
 		body.Schema = in.judge(r, "", noTokens, false)
 		return body
 	}
-	mediaType, typed := contentType(r.Header, in.options.Declared)
 	if v, unread := in.unread(&body); unread {
+		mediaType, _ := contentType(r.Header, in.options.Declared)
 		body.WellFormed, body.Schema = v, v
 		body.FormToken = in.formToken(mediaType, v, false)
 		return body
 	}
-	if !typed.Passes() {
-		body.WellFormed = typed.Dependent(policy.InCtype)
-		body.Schema = body.WellFormed
-		body.FormToken = in.formToken(mediaType, body.WellFormed, false)
+	if !in.options.Declared.unpacks(r.Header) {
+		in.content(r, &body, b, policy.Permitted())
 		return body
 	}
+	z, _ := in.inflaters.Get().(*inflater)
+	content, coding := in.unpacked(z, &body)
+	in.content(r, &body, content, coding)
+	if z.forget() {
+		in.inflaters.Put(z)
+	}
+	return body
+}
+
+// content judges the content of a body, of which the verdict of its coding is known.
+func (in *Inspector) content(r *policy.Request, body *policy.Body, b []byte, coding policy.Verdict) {
+	mediaType, v := contentType(r.Header, in.options.Declared)
+	if !v.Passes() {
+		body.WellFormed = v.Dependent(policy.InCtype)
+		body.Schema = body.WellFormed
+		body.FormToken = in.formToken(mediaType, body.WellFormed, false)
+		return
+	}
+	body.WellFormed = coding
 	tokens := iter.Seq2[jsontext.Kind, []byte](noTokens)
 	switch {
+	case !coding.Passes():
+		body.FormToken = in.formToken(mediaType, coding, false)
 	case IsJSON(mediaType):
-		in.json(r, &body, mediaType, b)
-		return body
+		in.json(r, body, mediaType, b)
+		return
 	case IsXML(mediaType):
 		body.WellFormed = ReadXML(b, in.options.MaxDepth)
 	default:
@@ -129,10 +153,9 @@ func (in *Inspector) Inspect(r *policy.Request, b []byte, size int64, whole bool
 	}
 	if !body.WellFormed.Passes() {
 		body.Schema = body.WellFormed.Dependent(policy.InWellformed)
-		return body
+		return
 	}
 	body.Schema = in.judge(r, mediaType, tokens, true)
-	return body
 }
 
 // json reads a JSON body in one pass: the judge is told its tokens while it is read,

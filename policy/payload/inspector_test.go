@@ -216,6 +216,9 @@ func TestInspectStaysWithinItsAllocationBudget(t *testing.T) {
 	})
 	require.NoError(t, err)
 	r, b := post(contentType("application/json")), oneKB()
+	if raced { // there a pool drops what it is given
+		return
+	}
 	allocs := testing.AllocsPerRun(100, func() { in.Inspect(r, b, int64(len(b)), true) })
 	assert.LessOrEqual(t, allocs, 3.0, "what was selected: the value, its list, the list of lists")
 }

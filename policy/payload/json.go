@@ -52,6 +52,7 @@ type jsonReader struct {
 	tokens iter.Seq2[jsontext.Kind, []byte]
 
 	document []byte
+	escapes  bool // some string may have one
 	maxDepth int
 	handed   bool // the tokens were ranged over
 	ended    bool // nothing more to read, by err or at the end
@@ -96,6 +97,7 @@ func (r *jsonReader) begin(b []byte, maxDepth int, selectors []selector) {
 		r.fail(&fault{policy.JSONEncoding, ""})
 		return
 	}
+	r.escapes = bytes.IndexByte(b, '\\') >= 0
 	r.buffer = *bytes.NewBuffer(b)
 	r.decoder.Reset(&r.buffer)
 }
@@ -154,16 +156,26 @@ func (r *jsonReader) next() error {
 	if _, err := r.decoder.ReadToken(); err != nil {
 		return err
 	}
-	r.start, r.end = r.end, int(r.decoder.InputOffset())
-	for isBetween(r.document[r.start]) {
-		r.start++
+	start := r.end
+	for isBetween(r.document[start]) {
+		start++
 	}
 	// The first byte of a token tells its kind.
-	r.kind = jsontext.Kind(r.document[r.start])
-	if r.kind == '-' || '0' <= r.kind && r.kind <= '9' {
-		r.kind = jsontext.KindNumber
+	kind := jsontext.Kind(r.document[start])
+	if kind == '-' || '0' <= kind && kind <= '9' {
+		kind = jsontext.KindNumber
 	}
-	return r.count()
+	r.kind, r.start, r.end = kind, start, int(r.decoder.InputOffset())
+	if kind == jsontext.KindEndObject || kind == jsontext.KindEndArray {
+		r.objects = r.objects[:len(r.objects)-1]
+		r.depth, r.name = len(r.objects), false
+	} else if err := r.count(); err != nil {
+		return err
+	}
+	if r.depth == 0 && kind != jsontext.KindBeginObject && kind != jsontext.KindBeginArray {
+		return r.finish()
+	}
+	return nil
 }
 
 // isBetween reports whether a byte can stand between two tokens.
@@ -171,13 +183,8 @@ func isBetween(c byte) bool {
 	return c == ' ' || c == ',' || c == ':' || c == '\n' || c == '\r' || c == '\t'
 }
 
-// count keeps account of what is open and applies the bounds.
+// count keeps account of where a name or value is, and applies the bounds.
 func (r *jsonReader) count() error {
-	if r.kind == jsontext.KindEndObject || r.kind == jsontext.KindEndArray {
-		r.objects = r.objects[:len(r.objects)-1]
-		r.depth, r.name = len(r.objects), false
-		return r.finish()
-	}
 	r.depth = len(r.objects)
 	object := r.depth > 0 && r.objects[r.depth-1]
 	r.name = object && !r.name
@@ -192,20 +199,14 @@ func (r *jsonReader) count() error {
 			return &fault{policy.JSONTooDeep, limit(r.maxDepth)}
 		}
 		r.objects, r.name = append(r.objects, r.kind == jsontext.KindBeginObject), false
-		return nil
 	case jsontext.KindNumber:
-		if err := checkNumber(r.document[r.start:r.end]); err != nil {
-			return err
-		}
+		return checkNumber(r.document[r.start:r.end])
 	}
-	return r.finish()
+	return nil
 }
 
 // finish checks, behind the last token, that only white space follows.
 func (r *jsonReader) finish() error {
-	if r.depth > 0 {
-		return nil
-	}
 	if _, err := r.decoder.ReadToken(); !errors.Is(err, io.EOF) {
 		return &fault{policy.JSONTrailingData, offset(r.decoder.InputOffset())}
 	}
@@ -222,7 +223,7 @@ func (r *jsonReader) unescape() {
 	switch r.kind {
 	case jsontext.KindString:
 		r.text = r.document[r.start+1 : r.end-1]
-		if bytes.IndexByte(r.text, '\\') >= 0 {
+		if r.escapes && bytes.IndexByte(r.text, '\\') >= 0 {
 			// The decoder has found nothing wrong with the string.
 			r.scratch, _ = jsontext.AppendUnquote(r.scratch[:0], r.document[r.start:r.end])
 			r.text = r.scratch

@@ -25,25 +25,86 @@ func ReadXML(b []byte, maxDepth int) policy.Verdict {
 	if !utf8.Valid(b) {
 		return policy.Denied(policy.XMLSyntax, "encoding")
 	}
-	r := xmlReader{decoder: xml.NewDecoder(bytes.NewReader(b)), maxDepth: maxDepth}
-	return verdictOf(r.document())
+	source := &xmlSource{unread: b}
+	r := xmlReader{decoder: xml.NewDecoder(source), source: source, maxDepth: maxDepth}
+	return verdictOf(r.document(b))
+}
+
+// errAttributes ends the reading of an element.
+var errAttributes = &fault{policy.XMLTooDeep, "attributes, " + limit(MaxAttributes)}
+
+// xmlSource gives a document to the decoder byte by byte, and stops it inside an element
+// that has too many attributes: the decoder would first gather them all.
+type xmlSource struct {
+	unread     []byte
+	inElement  bool // what is read is the start of an element
+	quote      byte // the mark that ends the attribute's value; 0 outside of one
+	attributes int  // equals signs outside of values
+}
+
+// token tells that the decoder is about to read what b begins with.
+func (s *xmlSource) token(b []byte) {
+	s.inElement = len(b) > 1 && b[0] == '<' && b[1] != '/' && b[1] != '!' && b[1] != '?'
+	s.quote, s.attributes = 0, 0
+}
+
+// ReadByte implements [io.ByteReader].
+func (s *xmlSource) ReadByte() (byte, error) {
+	if len(s.unread) == 0 {
+		return 0, io.EOF
+	}
+	c := s.unread[0]
+	s.unread = s.unread[1:]
+	if !s.inElement {
+		return c, nil
+	}
+	switch {
+	case s.quote != 0:
+		if c == s.quote {
+			s.quote = 0
+		}
+	case c == '"' || c == '\'':
+		s.quote = c
+	case c == '=':
+		if s.attributes++; s.attributes > MaxAttributes {
+			return 0, errAttributes
+		}
+	}
+	return c, nil
+}
+
+// Read implements [io.Reader], which the decoder asks for and does not use.
+func (s *xmlSource) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	c, err := s.ReadByte()
+	if err != nil {
+		return 0, err
+	}
+	p[0] = c
+	return 1, nil
 }
 
 // xmlReader walks over one document and keeps nothing of it.
 type xmlReader struct {
 	decoder         *xml.Decoder
+	source          *xmlSource
 	depth, maxDepth int
 	nodes           int  // elements and attributes so far
 	rooted          bool // the root element was opened
 }
 
-func (r *xmlReader) document() error {
+func (r *xmlReader) document(b []byte) error {
 	for {
 		at := r.decoder.InputOffset()
+		r.source.token(b[at:])
 		token, err := r.decoder.Token()
 		switch {
 		case errors.Is(err, io.EOF) && r.rooted:
 			return nil
+		case errors.Is(err, errAttributes):
+			return errAttributes
 		case err != nil: // its text quotes the document
 			return &fault{policy.XMLSyntax, offset(r.decoder.InputOffset())}
 		}
@@ -83,8 +144,6 @@ func (r *xmlReader) element(e xml.StartElement) error {
 	switch r.depth++; {
 	case r.depth > r.maxDepth:
 		return &fault{policy.XMLTooDeep, limit(r.maxDepth)}
-	case len(e.Attr) > MaxAttributes:
-		return &fault{policy.XMLTooDeep, "attributes, " + limit(MaxAttributes)}
 	case r.nodes > MaxMembers:
 		return &fault{policy.XMLTooDeep, "elements and attributes, " + limit(MaxMembers)}
 	case e.Name.Space == xinclude:

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -30,6 +31,11 @@ var xmlCases = []struct {
 	{"namespaces", `<x:a xmlns:x="urn:x" x:b="1" b="2"><x:c/></x:a>`, "", ""},
 	{"depth at the bound", elements(depth), "", ""},
 	{"attributes at the bound", `<a` + attributes(payload.MaxAttributes) + `/>`, "", ""},
+	{"equals signs in values", `<a b="` + strings.Repeat("=", 300) + `" c='"` + strings.Repeat("=", 300) + `'/>`, "", ""},
+	{"equals signs in text", `<a>` + strings.Repeat("b=c ", 300) + `</a>`, "", ""},
+	{"equals signs in a comment", `<a><!-- ' <b` + attributes(300) + `> --><b c="1"/></a>`, "", ""},
+	{"equals signs in CDATA", `<a><![CDATA[ " <b` + attributes(300) + `>]]><b c="1"/></a>`, "", ""},
+	{"few attributes of each of many elements", `<a>` + strings.Repeat(`<b c="1" d="2"/>`, 300) + `</a>`, "", ""},
 	{"nothing", ``, policy.XMLSyntax, "offset 0"},
 	{"white space only", ` `, policy.XMLSyntax, "offset 1"},
 	{"a declaration only", `<?xml version="1.0"?>`, policy.XMLSyntax, "offset 21"},
@@ -61,6 +67,8 @@ var xmlCases = []struct {
 	{"10000 levels", elements(10_000), policy.XMLTooDeep, "limit 64"},
 	{"attributes beyond the bound", `<a` + attributes(payload.MaxAttributes+1) + `/>`, policy.XMLTooDeep, "attributes, limit 256"},
 	{"100000 attributes", `<a` + attributes(100_000) + `/>`, policy.XMLTooDeep, "attributes, limit 256"},
+	{"attributes beyond the bound behind text", `<a>text<b` + attributes(payload.MaxAttributes+1) + `/></a>`, policy.XMLTooDeep, "attributes, limit 256"},
+	{"attributes beyond the bound in turn with marks", `<a` + strings.Repeat(` b='"' c="'"`, payload.MaxAttributes/2) + ` d="1"/>`, policy.XMLTooDeep, "attributes, limit 256"},
 	{"100001 elements", `<a>` + strings.Repeat("<b/>", payload.MaxMembers) + `</a>`, policy.XMLTooDeep, "elements and attributes, limit 100000"},
 }
 
@@ -99,6 +107,37 @@ func TestNoXMLDetailHoldsWhatWasSent(t *testing.T) {
 	}
 }
 
+// hostileXML are the documents of threats.md 6, of a megabyte where size makes them worse.
+func hostileXML() map[string]string {
+	const n = 1 << 20
+	entities := strings.Repeat(`<!ENTITY x "&y;&y;&y;&y;">`, n/26)
+	return map[string]string{
+		"a document type": `<!DOCTYPE a [` + entities + `]><a>&x;</a>`,
+		"an open one":     `<!DOCTYPE a ` + strings.Repeat("<", n),
+		"levels":          strings.Repeat("<a>", n/3),
+		"10000 levels":    elements(10_000),
+		"attributes":      `<a` + attributes(100_000) + `/>`,
+		"one attribute":   `<a` + strings.Repeat(` b=""`, n/5) + `/>`,
+		"an entity":       `<a>&` + strings.Repeat("x", n) + `;</a>`,
+		"an instruction":  `<?` + strings.Repeat("x", n),
+		"two roots":       `<a>` + strings.Repeat("x", n) + `</a><b/>`,
+		"XInclude":        `<i:include xmlns:i="http://www.w3.org/2001/XInclude" href="file:///etc/passwd">` + strings.Repeat("x", n),
+		"UTF-16":          `<?xml version="1.0" encoding="UTF-16"?><a>` + strings.Repeat("x", n) + `</a>`,
+	}
+}
+
+func TestHostileXMLIsRefusedSoonAndInLittleMemory(t *testing.T) {
+	for name, text := range hostileXML() {
+		t.Run(name, func(t *testing.T) {
+			b := []byte(text)
+			assert.Equal(t, policy.Deny, payload.ReadXML(b, depth).Effect)
+			took, bytes := cost(func() { payload.ReadXML(b, depth) })
+			assert.Less(t, took, slowness*50*time.Millisecond)
+			assert.LessOrEqual(t, bytes, uint64(8*len(b)+1<<16))
+		})
+	}
+}
+
 func FuzzXML(f *testing.F) {
 	for _, c := range xmlCases {
 		if len(c.text) < 1000 {
@@ -124,8 +163,9 @@ func FuzzXML(f *testing.F) {
 				break
 			}
 			require.NoError(t, err)
-			switch token.(type) {
+			switch token := token.(type) {
 			case xml.StartElement:
+				require.LessOrEqual(t, len(token.Attr), payload.MaxAttributes)
 				if open++; open == 1 {
 					roots++
 				}

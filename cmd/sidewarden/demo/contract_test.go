@@ -1,7 +1,7 @@
 package demo_test
 
 import (
-	"encoding/json"
+	"iter"
 	"net/http"
 	"net/url"
 	"os"
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -73,15 +74,12 @@ func TestStepsAreWhatTheContractWants(t *testing.T) {
 		for _, scope := range op.Security[0] {
 			assert.Contains(t, granted, scope, op.ID)
 		}
-		var body any
-		decoder := json.NewDecoder(strings.NewReader(st.Body))
-		decoder.UseNumber()
-		if err := decoder.Decode(&body); st.Body != "" && st.Row == 14 {
-			assert.Error(t, err, st.Body)
+		if st.Body != "" && st.Row == 14 {
+			assert.False(t, jsontext.Value(st.Body).IsValid(), st.Body)
 			continue
 		}
 		judged++
-		verdict := op.Judge().Judge(r, "application/json", body, st.Body != "")
+		verdict := op.Judge().Judge(r, "application/json", tokens(st.Body), st.Body != "")
 		if st.Row == 12 || st.Row == 13 {
 			assert.Equal(t, policy.Deny, verdict.Effect, "the contract does not know the property")
 			continue
@@ -90,4 +88,17 @@ func TestStepsAreWhatTheContractWants(t *testing.T) {
 		assert.Equal(t, st.Row == 15, st.Body != "" && !slices.Contains(op.RequestMediaTypes, st.ContentType))
 	}
 	assert.Greater(t, judged, 150)
+}
+
+// tokens are those of a JSON document.
+func tokens(text string) iter.Seq2[jsontext.Kind, []byte] {
+	return func(yield func(jsontext.Kind, []byte) bool) {
+		decoder := jsontext.NewDecoder(strings.NewReader(text))
+		for {
+			token, err := decoder.ReadToken()
+			if err != nil || !yield(token.Kind(), []byte(token.String())) {
+				return
+			}
+		}
+	}
 }

@@ -132,7 +132,11 @@ func (r *Run) name(text []byte) {
 			r.picks = append(r.picks, k)
 		}
 	}
-	if standing == Undeclared && f.listed && !r.strange {
+	if standing != Undeclared || !f.listed {
+		return
+	}
+	f.strange = true
+	if !r.strange {
 		r.strange = true
 		f.token = ""
 		r.stranger, _ = r.outer()
@@ -259,6 +263,7 @@ func (r *Run) close() {
 	}
 	r.settle(int(f.first), &f)
 	if r.failed {
+		r.blame(&f)
 		return
 	}
 	r.sums, r.records = r.sums[:f.sums], r.records[:f.records]

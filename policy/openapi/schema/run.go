@@ -83,18 +83,19 @@ type frame struct {
 	sums        int32
 	records     int32
 
-	count  int32  // members or items so far
-	words  int32  // of one record, twice; 0 if none are kept
-	token  string // of the member that is read
-	name   digest // of the member that is read
-	sum    digest
-	array  bool
-	due    bool // a member's value comes next
-	shown  bool // token may be told
-	listed bool // some schema lists properties
-	unique bool // some schema wants different items
-	named  bool // some schema judges the names of members
-	hashed bool // the digest of the value is asked for
+	count   int32  // members or items so far
+	words   int32  // of one record, twice; 0 if none are kept
+	token   string // of the member that is read
+	name    digest // of the member that is read
+	sum     digest
+	array   bool
+	due     bool // a member's value comes next
+	shown   bool // token may be told
+	listed  bool // some schema lists properties
+	strange bool // there is a property that no schema declares
+	unique  bool // some schema wants different items
+	named   bool // some schema judges the names of members
+	hashed  bool // the digest of the value is asked for
 }
 
 // Fault is where and by what keyword a value fails.

@@ -1,0 +1,96 @@
+package openapi
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Engine is what judges a part of a request or of an answer by the contract.
+type Engine string
+
+// The engines, the strictest first.
+const (
+	// EngineStream is the compiled schema: every keyword, while the tokens are read.
+	EngineStream Engine = "stream"
+	// EngineSyntax says whether a document is well-formed, and nothing by a schema.
+	EngineSyntax Engine = "syntax only"
+	// EngineSize bounds the bytes; nothing is read of them.
+	EngineSize Engine = "size only"
+	// EngineType compares the status and the media type of an answer.
+	EngineType Engine = "type only"
+	// EnginePresence says whether a parameter is there.
+	EnginePresence Engine = "presence only"
+	// EngineNone is nothing: there is no such part, or nobody asked for it.
+	EngineNone Engine = "none"
+)
+
+// Engines name what judges the parts of an operation.
+type Engines struct {
+	// Parameters is that of the parameters; what it does not judge is in the notes of
+	// the contract.
+	Parameters Engine
+	// Body and Answers are those of the declared media types, in lower case and without
+	// parameters. A media type of several answers has the weakest one of them.
+	Body, Answers map[string]Engine
+}
+
+// Engines returns what judges the parts of the operation.
+func (o Operation) Engines() Engines {
+	e := Engines{Parameters: EngineNone, Body: map[string]Engine{}, Answers: map[string]Engine{}}
+	for i := range o.judge.parameters {
+		p := &o.judge.parameters[i]
+		switch {
+		case p.schema != nil:
+			e.Parameters = EngineStream
+		case e.Parameters == EngineNone:
+			e.Parameters = EnginePresence
+		}
+	}
+	for i := range o.judge.media {
+		m := &o.judge.media[i]
+		e.Body[m.name] = m.engine()
+	}
+	if o.answers != nil {
+		o.answers.engines(e.Answers)
+	}
+	return e
+}
+
+func (a *Answers) engines(all map[string]Engine) {
+	declared := slices.Collect(maps.Values(a.exact))
+	for _, d := range append(a.classes[:], a.fallback) {
+		if d != nil {
+			declared = append(declared, *d)
+		}
+	}
+	rank := []Engine{EngineStream, EngineSyntax, EngineType}
+	for _, d := range declared {
+		for i := range d.media {
+			m := &d.media[i]
+			engine := m.engine()
+			if !m.mayBeJSON() || m.schema == nil && !m.json {
+				engine = EngineType
+			}
+			if was, ok := all[m.name]; !ok || slices.Index(rank, engine) > slices.Index(rank, was) {
+				all[m.name] = engine
+			}
+		}
+	}
+}
+
+// engine is what judges a body of the media type.
+func (m *media) engine() Engine {
+	switch {
+	case m.schema != nil:
+		return EngineStream
+	case m.json || isXML(m.name):
+		return EngineSyntax
+	}
+	return EngineSize
+}
+
+// isXML reports whether the media type is XML (RFC 7303), as payload reads it.
+func isXML(name string) bool {
+	return name == "application/xml" || name == "text/xml" || strings.HasSuffix(name, "+xml")
+}

@@ -1,0 +1,8 @@
+//go:build race
+
+package payload_test
+
+const (
+	raced    = true
+	slowness = 20
+)
