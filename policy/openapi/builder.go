@@ -252,7 +252,9 @@ func (b *builder) body(op *Operation, at spot, o *openapi3.Operation) {
 		return
 	}
 	op.judge.media = b.contents(b.requests, declared, body.Content)
-	for _, m := range op.judge.media {
+	for i := range op.judge.media {
+		m := &op.judge.media[i]
+		b.formed(m, declared.Child("content", m.key), body.Content[m.key])
 		op.RequestMediaTypes = append(op.RequestMediaTypes, m.name)
 		if m.schema == nil && m.described {
 			where := at.place + "/requestBody/content" + pointer(m.key) + "/schema"
@@ -276,13 +278,31 @@ func (b *builder) contents(c *schema.Compiler, at schema.Place, content openapi3
 		}
 		if m.mayBeJSON() {
 			m.schema = b.compiled(c, declared)
-		} else if kin := content[key]; kin != nil && kin.Schema != nil {
+		}
+		if kin := content[key]; kin != nil && kin.Schema != nil && kin.Schema.Value != nil {
 			m.described = !kin.Schema.Value.Type.Is(openapi3.TypeString)
 		}
 		all = append(all, m)
 	}
 	slices.SortStableFunc(all, media.compare)
 	return all
+}
+
+// formed lets a body be judged that is a form or text. A form that is only a string to the
+// contract has no fields to judge.
+func (b *builder) formed(m *media, at schema.Place, declared *openapi3.MediaType) {
+	ranged := strings.Contains(m.name, "*")
+	if m.schema == nil && (isForm(m.name) && m.described || m.name == textType) {
+		m.schema = b.compiled(b.requests, at)
+	}
+	if m.schema == nil || !m.described || !ranged && !isForm(m.name) {
+		return
+	}
+	var notes []string
+	m.form, notes = newFormBody(declared, m.schema)
+	for _, note := range notes {
+		b.noted.report(nil, at.Child("encoding").Pointer, note, "")
+	}
 }
 
 func (b *builder) successes(op *Operation, o *openapi3.Operation) {

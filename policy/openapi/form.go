@@ -31,6 +31,9 @@ type formField struct {
 	binary     bool    // the value is bytes (OpenAPI 3.0.4, 4.7.14.6)
 }
 
+// textType is that of plain text, which is judged as one string.
+const textType = "text/plain"
+
 // isForm reports whether bodies of the type are forms that can be judged, if payload
 // finds fields in them.
 func isForm(name string) bool {
@@ -227,8 +230,8 @@ func judgeText(run *schema.Run, s *schema.Schema, tokens iter.Seq2[jsontext.Kind
 		if kind != jsontext.KindString || !scalar {
 			break
 		}
-		all := scalars(text, t)
-		for _, kind := range append(all, all[0]) { // the fault that counts is that of the likeliest
+		all, n := kindsOf(t).meanings(string(text))
+		for _, kind := range append(all[:n:n], all[0]) { // the fault that counts is that of the likeliest
 			run.Begin(s)
 			run.Visit(kind, text)
 			if _, failed := run.Fault(); !failed {
@@ -238,23 +241,4 @@ func judgeText(run *schema.Run, s *schema.Schema, tokens iter.Seq2[jsontext.Kind
 		return policy.Verdict{}, false
 	}
 	return policy.Undecided(policy.SchemaUnsupported, nil), true
-}
-
-// scalars returns the kinds of token that a text can mean, the likeliest first; never none.
-// Numbers and booleans are those of JSON.
-func scalars(text []byte, t schema.Types) []jsontext.Kind {
-	var all []jsontext.Kind
-	if (t.Any || t.Number || t.Integer) && isNumber(string(text)) {
-		all = append(all, jsontext.KindNumber)
-	}
-	if (t.Any || t.Boolean) && (string(text) == "true" || string(text) == "false") {
-		all = append(all, jsontext.Kind(text[0]))
-	}
-	if t.Null && len(text) == 0 {
-		all = append(all, jsontext.KindNull)
-	}
-	if t.Any || t.String || len(all) == 0 {
-		all = append(all, jsontext.KindString)
-	}
-	return all
 }

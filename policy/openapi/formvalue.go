@@ -27,7 +27,7 @@ func (g *gathering) read(e *entry) (why string) {
 		return e.object()
 	case e.field.style != "" && t.Object:
 		return e.styled()
-	case len(e.values) > 1 && (!t.Array || e.field.style != "" && !e.field.explode):
+	case len(e.values) > 1 && (!t.Array && !t.Any || e.field.style != "" && !e.field.explode):
 		return "repeated"
 	case e.field.style != "" && t.Array && !e.field.explode:
 		e.array(g, e.field.split(string(e.values[0].bytes)))
@@ -116,7 +116,8 @@ func (g *gathering) alternatives(v formValue, f *formField, t schema.Types) []fo
 		all = append(all, formMeaning{{kind: jsontext.KindString, text: octets(v.bytes, f.binary)}})
 	default:
 		text := octets(v.bytes, false)
-		for _, kind := range scalars(text, t) {
+		kinds, n := kindsOf(t).meanings(string(text))
+		for _, kind := range kinds[:n] {
 			all = append(all, formMeaning{{kind: kind, text: text}})
 		}
 	}
@@ -219,7 +220,8 @@ func (e *entry) record() {
 	for i, m := range e.members {
 		inner, _ := e.forms.Property(m.name)
 		text := octets(m.text, false)
-		for _, kind := range scalars(text, inner.Types()) {
+		kinds, n := kindsOf(inner.Types()).meanings(string(text))
+		for _, kind := range kinds[:n] {
 			all[i] = append(all[i], piece{kind: kind, text: text})
 		}
 	}

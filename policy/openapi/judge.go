@@ -90,15 +90,37 @@ func (j *Judge) body(run *schema.Run, mediaType string, tokens iter.Seq2[jsontex
 		if !m.covers(name) {
 			continue
 		}
-		switch {
-		case isJSON(name) && m.schema != nil:
-			return j.document(run, m.schema, tokens)
-		case m.described:
-			return policy.Undecided(policy.SchemaUnsupported, nil)
-		}
-		return policy.Permitted()
+		return j.content(run, m, name, tokens)
 	}
 	return policy.UndecidedBy(policy.InCtype)
+}
+
+// content judges a body of a type that is declared.
+func (j *Judge) content(run *schema.Run, m *media, name string, tokens iter.Seq2[jsontext.Kind, []byte]) policy.Verdict {
+	var (
+		v       policy.Verdict
+		decided bool
+	)
+	switch {
+	case m.schema == nil && m.described:
+		return policy.Undecided(policy.SchemaUnsupported, nil)
+	case m.schema == nil:
+		return policy.Permitted()
+	case isJSON(name):
+		return j.document(run, m.schema, tokens)
+	case m.form != nil && isForm(name):
+		v, decided = m.form.judge(run, name, tokens)
+	case name == textType:
+		v, decided = judgeText(run, m.schema, tokens)
+	case m.described:
+		return policy.Undecided(policy.SchemaUnsupported, nil)
+	default:
+		return policy.Permitted()
+	}
+	if decided {
+		return v
+	}
+	return j.said(run)
 }
 
 // document judges the tokens of a value by a schema, then the properties that no
@@ -111,6 +133,11 @@ func (j *Judge) document(run *schema.Run, s *schema.Schema, tokens iter.Seq2[jso
 			break
 		}
 	}
+	return j.said(run)
+}
+
+// said is the verdict on the value that a run was told.
+func (j *Judge) said(run *schema.Run) policy.Verdict {
 	if f, failed := run.Fault(); failed {
 		return policy.Denied(policy.SchemaMismatch, strings.TrimSpace(f.Pointer+" "+f.Keyword))
 	}

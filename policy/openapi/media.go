@@ -12,7 +12,8 @@ type media struct {
 	key, name string // as it is declared, and in lower case without parameters
 	json      bool
 	schema    *schema.Schema // what judges it; nil if nothing does
-	described bool           // there is a schema, and nothing judges by it
+	form      *formBody      // what judges forms; nil if nothing does
+	described bool           // there is a schema that says more than that it is text
 }
 
 // mayBeJSON reports whether a body of the type or range may be JSON.
