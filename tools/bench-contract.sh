@@ -35,7 +35,7 @@ awk '
   function compared(row, other, per, perother, factor) {
     if (!(row in least) || !(other in least)) { print "bench: " row " or " other " was not measured"; failed = 1; return }
     x = (least[row] / per) / (least[other] / perother)
-    printf "%-46s %.2f times, at most %.2f%s\n", row " beside " other, x, factor, x > factor ? "  OVER" : ""
+    printf "%-46s %.2f times, at most %.2f%s\n", row " beside " other, x, factor, (x > factor) ? "  OVER" : ""
     if (x > factor) overs++
   }
   END {

@@ -47,6 +47,7 @@ func (b *builder) build() *Contract {
 	} else {
 		documents.OmitIDs()
 	}
+	b.name(documents, options.Modern)
 	b.requests = schema.NewCompiler(documents, options)
 	if b.way.answers {
 		options.Answers = true
@@ -87,6 +88,20 @@ func (b *builder) build() *Contract {
 	}
 	c.notes = b.noted.problems.sorted()
 	return c
+}
+
+// name lets references find the components by their $id and anchors, also those that no
+// operation leads to by a pointer.
+func (b *builder) name(documents *schema.Documents, modern bool) {
+	if !modern || b.doc.Components == nil {
+		return
+	}
+	all := schema.Place{Document: b.file}.Child("components", "schemas")
+	for _, name := range sortedKeys(b.doc.Components.Schemas) {
+		for _, p := range documents.Scan(all.Child(name)) {
+			b.at(p.Place, p.Cause, p.Fix)
+		}
+	}
 }
 
 // end finishes the schemas of one direction, after all operations are known.

@@ -172,15 +172,23 @@ func otherKeywords() []keyword {
 		note("externalDocs", "{externalDocs: {url: 'https://example.net/'}}"),
 	}
 	for _, k := range [][2]string{
-		{"examples", "{examples: [a]}"}, {"$comment", "{$comment: c}"}, {"$schema", "{$schema: 'https://json-schema.org/draft/2020-12/schema'}"},
-		{"contentEncoding", "{contentEncoding: base64}"}, {"contentMediaType", "{contentMediaType: application/json}"},
+		{"examples", "{examples: [a]}"},
+		{"$comment", "{$comment: c}"},
+		{"$schema", "{$schema: 'https://json-schema.org/draft/2020-12/schema'}"},
+		{"contentEncoding", "{contentEncoding: base64}"},
+		{"contentMediaType", "{contentMediaType: application/json}"},
 		{"contentSchema", "{contentMediaType: application/json, contentSchema: {type: object}}"},
 	} {
 		all = append(all, later(k[0], annotation, k[1], `"a"`, `1`))
 	}
 	for _, k := range [][2]string{
-		{"$vocabulary", "{$vocabulary: {'https://example.net/v': true}}"}, {"$recursiveRef", "{$recursiveRef: '#'}"}, {"$recursiveAnchor", "{$recursiveAnchor: true}"},
-		{"dependencies", "{dependencies: {a: [b]}}"}, {"definitions", "{definitions: {a: {}}}"}, {"additionalItems", "{additionalItems: false}"}, {"id", "{id: a}"},
+		{"$vocabulary", "{$vocabulary: {'https://example.net/v': true}}"},
+		{"$recursiveRef", "{$recursiveRef: '#'}"},
+		{"$recursiveAnchor", "{$recursiveAnchor: true}"},
+		{"dependencies", "{dependencies: {a: [b]}}"},
+		{"definitions", "{definitions: {a: {}}}"},
+		{"additionalItems", "{additionalItems: false}"},
+		{"id", "{id: a}"},
 		{"any other", "{minimumish: 1}"},
 	} {
 		all = append(all, keyword{name: k[0], old: refused, modern: refused, schema: k[1]})

@@ -145,7 +145,7 @@ func FuzzCompile(f *testing.F) {
 		if !isDocument(text, 1<<12) || !isDocument(value, 1<<12) {
 			return
 		}
-		start := time.Now()
+		before := processor(t)
 		for _, o := range []schema.Options{{}, {Modern: true}, {Answers: true, OmitPatterns: true}, {Modern: true, OmitPatterns: true}} {
 			w := newWorld(o)
 			s, problems, notes := w.compile(w.add("document.json", tree(t, text)))
@@ -167,6 +167,6 @@ func FuzzCompile(f *testing.F) {
 			}
 			forms.Item(0).Item(-1).Property("a")
 		}
-		assert.Less(t, time.Since(start), 20*time.Second)
+		assert.Less(t, processor(t)-before, 20*time.Second)
 	})
 }

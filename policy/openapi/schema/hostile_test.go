@@ -92,14 +92,14 @@ func hostiles() []hostile {
 
 // TestHostileValuesEndSoon: the time of a value is bounded by its tokens and the
 // schemas, whatever they are. The bound here is for a slow machine and the race
-// detector; BenchmarkHostile shows what it takes.
+// detector: it tells an end from none. BenchmarkHostile shows what it takes.
 func TestHostileValuesEndSoon(t *testing.T) {
 	for _, h := range hostiles() {
 		t.Run(h.name, func(t *testing.T) {
 			s, r := h.compiled(t), schema.Run{}
-			start := time.Now()
+			before := processor(t)
 			satisfies(t, &r, s, []byte(h.value))
-			assert.Less(t, time.Since(start), 2*time.Second)
+			assert.Less(t, processor(t)-before, 10*time.Second)
 			f, _ := r.Fault()
 			assert.Less(t, len(f.Pointer)+len(f.Keyword), 4<<10)
 		})

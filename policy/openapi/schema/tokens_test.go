@@ -33,12 +33,11 @@ func tell(t testing.TB, r *schema.Run, text []byte) {
 			return
 		}
 		require.NoError(t, err, "%s", text)
-		switch kind := token.Kind(); kind {
-		case jsontext.KindString, jsontext.KindNumber:
-			r.Visit(kind, []byte(token.String()))
-		default:
-			r.Visit(kind, nil)
+		var content []byte
+		if kind := token.Kind(); kind == jsontext.KindString || kind == jsontext.KindNumber {
+			content = []byte(token.String())
 		}
+		r.Visit(token.Kind(), content)
 	}
 }
 
