@@ -141,7 +141,7 @@ func (f Forms) Property(name string) (Forms, Standing) {
 			take(p.node, at.certain, Declared)
 		}
 		for _, p := range rules.patterns {
-			if p.pattern.match([]byte(name)) {
+			if p.pattern.Match([]byte(name)) {
 				mine = true
 				take(p.node, at.certain, Openly)
 			}

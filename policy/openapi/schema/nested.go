@@ -168,7 +168,7 @@ func (r *Run) member(f *frame, k int32, rules *objectRules, text []byte) Standin
 		}
 	}
 	for i := range rules.patterns {
-		if p := &rules.patterns[i]; p.pattern.match(text) {
+		if p := &rules.patterns[i]; p.pattern.Match(text) {
 			standing, mine = max(standing, Openly), true
 			r.ask(p.node, k, roleAll, certain, known)
 		}

@@ -1,6 +1,10 @@
 package schema
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/sidewarden/sidewarden/policy/openapi/ecma"
+)
 
 // node is one compiled schema: what it says of a value of each type, and the schemas
 // that judge the same value for its sake. It is immutable once the compiler has ended.
@@ -77,7 +81,7 @@ type pick struct {
 
 type textRules struct {
 	minLength, maxLength int // in code points; maxLength below 0: any
-	pattern              *pattern
+	pattern              *ecma.Pattern
 	format               func(text []byte) bool // nil: none is asserted
 	longest              int                    // text of the format, in code points; 0: it has any length
 }
@@ -129,7 +133,7 @@ type property struct {
 }
 
 type patternProperty struct {
-	pattern *pattern
+	pattern *ecma.Pattern
 	node    *node
 }
 

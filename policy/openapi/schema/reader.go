@@ -2,10 +2,13 @@ package schema
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
+
+	"github.com/sidewarden/sidewarden/policy/openapi/ecma"
 )
 
 // reader reads one schema into its node.
@@ -270,16 +273,20 @@ func longestOf(format any) int {
 }
 
 // pattern compiles an expression; nil if it cannot.
-func (rd *reader) pattern(at Place, expression string) *pattern {
-	p, err := compilePattern(expression)
-	switch {
-	case err == nil:
+func (rd *reader) pattern(at Place, expression string) *ecma.Pattern {
+	p, err := ecma.Compile(expression)
+	if err == nil {
 		return p
-	case rd.options.OmitPatterns:
-		rd.notes = append(rd.notes, Problem{Place: at, Cause: "the pattern is left out: " + err.Error()})
-	default:
-		rd.problem(at, "the pattern cannot be compiled: "+err.Error(), "write it without, or set unsupported_patterns to omit")
 	}
+	cause, fix := err.Error(), ""
+	if told, ok := errors.AsType[*ecma.Error](err); ok {
+		cause, fix = told.Cause, told.Fix
+	}
+	if rd.options.OmitPatterns {
+		rd.notes = append(rd.notes, Problem{Place: at, Cause: "the pattern is left out: it " + cause, Fix: fix})
+		return nil
+	}
+	rd.problem(at, "the pattern cannot be compiled: it "+cause, fix+"; or set schema.unsupported_patterns: omit")
 	return nil
 }
 

@@ -115,7 +115,7 @@ func (r *Run) text(rules *textRules, text []byte) string {
 			r.fail("pattern", "") // also below not, where a failure would let it pass
 			return "pattern"
 		}
-		if !rules.pattern.match(text) {
+		if !rules.pattern.Match(text) {
 			return "pattern"
 		}
 	}

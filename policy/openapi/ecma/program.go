@@ -1,4 +1,4 @@
-package schema
+package ecma
 
 // maxPositions bounds how many code points, edges and choices an expression has once
 // its repeats are written out.

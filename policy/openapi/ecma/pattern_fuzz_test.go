@@ -1,4 +1,4 @@
-package schema
+package ecma
 
 import (
 	"regexp"
@@ -29,7 +29,7 @@ func FuzzPattern(f *testing.F) {
 				}
 			}
 		}
-		p, failed := compilePattern(expression)
+		p, failed := Compile(expression)
 		if err != nil {
 			require.Equal(t, err, failed)
 		}
@@ -37,7 +37,7 @@ func FuzzPattern(f *testing.F) {
 			require.Less(t, len(failed.Error()), 250)
 			return
 		}
-		p.match([]byte(one))
+		p.Match([]byte(one))
 	})
 }
 

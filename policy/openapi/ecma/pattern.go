@@ -1,7 +1,7 @@
-package schema
+package ecma
 
 // pattern is a compiled regular expression of a contract (ECMA-262, with the u flag).
-type pattern struct {
+type Pattern struct {
 	tests []test // all must hold
 }
 
@@ -14,16 +14,19 @@ type test struct {
 // matcher tells whether an expression matches some part of a text, in linear time.
 type matcher interface{ match(text []byte) bool }
 
-// patternError is why an expression cannot be compiled, without the expression. Both
+// Error is why an expression cannot be compiled, without the expression. Both
 // parts are short.
-type patternError struct{ cause, fix string }
+type Error struct {
+	Cause string // what is wrong, and at which offset in bytes
+	Fix   string // what to write in its place
+}
 
-func (e *patternError) Error() string { return e.cause + ": " + e.fix }
+func (e *Error) Error() string { return e.Cause + ": " + e.Fix }
 
-// compilePattern translates an expression of ECMA-262 so that it matches the same
-// texts. The error, a *patternError, says which part cannot be judged in linear time,
+// Compile translates an expression of ECMA-262 so that it matches the same
+// texts. The error, a *Error, says which part cannot be judged in linear time,
 // such as a back reference, or is not ECMA-262.
-func compilePattern(expression string) (*pattern, error) {
+func Compile(expression string) (*Pattern, error) {
 	t, err := parseExpression(expression)
 	if err != nil {
 		return nil, err
@@ -32,7 +35,7 @@ func compilePattern(expression string) (*pattern, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pattern{}
+	p := &Pattern{}
 	for _, c := range conditions {
 		m, err := newMatcher(&c.term)
 		if err != nil {
@@ -44,7 +47,7 @@ func compilePattern(expression string) (*pattern, error) {
 }
 
 // match reports whether the expression matches some part of the text, UTF-8.
-func (p *pattern) match(text []byte) bool {
+func (p *Pattern) Match(text []byte) bool {
 	for i := range p.tests {
 		if p.tests[i].matcher.match(text) != p.tests[i].want {
 			return false
@@ -59,12 +62,12 @@ func newMatcher(t *term) (matcher, error) {
 		return c, nil
 	}
 	if t.size() > maxPositions {
-		return nil, &patternError{"is too large with its repeats written out", "bound the length with maxLength in place of counts"}
+		return nil, &Error{"is too large with its repeats written out", "bound the length with maxLength in place of counts"}
 	}
 	p := newProgram(t)
 	l, ok := newLetters(p)
 	if !ok {
-		return nil, &patternError{"tells too many classes of characters apart", "use fewer and smaller ones"}
+		return nil, &Error{"tells too many classes of characters apart", "use fewer and smaller ones"}
 	}
 	if m, ok := newTable(p, l); ok {
 		return m, nil
@@ -72,5 +75,5 @@ func newMatcher(t *term) (matcher, error) {
 	if m, ok := newSwarm(p, l); ok {
 		return m, nil
 	}
-	return nil, &patternError{"can be at too many places of a text at once", "begin it with ^, use lower counts, or bound the length with maxLength"}
+	return nil, &Error{"can be at too many places of a text at once", "begin it with ^, use lower counts, or bound the length with maxLength"}
 }

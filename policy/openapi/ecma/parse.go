@@ -1,4 +1,4 @@
-package schema
+package ecma
 
 import (
 	"fmt"
@@ -61,10 +61,10 @@ type parser struct {
 // parseExpression returns the term that an expression stands for.
 func parseExpression(text string) (term, error) {
 	if len(text) > maxExpression {
-		return term{}, &patternError{fmt.Sprintf("is longer than %d bytes", maxExpression), "use several patterns in allOf"}
+		return term{}, &Error{fmt.Sprintf("is longer than %d bytes", maxExpression), "use several patterns in allOf"}
 	}
 	if !utf8.ValidString(text) {
-		return term{}, &patternError{"is not valid UTF-8", "correct it"}
+		return term{}, &Error{"is not valid UTF-8", "correct it"}
 	}
 	p := &parser{text: text}
 	t, err := p.choice()
@@ -83,7 +83,7 @@ func (p *parser) finished() error {
 
 // wrong returns the error for a construct at an offset in bytes.
 func (p *parser) wrong(offset int, what, fix string) error {
-	return &patternError{fmt.Sprintf("has %s at offset %d", what, offset), fix}
+	return &Error{fmt.Sprintf("has %s at offset %d", what, offset), fix}
 }
 
 // quoted returns what stands from an offset to where the parser is, bounded.

@@ -1,4 +1,4 @@
-package schema
+package ecma
 
 import (
 	"fmt"
@@ -30,7 +30,7 @@ func (t *term) conditions() ([]condition, error) {
 	}
 	all = append(all, condition{sequence(parts), true})
 	if len(all) > maxConditions {
-		return nil, &patternError{fmt.Sprintf("looks around more than %d times", maxConditions-1), "use several patterns in allOf"}
+		return nil, &Error{fmt.Sprintf("looks around more than %d times", maxConditions-1), "use several patterns in allOf"}
 	}
 	for i := range all {
 		if err := all[i].term.plain(); err != nil {
@@ -112,13 +112,13 @@ func (t *term) width() (int, bool) {
 // plain refuses what looks around.
 func (t *term) plain() error {
 	if t.kind == termAhead || t.kind == termNotAhead {
-		return &patternError{
+		return &Error{
 			fmt.Sprintf("has a look-ahead at offset %d, from a place that is not the same in every match", t.offset),
 			"put it right behind the ^ that begins the expression, or into a pattern of its own, in allOf or not",
 		}
 	}
 	if t.kind == termBehind || t.kind == termNotBehind {
-		return &patternError{
+		return &Error{
 			fmt.Sprintf("has a look-behind at offset %d, from a place that is not the end", t.offset),
 			"put it right before the $ that ends the expression, or into a pattern of its own, in allOf or not",
 		}

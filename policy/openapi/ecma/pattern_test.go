@@ -1,4 +1,4 @@
-package schema
+package ecma
 
 import (
 	"strings"
@@ -84,15 +84,15 @@ func TestPatternsMatchAsECMAScriptSays(t *testing.T) {
 		`(?<=^|,)$`:                                                           {[]string{"", "a,"}, []string{"a"}},
 		`^(?=(?:\bfoo))f`:                                                     {[]string{"foo"}, []string{"fob"}},
 	} {
-		p, err := compilePattern(expression)
+		p, err := Compile(expression)
 		if !assert.NoError(t, err, expression) {
 			continue
 		}
 		for _, text := range rows.yes {
-			assert.True(t, p.match([]byte(text)), "%s matches %q", expression, text)
+			assert.True(t, p.Match([]byte(text)), "%s matches %q", expression, text)
 		}
 		for _, text := range rows.no {
-			assert.False(t, p.match([]byte(text)), "%s does not match %q", expression, text)
+			assert.False(t, p.Match([]byte(text)), "%s does not match %q", expression, text)
 		}
 	}
 }
@@ -169,7 +169,7 @@ func TestPatternsThatAreRefused(t *testing.T) {
 		strings.Repeat("(", 101) + strings.Repeat(")", 101): "has more than 100 groups within each other at offset 100",
 		`\p{` + strings.Repeat("é", 3000) + `}`:             `has the unknown property \p{éééééééééé... at offset 0`,
 	} {
-		_, err := compilePattern(expression)
+		_, err := Compile(expression)
 		if assert.Error(t, err, expression) {
 			assert.Contains(t, err.Error(), want)
 			assert.Less(t, len(err.Error()), 250)
@@ -201,17 +201,17 @@ var hostile = []string{
 
 func TestPatternsTakeLinearTime(t *testing.T) {
 	const size, times = 25_000, 8
-	fastest := func(p *pattern, text []byte) time.Duration {
+	fastest := func(p *Pattern, text []byte) time.Duration {
 		least := time.Hour
 		for range 5 {
 			began := time.Now() //nolint:forbidigo // what it takes is the question
-			p.match(text)
+			p.Match(text)
 			least = min(least, time.Since(began)) //nolint:forbidigo // what it takes is the question
 		}
 		return least
 	}
 	for _, expression := range hostile {
-		p, err := compilePattern(expression)
+		p, err := Compile(expression)
 		require.NoError(t, err, expression)
 		for _, unit := range []string{"a", "ab", "x", "1", "aB1", "é", "a.", "a-", "a a", "\n"} {
 			part := strings.Repeat(unit, size/len(unit))
@@ -225,11 +225,11 @@ func TestPatternsTakeLinearTime(t *testing.T) {
 
 func TestMatchingDoesNotAllocate(t *testing.T) {
 	for _, expression := range append(hostile, `^[A-Z]{3}$`, `^(foo|bar)$`) {
-		p, err := compilePattern(expression)
+		p, err := Compile(expression)
 		require.NoError(t, err, expression)
 		for _, text := range []string{"EUR", "foo", "aé😀b", strings.Repeat("a", 100)} {
 			b := []byte(text)
-			assert.Zero(t, testing.AllocsPerRun(5, func() { p.match(b) }), "%s of %q", expression, text)
+			assert.Zero(t, testing.AllocsPerRun(5, func() { p.Match(b) }), "%s of %q", expression, text)
 		}
 	}
 }
@@ -251,7 +251,7 @@ func TestEachShapeHasItsMatcher(t *testing.T) {
 		`[A-Z]`:                 &table{},
 		`(a|b)*a(a|b){20}$`:     &swarm{},
 	} {
-		p, err := compilePattern(expression)
+		p, err := Compile(expression)
 		require.NoError(t, err, expression)
 		require.Len(t, p.tests, 1, expression)
 		assert.IsType(t, want, p.tests[0].matcher, expression)
@@ -267,13 +267,13 @@ func BenchmarkPattern(b *testing.B) {
 		{`^(foo|bar)[a-z-]*$`, "foo-bcdefghij-abcdef"},
 		{`(a|b)*a(a|b){20}$`, "abababababababababab"},
 	} {
-		p, err := compilePattern(row.expression)
+		p, err := Compile(row.expression)
 		require.NoError(b, err)
 		text := []byte(row.text)
 		b.Run(row.expression, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				p.match(text)
+				p.Match(text)
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package schema
+package ecma
 
 import (
 	"encoding/binary"
