@@ -79,8 +79,9 @@ fuzz: ## Run every fuzz target for FUZZTIME each (30s)
 	FUZZTIME=$(FUZZTIME) tools/fuzz.sh
 
 .PHONY: bench
-bench: ## Print what every stage costs beside its budget, with serve's GOGC; over-budget stages are marked
+bench: ## Print what stages and contracts cost beside budgets and kin-openapi, with serve's GOGC; what is over is marked
 	GOGC=400 $(GO) test -run '^$$' -bench '^BenchmarkStage$$' -benchmem -benchtime=$(BENCHTIME) -count=5 ./test/budget | tools/bench-table.sh
+	GOGC=400 $(GO) test -run '^$$' -bench '^BenchmarkContract$$' -benchtime=$(BENCHTIME) -count=3 ./policy/openapi | tools/bench-contract.sh
 
 .PHONY: bench-compare
 bench-compare: ## Run the benchmarks COUNT times here and at the revision BASE, in turn, and compare (BENCH, PKGS)

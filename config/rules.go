@@ -121,6 +121,9 @@ type Payload struct {
 	MaxRequestBytes  Size     `yaml:"max_request_bytes" default:"1MiB" positive:"true" doc:"Largest request body. Control in.size judges it; an operation may say otherwise."`
 	MaxResponseBytes Size     `yaml:"max_response_bytes" default:"8MiB" positive:"true" doc:"Largest response body. Control out.size judges it; a larger one is not inspected."`
 	MaxJSONDepth     int      `yaml:"max_json_depth" default:"64" min:"1" doc:"Deepest nesting of JSON."`
+	MaxFormFields    int      `yaml:"max_form_fields" default:"1000" min:"1" doc:"Most fields of a form (application/x-www-form-urlencoded). Backends that stop at a number of fields should not stop earlier."`
+	MaxParts         int      `yaml:"max_parts" default:"100" min:"1" doc:"Most parts of a multipart body."`
+	MaxPartBytes     Size     `yaml:"max_part_bytes" positive:"true" doc:"Largest part of a multipart body. Default: as large as the body may be."`
 	MaxHeldBytes     Size     `yaml:"max_held_bytes" default:"128MiB" positive:"true" doc:"Most bytes of bodies that the process holds at one time. Beyond it an enforcing control can not decide, and shadow forwards without inspection."`
 }
 

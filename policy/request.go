@@ -310,6 +310,10 @@ type Body struct {
 	// WellFormed and Schema are facts of the Inspector's one pass; in.wellformed
 	// and in.schema judge them.
 	WellFormed, Schema Verdict
+	// FormToken says of a form whether a field of it is access_token (RFC 6750 section
+	// 2.2): it denies when one is, and is undecided when nobody could read the form; tok.present
+	// judges it. It does not apply to other bodies.
+	FormToken Verdict
 	// Selected has the values that each body selector of the account rules found,
 	// by selector; a JSON number is its literal text.
 	Selected [][]string

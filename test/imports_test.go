@@ -76,6 +76,8 @@ func kits() []string {
 func edgesOfTests() map[string][]string {
 	return map[string][]string{
 		"policy/compile": {"audit"},
+		// A request is measured from its path to its verdict, so payload reads its body.
+		"policy/openapi": {"policy/payload"},
 		// The demo's own files are read as the sidecar reads them.
 		"cmd/sidewarden/demo": {"config", "policy/openapi"},
 		"test/budget":         {anything},
@@ -102,7 +104,7 @@ func thirds() []third {
 	everywhere := []string{anything}
 	return []third{
 		{"github.com/lestrrat-go/jwx/v2", []string{"policy/token/..."}, nil, "nothing of a client may reach a JOSE library unprepared (ADR 0004)"},
-		{"github.com/getkin/kin-openapi", []string{"policy/openapi"}, nil, "one package holds the guards around the library (ADR 0004)"},
+		{"github.com/getkin/kin-openapi", []string{"policy/openapi"}, []string{"policy/openapi/schema"}, "one package holds the guards around the library (ADR 0004); beside it, it is a second opinion in tests"},
 		{"github.com/go-json-experiment/json", []string{"policy/openapi/...", "policy/payload", "policy/token/..."}, []string{"cmd/sidewarden/demo"}, "strict JSON is for what a client sent; what is ours is read by encoding/json"},
 		{"github.com/maypok86/otter/v2", []string{"policy/token"}, nil, "the cache of verified facts is the only cache"},
 		{"github.com/oasdiff/yaml3", []string{"policy/openapi"}, nil, "the contract's library reads YAML with it; raw trees are read by the same rules or they are of another contract"},
@@ -115,7 +117,8 @@ func thirds() []third {
 		{"golang.org/x/crypto/x509roots/fallback", []string{"cmd/sidewarden"}, nil, "it changes the process, so only the process may ask for it"},
 
 		{"github.com/stretchr/testify", []string{"policy/limit/limittest", "policy/policytest", "policy/token/tokentest"}, everywhere, "assertions end a test, never a process"},
-		{"github.com/santhosh-tekuri/jsonschema/v6", nil, []string{"config", "test"}, "it judges the published schema in tests"},
+		{"github.com/santhosh-tekuri/jsonschema/v6", nil, []string{"config", "policy/openapi/schema", "test"}, "it judges the published schema in tests, and is a second opinion on 3.1"},
+		{"github.com/google/jsonschema-go", nil, []string{"policy/openapi/schema"}, "its module carries the JSON-Schema-Test-Suite; its code judges nothing"},
 		{"github.com/golang-jwt/jwt/v5", nil, []string{"policy/token"}, "a second opinion on tokens; what is shipped has one"},
 		{"github.com/c2sp/wycheproof", nil, []string{"policy/token"}, "its vectors judge the verifier in tests"},
 		{"github.com/rogpeppe/go-internal", nil, []string{"test"}, "it runs the scripts over the binary"},

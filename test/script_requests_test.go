@@ -27,10 +27,10 @@ type parsed struct {
 	expect            []string
 }
 
-// parse reads METHOD TARGET [-t TOKEN] [-H 'NAME: VALUE'] [-d BODY] [-f FILE]
+// parse reads METHOD TARGET [-t TOKEN] [-H 'NAME: VALUE'] [-d BODY] [-e BODY] [-f FILE]
 // [-zeros COUNT] [-gzip] [-chunked] [-tls] [-cert CERT] [-admin] [-from ADDRESS] [-n TIMES] [-bg] [EXPECTATION...].
-// -zeros is a body of as many zeros, and -gzip sends what comes before it coded so.
-// A body has Content-Type application/json unless -H says otherwise; "Content-Type:"
+// The body of -e has the escapes of Go's strings. -zeros is a body of as many zeros, and -gzip sends what comes before
+// it coded so. A body has Content-Type application/json unless -H says otherwise; "Content-Type:"
 // without a value sends none. -cert sends a client certificate of the command cert,
 // whose key is in the file with -key before the suffix. Expectations are FIELD=VALUE or FIELD~REGEXP.
 func (s *story) parse(ts *testscript.TestScript, args []string) (parsed, error) {
@@ -125,6 +125,10 @@ func (s *story) option(ts *testscript.TestScript, p *parsed, name, value string)
 		p.header = append(p.header, [2]string{header, strings.TrimPrefix(text, " ")})
 	case "-d":
 		p.body, p.hasBody = []byte(value), true
+	case "-e":
+		text, err := strconv.Unquote(`"` + strings.ReplaceAll(value, `"`, `\"`) + `"`)
+		p.body, p.hasBody = []byte(text), true
+		return err
 	case "-f":
 		p.body, p.hasBody = bytes.TrimSuffix([]byte(ts.ReadFile(value)), []byte("\n")), true
 	case "-zeros":

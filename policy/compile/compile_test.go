@@ -105,6 +105,34 @@ func TestHoldAndLimitsOfBodies(t *testing.T) {
 	assert.Nil(t, operation(t, must(t, head+"controls: {in.wellformed: off, in.schema: off}").Policy, "createPort").In)
 }
 
+func TestContentCodingsAreTakenOffWhereTheyAreConfigured(t *testing.T) {
+	t.Parallel()
+	const off = "controls: {in.wellformed: off, in.schema: off}\n"
+	const coded = "payload: {content_codings: [gzip], max_inflation: 7}\n"
+	verdicts := func(config, id string) []policy.Verdict {
+		op := operation(t, must(t, head+config).Policy, id)
+		r := &policy.Request{
+			Method: op.Method, Match: policy.Match{Operation: op},
+			Header: http.Header{"Content-Type": {"application/json"}, "Content-Encoding": {"gzip"}},
+			Body:   policy.Body{Size: 4, Whole: true, Unpacked: true, Inflated: 29},
+		}
+		var all []policy.Verdict
+		for _, control := range []policy.Control{policy.InCtype, policy.InSize} {
+			i := slices.IndexFunc(op.Rules, func(r *policy.Rule) bool { return r.Control == control })
+			require.GreaterOrEqual(t, i, 0)
+			all = append(all, op.Rules[i].Check.Check(t.Context(), r))
+		}
+		return all
+	}
+	assert.Equal(t, []policy.Verdict{policy.Denied(policy.ContentCoding, ""), policy.Permitted()}, verdicts("", "createPort"))
+	assert.Equal(t, []policy.Verdict{policy.Permitted(), policy.Denied(policy.InflatedTooLarge, "ratio, limit 7")}, verdicts(coded, "createPort"))
+	assert.Equal(t, []policy.Verdict{policy.Denied(policy.BodyUndeclared, ""), policy.Permitted()}, verdicts(coded, "listPorts"))
+
+	assert.NotNil(t, operation(t, must(t, head+off+coded).Policy, "createPort").In, "in.size alone asks for the content")
+	assert.Nil(t, operation(t, must(t, head+off+coded).Policy, "listPorts").In, "no body is declared")
+	assert.Nil(t, operation(t, must(t, head+off).Policy, "createPort").In)
+}
+
 func TestNeedsAreRefusedWithTheLinesToAdd(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, text, field, cause, fix string }{

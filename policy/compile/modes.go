@@ -59,8 +59,8 @@ func familyOf(control policy.Control) string {
 	return family
 }
 
-// needsOf lists what must enforce where control does. A rule of az.* that reads
-// the body needs a well-formed one. What proves the caller is proof in place of
+// needsOf lists what must enforce where control does. A rule of az.*, or of tok.present,
+// that reads the body needs a well-formed one. What proves the caller is proof in place of
 // tok.sig: path.gateway where the gateway asserts it, key.valid for an API key.
 func needsOf(rule *policy.Rule, proof policy.Control) []policy.Control {
 	entry, ok := policy.Lookup(rule.Control)
@@ -73,7 +73,7 @@ func needsOf(rule *policy.Rule, proof policy.Control) []policy.Control {
 	} else if proof == policy.PathGateway && asksIdentity(rule.Control) {
 		needs = append(needs, proof)
 	}
-	if rule.Phase == policy.BodyPhase && strings.HasPrefix(string(rule.Control), "az.") {
+	if rule.Phase == policy.BodyPhase && asksIdentity(rule.Control) {
 		needs = append(needs, policy.InSize, policy.InCtype, policy.InWellformed)
 	}
 	return needs

@@ -188,6 +188,9 @@ func (c *compiler) rules(p *planned, checks map[policy.Control]policy.Check, spe
 				rule.Spared = p.spared()
 			}
 			p.add(rule)
+			if entry.ID == policy.TokPresent && c.takesForms(p) {
+				p.add(p.formRule(rule))
+			}
 		}
 	}
 	c.inspect(p)
@@ -338,10 +341,14 @@ func (c *compiler) inspect(p *planned) {
 	}
 	account := (p.has(policy.AzAccount) || p.has(policy.AzDelegate)) && len(p.account.Body) > 0
 	content := p.contract.BodyDeclared && c.unpacks() && p.has(policy.InSize)
-	if !account && !content && !p.has(policy.InWellformed) && !p.has(policy.InSchema) {
+	form := p.has(policy.TokPresent) && c.takesForms(p)
+	if !account && !content && !form && !p.has(policy.InWellformed) && !p.has(policy.InSchema) {
 		return
 	}
-	o := payload.Options{Declared: p.declared, MaxBytes: p.operation.MaxIn, MaxDepth: c.cfg.Payload.MaxJSONDepth}
+	o := payload.Options{
+		Declared: p.declared, MaxBytes: p.operation.MaxIn, MaxDepth: c.cfg.Payload.MaxJSONDepth,
+		MaxFields: c.cfg.Payload.MaxFormFields, MaxParts: c.cfg.Payload.MaxParts, MaxPartBytes: int64(c.cfg.Payload.MaxPartBytes),
+	}
 	if account {
 		o.Selectors = p.account.Body
 	}

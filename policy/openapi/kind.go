@@ -74,15 +74,12 @@ func (k kinds) meaning(text string) jsontext.Kind {
 
 // visit visits a scalar with its text.
 func (rd *reading) visit(kind jsontext.Kind, text string) {
-	switch kind {
-	case jsontext.KindString:
-		if !utf8.ValidString(text) {
-			rd.strange = true
-			return
-		}
-	case jsontext.KindNumber:
-	default:
+	if kind != jsontext.KindString && kind != jsontext.KindNumber {
 		rd.run.Visit(kind, nil)
+		return
+	}
+	if kind == jsontext.KindString && !utf8.ValidString(text) {
+		rd.strange = true
 		return
 	}
 	rd.text = append(rd.text[:0], text...)

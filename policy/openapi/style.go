@@ -257,24 +257,14 @@ func (rd *reading) document(p *parameter, text string, n int) bool {
 // tokens visits the tokens of one document and reports whether it is one.
 func (rd *reading) tokens(d *jsontext.Decoder) bool {
 	for {
-		switch kind := d.PeekKind(); kind {
-		case jsontext.KindString, jsontext.KindNumber:
-			value, err := d.ReadValue()
-			if err != nil || kind == jsontext.KindNumber && !isNumber(string(value)) {
+		kind := d.PeekKind()
+		if kind == jsontext.KindString || kind == jsontext.KindNumber {
+			if !rd.token(d, kind) {
 				return false
 			}
-			if kind == jsontext.KindNumber {
-				rd.run.Visit(kind, value)
-				break
-			}
-			if rd.text, err = jsontext.AppendUnquote(rd.text[:0], value); err != nil {
-				return false
-			}
-			rd.run.Visit(kind, rd.text)
-		default:
-			if _, err := d.ReadToken(); err != nil || d.StackDepth() > maxDocumentDepth {
-				return false
-			}
+		} else if _, err := d.ReadToken(); err != nil || d.StackDepth() > maxDocumentDepth {
+			return false
+		} else {
 			rd.mark(kind)
 		}
 		if d.StackDepth() == 0 {
@@ -282,4 +272,21 @@ func (rd *reading) tokens(d *jsontext.Decoder) bool {
 			return errors.Is(err, io.EOF)
 		}
 	}
+}
+
+// token visits a string, a member name or a number.
+func (rd *reading) token(d *jsontext.Decoder, kind jsontext.Kind) bool {
+	value, err := d.ReadValue()
+	if err != nil {
+		return false
+	}
+	if kind == jsontext.KindNumber {
+		rd.run.Visit(kind, value)
+		return isNumber(string(value))
+	}
+	if rd.text, err = jsontext.AppendUnquote(rd.text[:0], value); err != nil {
+		return false
+	}
+	rd.run.Visit(kind, rd.text)
+	return true
 }

@@ -114,6 +114,14 @@ func TestAnswerInspector(t *testing.T) {
 	assert.Equal(t, undecided(policy.NotInspected), v, "no out.size to name")
 }
 
+func TestAnAnswerWithMoreMembersThanWeReadIsUndecided(t *testing.T) {
+	in := payload.NewAnswerInspector(payload.AnswerOptions{MaxBytes: 2 << 20, MaxDepth: 4, Schema: declares{}})
+	for _, text := range []string{members(payload.MaxMembers + 1), "[" + strings.Repeat("0,", payload.MaxMembers) + "0]"} {
+		v := in.Inspect(answered("GET", 200, "Content-Type", "application/json"), []byte(text), -1, true).Schema
+		assert.Equal(t, policy.Undecided(policy.JSONTooManyMembers, nil), v)
+	}
+}
+
 type panics struct{ declares }
 
 func (panics) Document(_ int, _ string, tokens iter.Seq2[jsontext.Kind, []byte]) policy.Verdict {

@@ -43,17 +43,17 @@ func (c Size) Check(_ context.Context, r *policy.Request) policy.Verdict {
 // sizeOf returns the least size that the body is known to have.
 func sizeOf(body *policy.Body) int64 { return max(body.Size, int64(len(body.Bytes))) }
 
-// WellFormed is the check of in.wellformed: a JSON or XML body is well-formed
-// as [ReadJSON] and [ReadXML] say, and a content coding that is taken off is what its
-// name says. It judges the fact of the [Inspector]. Without a body, and for other types,
-// it does not apply.
+// WellFormed is the check of in.wellformed: a body that is JSON, XML, a form or
+// multipart is well-formed, and all parsers read it alike; a content coding that is taken
+// off is what its name says. It judges the fact of the [Inspector]. Without a body, and
+// for other types, it does not apply.
 type WellFormed struct{}
 
 var _ policy.Check = WellFormed{}
 
-// Check implements [policy.Check]. It denies with a json-* or xml-* reason or
-// coding-malformed, and is undecided by in.size or in.ctype, or not-inspected when the body was not
-// read whole.
+// Check implements [policy.Check]. It denies with a json-*, xml-*, form-* or
+// multipart-* reason or coding-malformed, and is undecided by in.size or in.ctype, or
+// not-inspected when the body was not read whole.
 func (WellFormed) Check(_ context.Context, r *policy.Request) policy.Verdict {
 	if !r.HasBody() {
 		return policy.Inapplicable()

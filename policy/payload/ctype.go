@@ -76,6 +76,9 @@ func (d Declared) TakesJSON() bool {
 	return slices.ContainsFunc(d.ranges, func(r mediaRange) bool { return r.sub == "*" || IsJSON(r.main+"/"+r.sub) })
 }
 
+// TakesForm reports whether a form is declared, by name or by a range that covers one.
+func (d Declared) TakesForm() bool { return d.allows(formType) || d.allows(formDataType) }
+
 // IsJSON reports whether a media type, in lower case without parameters, is a
 // JSON type (WHATWG MIME Sniffing, section 4.6).
 func IsJSON(mediaType string) bool {
@@ -122,15 +125,15 @@ func contentType(h http.Header, declared Declared) (string, policy.Verdict) {
 	case !declared.allows(mediaType):
 		return deny(policy.ContentTypeUndeclared)
 	}
-	if charset, has := params["charset"]; has && (IsJSON(mediaType) || IsXML(mediaType)) && !strings.EqualFold(charset, "utf-8") {
+	if charset, has := params["charset"]; has && (IsJSON(mediaType) || IsXML(mediaType) || IsForm(mediaType)) && !strings.EqualFold(charset, "utf-8") {
 		return deny(policy.ContentTypeCharset)
 	}
 	return mediaType, policy.Permitted()
 }
 
 // parse splits a Content-Type value (RFC 9110 section 8.3.1). Beyond the
-// grammar, it refuses ranges, and a multipart type without boundary, of which
-// nobody can find the parts.
+// grammar, it refuses ranges, and a multipart type without a boundary that everybody
+// finds: without it nobody can find the parts.
 func parse(value string) (mediaType string, params map[string]string, ok bool) {
 	if len(value) > maxContentType || strings.ContainsFunc(value, func(c rune) bool { return c > '~' || c < ' ' && c != '\t' }) {
 		return "", nil, false
@@ -142,8 +145,10 @@ func parse(value string) (mediaType string, params map[string]string, ok bool) {
 	if err != nil || !strings.Contains(mediaType, "/") || strings.Contains(mediaType, "*") {
 		return "", nil, false
 	}
-	if strings.HasPrefix(mediaType, "multipart/") && params["boundary"] == "" {
-		return "", nil, false
+	if isMultipart(mediaType) {
+		if _, _, ok := boundaryOf(value); !ok {
+			return "", nil, false
+		}
 	}
 	return mediaType, params, true
 }
@@ -177,7 +182,7 @@ var _ policy.Check = Ctype{}
 
 // Check implements [policy.Check]. It denies with body-undeclared,
 // content-coding, content-type-missing, -duplicate, -malformed, -undeclared or
-// -charset; the charset counts where the body is JSON or XML.
+// -charset; the charset counts where the body is JSON, XML or a form.
 func (c Ctype) Check(_ context.Context, r *policy.Request) policy.Verdict {
 	if v, missing := r.Match.Missing(); missing {
 		return v

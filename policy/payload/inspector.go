@@ -17,9 +17,12 @@ type Judge interface {
 	// Judge judges the parameters of r and its body. Present reports that there
 	// is a body. MediaType is its type as sent, in lower case without
 	// parameters, and one that the operation declares. Tokens are those of the
-	// document if IsJSON(mediaType), as ReadJSON hands them on; for every other type
-	// and without a body there are none, and the Judge also says whether a body is
-	// required.
+	// document if IsJSON(mediaType), as ReadJSON hands them on. A form (IsForm), and
+	// any multipart body of named parts, has those of one object, in which names may
+	// repeat, and a string that is no text is the bytes of a part; before the value of a part
+	// stand PartType and, if that type is JSON, PartBytes. Plain text in UTF-8 is one
+	// string. For every other type and without a body there are none, and the Judge also
+	// says whether a body is required.
 	//
 	// Tokens may be ranged over once, while Judge runs, and the judge may stop early.
 	// The range ends early if the document proves not to be well-formed; the verdict
@@ -38,6 +41,12 @@ type Options struct {
 	MaxBytes int64
 	// MaxDepth is how deep JSON and XML may nest.
 	MaxDepth int
+	// MaxFields is how many fields a form may have, MaxParts how many parts a multipart
+	// body; 0 stands for DefaultMaxFields and DefaultMaxParts.
+	MaxFields, MaxParts int
+	// MaxPartBytes is how large one part may be; 0 stands for no other bound than that
+	// of the body.
+	MaxPartBytes int64
 	// Selectors are the JSON pointers (RFC 6901) of the account rules that read
 	// the body. Where one points at an array, each element is a value; "*" is
 	// not supported.
@@ -92,14 +101,16 @@ func (in *Inspector) Inspect(r *policy.Request, b []byte, size int64, whole bool
 	if whole {
 		size = int64(len(b))
 	}
-	body := policy.Body{Bytes: b, Size: size, Whole: whole}
+	body := policy.Body{Bytes: b, Size: size, Whole: whole, FormToken: policy.Inapplicable()}
 	if size == 0 {
 		body.WellFormed = policy.Inapplicable()
 		body.Schema = in.judge(r, "", noTokens, false)
 		return body
 	}
 	if v, unread := in.unread(&body); unread {
+		mediaType, _ := contentType(r.Header, in.options.Declared)
 		body.WellFormed, body.Schema = v, v
+		body.FormToken = in.formToken(mediaType, v, false)
 		return body
 	}
 	if !in.options.Declared.unpacks(r.Header) {
@@ -117,28 +128,34 @@ func (in *Inspector) Inspect(r *policy.Request, b []byte, size int64, whole bool
 
 // content judges the content of a body, of which the verdict of its coding is known.
 func (in *Inspector) content(r *policy.Request, body *policy.Body, b []byte, coding policy.Verdict) {
-	mediaType, v := contentType(r.Header, in.options.Declared)
-	if !v.Passes() {
-		body.WellFormed = v.Dependent(policy.InCtype)
+	mediaType, typed := contentType(r.Header, in.options.Declared)
+	if !typed.Passes() {
+		body.WellFormed = typed.Dependent(policy.InCtype)
 		body.Schema = body.WellFormed
+		body.FormToken = in.formToken(mediaType, body.WellFormed, false)
 		return
 	}
 	body.WellFormed = coding
+	tokens := iter.Seq2[jsontext.Kind, []byte](noTokens)
 	switch {
 	case !coding.Passes():
+		body.FormToken = in.formToken(mediaType, coding, false)
 	case IsJSON(mediaType):
 		in.json(r, body, mediaType, b)
 		return
 	case IsXML(mediaType):
 		body.WellFormed = ReadXML(b, in.options.MaxDepth)
-	default: // a type without a parser is not read
-		body.WellFormed = policy.Inapplicable()
+	default:
+		var read fields
+		read, body.WellFormed = in.options.readFields(r.Header, mediaType, b)
+		body.FormToken = in.formToken(mediaType, body.WellFormed, read.credential)
+		tokens = read.tokens
 	}
 	if !body.WellFormed.Passes() {
 		body.Schema = body.WellFormed.Dependent(policy.InWellformed)
 		return
 	}
-	body.Schema = in.judge(r, mediaType, noTokens, true)
+	body.Schema = in.judge(r, mediaType, tokens, true)
 }
 
 // json reads a JSON body in one pass: the judge is told its tokens while it is read,

@@ -117,7 +117,8 @@ func TestWhatTheJudgeIsAsked(t *testing.T) {
 		{"the tokens of JSON", "Application/JSON; charset=utf-8", `{"a":[1.0]}`, "application/json", `{"[0]}`, map[string]any{"a": []any{json.Number("1.0")}}, true},
 		{"null is a value of JSON", "application/json", `null`, "application/json", "n", nil, true},
 		{"XML has no tokens", "application/xml", `<a/>`, "application/xml", "", nil, true},
-		{"text has no tokens", "text/plain", `a`, "text/plain", "", nil, true},
+		{"text is one string", "text/plain", `a`, "text/plain", `"`, "a", true},
+		{"what is no text has no tokens", "text/plain", "\xff", "text/plain", "", nil, true},
 		{"no body has no type", "application/json", ``, "", "", nil, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

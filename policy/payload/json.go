@@ -166,16 +166,25 @@ func (r *jsonReader) next() error {
 		kind = jsontext.KindNumber
 	}
 	r.kind, r.start, r.end = kind, start, int(r.decoder.InputOffset())
-	if kind == jsontext.KindEndObject || kind == jsontext.KindEndArray {
+	if closes(kind) {
 		r.objects = r.objects[:len(r.objects)-1]
 		r.depth, r.name = len(r.objects), false
 	} else if err := r.count(); err != nil {
 		return err
 	}
-	if r.depth == 0 && kind != jsontext.KindBeginObject && kind != jsontext.KindBeginArray {
+	if r.depth == 0 && !opens(kind) {
 		return r.finish()
 	}
 	return nil
+}
+
+// opens and closes report whether a token begins or ends an object or array.
+func opens(kind jsontext.Kind) bool {
+	return kind == jsontext.KindBeginObject || kind == jsontext.KindBeginArray
+}
+
+func closes(kind jsontext.Kind) bool {
+	return kind == jsontext.KindEndObject || kind == jsontext.KindEndArray
 }
 
 // isBetween reports whether a byte can stand between two tokens.
@@ -193,15 +202,15 @@ func (r *jsonReader) count() error {
 			return &fault{policy.JSONTooManyMembers, limit(MaxMembers)}
 		}
 	}
-	switch r.kind {
-	case jsontext.KindBeginObject, jsontext.KindBeginArray:
-		if r.depth == r.maxDepth {
-			return &fault{policy.JSONTooDeep, limit(r.maxDepth)}
-		}
-		r.objects, r.name = append(r.objects, r.kind == jsontext.KindBeginObject), false
-	case jsontext.KindNumber:
+	switch {
+	case r.kind == jsontext.KindNumber:
 		return checkNumber(r.document[r.start:r.end])
+	case !opens(r.kind):
+		return nil
+	case r.depth == r.maxDepth:
+		return &fault{policy.JSONTooDeep, limit(r.maxDepth)}
 	}
+	r.objects, r.name = append(r.objects, r.kind == jsontext.KindBeginObject), false
 	return nil
 }
 
@@ -220,18 +229,18 @@ func (r *jsonReader) fail(err error) {
 
 // unescape makes the text of the last token.
 func (r *jsonReader) unescape() {
-	switch r.kind {
-	case jsontext.KindString:
-		r.text = r.document[r.start+1 : r.end-1]
-		if r.escapes && bytes.IndexByte(r.text, '\\') >= 0 {
-			// The decoder has found nothing wrong with the string.
-			r.scratch, _ = jsontext.AppendUnquote(r.scratch[:0], r.document[r.start:r.end])
-			r.text = r.scratch
-		}
-	case jsontext.KindNumber:
-		r.text = r.document[r.start:r.end]
-	default:
+	if r.kind != jsontext.KindString {
 		r.text = nil
+		if r.kind == jsontext.KindNumber {
+			r.text = r.document[r.start:r.end]
+		}
+		return
+	}
+	r.text = r.document[r.start+1 : r.end-1]
+	if r.escapes && bytes.IndexByte(r.text, '\\') >= 0 {
+		// The decoder has found nothing wrong with the string.
+		r.scratch, _ = jsontext.AppendUnquote(r.scratch[:0], r.document[r.start:r.end])
+		r.text = r.scratch
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"strings"
 	"testing"
 
@@ -176,14 +175,6 @@ func readTree(b []byte, maxDepth int) (any, policy.Verdict) {
 		return true
 	})
 	return t.root, v
-}
-
-func readTokens(tokens iter.Seq2[jsontext.Kind, []byte]) any {
-	t := &tree{}
-	for kind, text := range tokens {
-		t.visit(kind, text)
-	}
-	return t.root
 }
 
 func (t *tree) visit(kind jsontext.Kind, text []byte) {

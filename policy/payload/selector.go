@@ -70,7 +70,7 @@ func (s *selection) visit(r *jsonReader) {
 		s.collect(r)
 	case r.name:
 		s.named = s.on == r.depth && string(r.text) == s.selector[r.depth-1].name
-	case r.kind == jsontext.KindEndObject || r.kind == jsontext.KindEndArray:
+	case closes(r.kind):
 		s.done = s.on > r.depth // the path led into it, and not further
 	case s.on == r.depth && s.leads(r.depth):
 		s.follow(r)
@@ -92,13 +92,12 @@ func (s *selection) leads(depth int) bool {
 
 // follow goes into a value on the path, or takes it at the end.
 func (s *selection) follow(r *jsonReader) {
-	opens := r.kind == jsontext.KindBeginObject || r.kind == jsontext.KindBeginArray
 	switch {
-	case r.depth < len(s.selector) && opens:
+	case r.depth < len(s.selector) && opens(r.kind):
 		s.on, s.array, s.named, s.index = r.depth+1, r.kind == jsontext.KindBeginArray, false, 0
 	case r.depth < len(s.selector):
 		s.done = true // a scalar, and the path goes on
-	case opens:
+	case opens(r.kind):
 		s.selected, s.from = r.kind, r.start
 	default:
 		s.take(r)
@@ -106,34 +105,32 @@ func (s *selection) follow(r *jsonReader) {
 	}
 }
 
-// collect takes what lies in a selected object or array.
+// collect takes a selected object, or what lies in a selected array.
 func (s *selection) collect(r *jsonReader) {
-	at := len(s.selector)
-	switch r.kind {
-	case jsontext.KindEndObject, jsontext.KindEndArray:
-		s.done = r.depth == at
-		if s.selected == jsontext.KindBeginObject && r.depth == at || s.selected == jsontext.KindBeginArray && r.depth == at+1 {
-			s.found = append(s.found, string(r.document[s.from:r.end]))
-		}
-	case jsontext.KindBeginObject, jsontext.KindBeginArray:
-		if s.selected == jsontext.KindBeginArray && r.depth == at+1 {
-			s.from = r.start
-		}
-	default:
-		if s.selected == jsontext.KindBeginArray && r.depth == at+1 {
-			s.take(r)
-		}
+	at := len(s.selector) // of what is copied
+	if s.selected == jsontext.KindBeginArray {
+		at++
 	}
+	switch {
+	case r.depth == at && opens(r.kind):
+		s.from = r.start
+	case r.depth == at && closes(r.kind):
+		s.found = append(s.found, string(r.document[s.from:r.end]))
+	case r.depth == at:
+		s.take(r)
+	}
+	s.done = closes(r.kind) && r.depth == len(s.selector)
 }
 
 // take adds a scalar: a string as it is and everything else as its JSON text, a number
 // exactly as it was sent. An object or array is its text too, which equals no account.
 func (s *selection) take(r *jsonReader) {
-	switch r.kind {
-	case jsontext.KindNull:
-	case jsontext.KindString:
-		s.found = append(s.found, string(r.text))
-	default:
-		s.found = append(s.found, string(r.document[r.start:r.end]))
+	if r.kind == jsontext.KindNull {
+		return
 	}
+	text := r.document[r.start:r.end]
+	if r.kind == jsontext.KindString {
+		text = r.text
+	}
+	s.found = append(s.found, string(text))
 }
