@@ -274,10 +274,19 @@ func (b *builder) contents(c *schema.Compiler, at schema.Place, content openapi3
 			b.at(at.Child("content", key), lost, lostFix)
 			continue
 		}
-		if m.mayBeJSON() {
-			m.schema = b.compiled(c, declared)
-		} else if kin := content[key]; kin != nil && kin.Schema != nil {
+		if kin := content[key]; kin != nil && kin.Schema != nil {
 			m.described = !kin.Schema.Value.Type.Is(openapi3.TypeString)
+		}
+		form, text := c == b.requests && isForm(m.name), c == b.requests && isText(m.name)
+		if m.mayBeJSON() || form || text {
+			m.schema = b.compiled(c, declared)
+		}
+		if form && m.schema != nil {
+			var notes []string
+			m.form, notes = newFormBody(content[key], m.schema)
+			for _, note := range notes {
+				b.noted.at(declared.Child("encoding"), note, "")
+			}
 		}
 		all = append(all, m)
 	}

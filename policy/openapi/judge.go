@@ -32,9 +32,9 @@ type Judge struct {
 // Present says whether there is a body, mediaType what it is (RFC 9110, 8.3.1;
 // parameters are ignored), and tokens are those of the JSON document, as
 // [schema.Run] takes them; they are read once, and not to their end if the verdict
-// is known before. Of a body that is not JSON they are not read: it permits if no
-// schema or only "type: string" describes it, else it is undecided with reason
-// schema-unsupported. A body or media type that the operation does not declare
+// is known before. A form is told as one object of its fields, and plain text as one
+// string. Another body is not read: it permits if no schema or only "type: string"
+// describes it, else it is undecided with reason schema-unsupported. A body or media type that the operation does not declare
 // is left undecided by in.ctype, which denies it.
 //
 // The verdict is worth something only if the tokens are those of a document that is
@@ -93,6 +93,10 @@ func (j *Judge) body(run *schema.Run, mediaType string, tokens iter.Seq2[jsontex
 		switch {
 		case isJSON(name) && m.schema != nil:
 			return j.document(run, m.schema, tokens)
+		case isForm(name) && m.form != nil:
+			return j.concluded(run, m)(m.form.judge(run, name, tokens))
+		case isText(name) && m.name == name && m.schema != nil:
+			return j.concluded(run, m)(judgeText(run, m.schema, tokens))
 		case m.described:
 			return policy.Undecided(policy.SchemaUnsupported, nil)
 		}
@@ -111,6 +115,25 @@ func (j *Judge) document(run *schema.Run, s *schema.Schema, tokens iter.Seq2[jso
 			break
 		}
 	}
+	return j.told(run)
+}
+
+// concluded returns the verdict of a body of which the run was told, unless it was decided
+// without it. One that cannot be read is a string, too.
+func (j *Judge) concluded(run *schema.Run, m *media) func(v policy.Verdict, decided bool) policy.Verdict {
+	return func(v policy.Verdict, decided bool) policy.Verdict {
+		switch {
+		case decided && v.Reason == policy.SchemaUnsupported && !m.described:
+			return policy.Permitted()
+		case decided:
+			return v
+		}
+		return j.told(run)
+	}
+}
+
+// told returns the verdict on a value of which the run was told.
+func (j *Judge) told(run *schema.Run) policy.Verdict {
 	if f, failed := run.Fault(); failed {
 		return policy.Denied(policy.SchemaMismatch, strings.TrimSpace(f.Pointer+" "+f.Keyword))
 	}

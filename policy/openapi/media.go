@@ -12,7 +12,8 @@ type media struct {
 	key, name string // as it is declared, and in lower case without parameters
 	json      bool
 	schema    *schema.Schema // what judges it; nil if nothing does
-	described bool           // there is a schema, and nothing judges by it
+	form      *formBody      // reads the fields of a form; nil of other types
+	described bool           // there is a schema that says more than that it is a string
 }
 
 // mayBeJSON reports whether a body of the type or range may be JSON.
@@ -47,3 +48,6 @@ func mediaName(s string) string {
 func isJSON(name string) bool {
 	return name == "application/json" || name == "text/json" || strings.HasSuffix(name, "+json")
 }
+
+// isText reports whether payload reads bodies of the type as one text.
+func isText(name string) bool { return name == "text/plain" }
