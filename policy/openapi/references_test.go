@@ -182,3 +182,30 @@ paths:
 	}, ops[1].Engines())
 	assert.Equal(t, openapi.EnginePresence, ops[2].Engines().Parameters)
 }
+
+func TestFormsAndTextAreJudgedByTheContract(t *testing.T) {
+	t.Parallel()
+	judge := load(t, document("3.0.3", `
+paths:
+  /p:
+    post:
+      requestBody:
+        content:
+          application/x-www-form-urlencoded: {schema: {type: object, additionalProperties: false, properties: {n: {type: integer}}}}
+          text/plain: {schema: {type: string, maxLength: 2}}
+          "*/*": {schema: {type: object}}
+      responses: {'200': {description: ok}}
+`), openapi.Options{}).Operations()[0].Judge()
+	for _, row := range []struct{ media, body, want string }{
+		{"application/x-www-form-urlencoded", `{"n":"1"}`, "permit"},
+		{"application/x-www-form-urlencoded", `{"n":"x"}`, "schema-mismatch /n type"},
+		{"application/x-www-form-urlencoded", `{"secret":"x"}`, "schema-mismatch additionalProperties"},
+		{"text/plain", `"ab"`, "permit"},
+		{"text/plain", `"abc"`, "schema-mismatch maxLength"},
+		{"text/plain", ``, "undecided schema-unsupported"}, // in another charset than UTF-8
+		{"image/png", ``, "undecided schema-unsupported"},
+		{"application/json", `[]`, "schema-mismatch type"},
+	} {
+		assert.Equal(t, row.want, said(judge.Judge(&policy.Request{}, row.media, tokens(t, row.body), true)), "%s %s", row.media, row.body)
+	}
+}

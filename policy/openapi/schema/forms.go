@@ -28,11 +28,11 @@ type Types struct {
 type Standing uint8
 
 const (
-	// Undeclared: no schema speaks of it, while some list properties.
+	// Undeclared says that no schema speaks of it, while some list properties.
 	Undeclared Standing = iota
-	// Openly: by a pattern, by additionalProperties, or in a free-form object.
+	// Openly is by a pattern, by additionalProperties, or in a free-form object.
 	Openly
-	// Declared: by name.
+	// Declared is by name.
 	Declared
 )
 

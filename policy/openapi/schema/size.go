@@ -27,24 +27,6 @@ func (s *Schema) MaxSize() (int64, bool) {
 	return z.value(s.Forms(), 0)
 }
 
-// formatLength returns the length, in code points, of the longest text of a format
-// that has one; 0 if it has none.
-func formatLength(name string) int {
-	switch name {
-	case "uuid":
-		return 36
-	case "date":
-		return 10
-	case "date-time":
-		return 40
-	case "ipv4":
-		return 15
-	case "ipv6":
-		return 45
-	}
-	return 0
-}
-
 type sizer struct{ left int } // so many values may still be looked at
 
 // value returns the size of a value that forms describe.
