@@ -262,11 +262,14 @@ func (g *generator) object(s object, depth int) {
 	case 0, 1:
 		all := object{}
 		for range 1 + g.under(3) {
-			p := inner()
+			p, name := inner(), pick(g.chooser, names)
 			if o, plain := p.(object); plain && o["$ref"] == nil && g.rarely(8) {
 				o[pick(g.chooser, []string{"readOnly", "writeOnly"})] = true
+				if g.rarely(2) {
+					s["required"] = []any{name}
+				}
 			}
-			all[pick(g.chooser, names)] = p
+			all[name] = p
 		}
 		s["properties"] = all
 	case 2:
@@ -357,7 +360,11 @@ func (g *generator) rest(s object, depth int, same bool) {
 		case 2:
 			s["oneOf"] = []any{part(depth), part(depth)}
 		case 3:
-			s["if"], s["then"], s["else"] = part(0), part(depth), part(depth)
+			condition := any(object{"required": []any{pick(g.chooser, names)}})
+			if array {
+				condition = object{"minItems": json.Number("2")}
+			}
+			s["if"], s["then"], s["else"] = condition, part(depth), part(depth)
 		case 4:
 			s["not"] = object{"not": part(depth)}
 		case 5:
