@@ -36,23 +36,7 @@ func (b *builder) build() *Contract {
 	if len(b.problems) > 0 {
 		return nil
 	}
-	documents := schema.NewDocuments()
-	for _, rel := range sortedKeys(b.trees) {
-		documents.Add(rel, b.trees[rel])
-	}
-	b.places = &places{documents: documents, trees: b.trees}
-	options := schema.Options{Modern: b.doc.IsOpenAPI31OrLater(), OmitPatterns: b.way.omit}
-	if options.Modern {
-		b.places.scan()
-	} else {
-		documents.OmitIDs()
-	}
-	b.name(documents, options.Modern)
-	b.requests = schema.NewCompiler(documents, options)
-	if b.way.answers {
-		options.Answers = true
-		b.answers = schema.NewCompiler(documents, options)
-	}
+	b.compilers()
 	b.runs = &sync.Pool{New: func() any { return new(schema.Run) }}
 	b.noted = &linter{file: b.file, place: b.place, line: b.line}
 	c := &Contract{schemes: b.schemes()}
@@ -88,6 +72,27 @@ func (b *builder) build() *Contract {
 	}
 	c.notes = b.noted.problems.sorted()
 	return c
+}
+
+// compilers makes the raw trees ready, and what compiles the schemas in them.
+func (b *builder) compilers() {
+	documents := schema.NewDocuments()
+	for _, rel := range sortedKeys(b.trees) {
+		documents.Add(rel, b.trees[rel])
+	}
+	b.places = &places{documents: documents, trees: b.trees}
+	options := schema.Options{Modern: b.doc.IsOpenAPI31OrLater(), OmitPatterns: b.way.omit}
+	if options.Modern {
+		b.places.scan()
+	} else {
+		documents.OmitIDs()
+	}
+	b.name(documents, options.Modern)
+	b.requests = schema.NewCompiler(documents, options)
+	if b.way.answers {
+		options.Answers = true
+		b.answers = schema.NewCompiler(documents, options)
+	}
 }
 
 // name lets references find the components by their $id and anchors, also those that no
