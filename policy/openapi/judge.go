@@ -128,8 +128,7 @@ func (j *Judge) content(run *schema.Run, m *media, name string, tokens iter.Seq2
 func (j *Judge) document(run *schema.Run, s *schema.Schema, tokens iter.Seq2[jsontext.Kind, []byte]) policy.Verdict {
 	run.Begin(s)
 	for kind, text := range tokens {
-		run.Visit(kind, text)
-		if _, failed := run.Fault(); failed {
+		if run.Visit(kind, text); run.Failed() {
 			break
 		}
 	}

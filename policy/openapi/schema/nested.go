@@ -5,6 +5,10 @@ import "github.com/go-json-experiment/json/jsontext"
 // open begins to judge an array or object.
 func (r *Run) open(kind jsontext.Kind) {
 	r.choose(kind, nil)
+	if a := r.lone; a.node != nil {
+		r.lone.node = nil
+		r.need(a.node, a.parent, a.role, a.certain, a.known)
+	}
 	f := frame{
 		first: int32(r.base), last: int32(len(r.acts)), array: kind == jsontext.KindBeginArray,
 		from: r.from,
@@ -100,9 +104,15 @@ func (r *Run) item() {
 	}
 }
 
-// ask lets a node judge the value that begins, unless every value satisfies it.
+// ask lets a node judge the value that begins, unless every value satisfies it. While
+// it is the only one, and asks no other of the same value, it needs no activation: most
+// values are text or numbers that one schema judges.
 func (r *Run) ask(n *node, parent int32, why role, certain, known bool) {
-	if !n.trivial() {
+	switch {
+	case n.trivial:
+	case r.lone.node == nil && len(r.acts) == r.base && len(n.subs) == 0:
+		r.lone = ask{n, parent, why, certain, known}
+	default:
 		r.need(n, parent, why, certain, known)
 	}
 }
@@ -157,7 +167,7 @@ func (r *Run) outer() (pointer string, whole bool) {
 func (r *Run) member(f *frame, k int32, rules *objectRules, text []byte) Standing {
 	certain, known := r.acts[k].certain, r.acts[k].known
 	standing, mine := Undeclared, false
-	if p, ok := rules.properties[string(text)]; ok {
+	if p := rules.property(text); p != nil {
 		if p.bit >= 0 {
 			r.bits[int(r.acts[k].bits)+p.bit/64] |= 1 << (p.bit % 64)
 		}
@@ -209,7 +219,7 @@ func (r *Run) failOuter(keyword string) {
 func (r *Run) names(f *frame, text []byte) {
 	for k := f.first; k < f.last; k++ {
 		rules := r.acts[k].node.object
-		if rules == nil || rules.names == nil || rules.names.trivial() {
+		if rules == nil || rules.names == nil || rules.names.trivial {
 			continue
 		}
 		r.start()

@@ -12,10 +12,11 @@ type node struct {
 	id int32 // among the nodes of its compiler, from 0
 	at Place
 
-	never bool    // the schema false
-	types typeSet // none: any type will do
-	enum  *values // nil: any value
-	con   *values // const; nil: any value
+	never   bool    // the schema false
+	trivial bool    // every value satisfies it
+	types   typeSet // none: any type will do
+	enum    *values // nil: any value
+	con     *values // const; nil: any value
 
 	text   *textRules
 	number *numberRules
@@ -102,8 +103,8 @@ type arrayRules struct {
 	rest                     *node // unevaluatedItems
 }
 
-// trivial reports whether every value satisfies the node.
-func (n *node) trivial() bool {
+// isTrivial reports whether every value satisfies the node.
+func (n *node) isTrivial() bool {
 	return !n.never && n.types == 0 && n.enum == nil && n.con == nil && n.text == nil && n.number == nil &&
 		n.array == nil && n.object == nil && len(n.subs) == 0 && n.pick == nil && !n.foreign
 }
@@ -112,6 +113,7 @@ type objectRules struct {
 	minProperties, maxProperties int // maxProperties below 0: any
 	// properties has every name that the schema speaks of.
 	properties map[string]*property
+	table      nameTable // of properties, once the schema is read
 	patterns   []patternProperty
 	additional *node // nil: not said
 	names      *node // propertyNames

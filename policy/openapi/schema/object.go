@@ -30,6 +30,7 @@ func (rd *reader) readObject() {
 		}
 	}
 	rd.readDependent(o)
+	o.table = newNameTable(o.properties)
 	if o.minProperties > 0 || o.maxProperties >= 0 || len(o.properties) > 0 || len(o.patterns) > 0 ||
 		o.additional != nil || o.names != nil || o.rest != nil {
 		rd.node.object = o

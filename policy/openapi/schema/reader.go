@@ -23,7 +23,7 @@ type reader struct {
 func (rd *reader) read() {
 	switch raw := rd.raw.(type) {
 	case bool:
-		rd.node.never = !raw
+		rd.node.never, rd.node.trivial = !raw, raw
 		return
 	case map[string]any:
 		rd.m = raw
@@ -46,6 +46,7 @@ func (rd *reader) read() {
 		foreign = "writeOnly"
 	}
 	rd.node.foreign = rd.flag(foreign)
+	rd.node.trivial = rd.node.isTrivial()
 }
 
 // wrong reports a keyword whose value cannot be read.

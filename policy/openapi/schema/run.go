@@ -20,6 +20,7 @@ type Run struct {
 	bits   []uint64 // which tracked names the objects have
 	marks  []mark   // by node: the activation of the value that begins
 	epoch  uint32
+	lone   ask // the only schema of the value that begins, while it has no activation
 	from   from // where the memory of the value that begins starts
 
 	sums    []digest // of the items of arrays that must be unique
@@ -60,6 +61,14 @@ const (
 	chosenAny                 // there is no mapping
 	chosenFirst               // the first of the subs
 )
+
+// ask is what lets a schema judge a value: for whose sake, and what depends on it.
+type ask struct {
+	node           *node // nil: nobody asks
+	parent         int32
+	role           role
+	certain, known bool
+}
 
 // from is how long the memory of activations was before a value.
 type from struct{ links, edges, bits int }
@@ -150,6 +159,9 @@ func (r *Run) Visit(kind jsontext.Kind, text []byte) {
 // nothing.
 func (r *Run) Fault() (Fault, bool) { return r.fault, r.failed }
 
+// Failed reports whether there is a fault.
+func (r *Run) Failed() bool { return r.failed }
+
 // Stranger returns the place of the first object that has a property which no schema
 // declares ([Undeclared]).
 func (r *Run) Stranger() (pointer string, found bool) { return r.stranger, r.strange }
@@ -161,7 +173,7 @@ func (r *Run) forget(first int, to from) {
 
 // start makes room for the activations of the value that begins.
 func (r *Run) start() {
-	r.base = len(r.acts)
+	r.base, r.lone.node = len(r.acts), nil
 	r.from = from{len(r.links), len(r.edges), len(r.bits)}
 	r.epoch++
 	if r.epoch == 0 { // marks of 2^32 values ago would count
@@ -173,6 +185,10 @@ func (r *Run) start() {
 // need lets a node judge the value that begins, for the sake of the parent, and returns
 // its activation: each node has one, whoever asks.
 func (r *Run) need(n *node, parent int32, why role, certain, known bool) int32 {
+	if a := r.lone; a.node != nil {
+		r.lone.node = nil
+		r.need(a.node, a.parent, a.role, a.certain, a.known)
+	}
 	if i, ok := r.active(n); ok {
 		r.again(i, parent, why, certain, known)
 		return i

@@ -16,6 +16,10 @@ func (r *Run) scalar(kind jsontext.Kind, text []byte) {
 	r.parsed = false
 	r.choose(kind, text)
 	types := r.typesOf(kind, text)
+	if r.lone.node != nil {
+		r.alone(kind, types, text)
+		return
+	}
 	for i := r.base; i < len(r.acts); i++ {
 		if keyword := r.judge(r.acts[i].node, kind, types, text); keyword != "" {
 			r.deny(i, keyword)
@@ -24,13 +28,35 @@ func (r *Run) scalar(kind jsontext.Kind, text []byte) {
 			}
 		}
 	}
-	var d digest
-	if n := len(r.frames); n > 0 && (r.frames[n-1].hashed || r.frames[n-1].unique) {
-		d = r.digest(kind, text)
-	}
 	if r.settle(r.base, nil); !r.failed {
-		r.deliver(r.base, r.from, d)
+		r.deliver(r.base, r.from, r.summed(kind, text))
 	}
+}
+
+// alone judges a scalar by the only schema that asks for it.
+func (r *Run) alone(kind jsontext.Kind, types typeSet, text []byte) {
+	a := r.lone
+	r.lone.node = nil
+	keyword := r.judge(a.node, kind, types, text)
+	switch {
+	case r.failed:
+		return
+	case keyword != "" && a.certain:
+		r.fail(keyword, "")
+		return
+	}
+	f := &r.frames[len(r.frames)-1]
+	r.tell(f, a.parent, a.role, keyword != "")
+	r.sum(f, r.summed(kind, text))
+}
+
+// summed returns the digest of a scalar, if the array or object that it is in asks for
+// it.
+func (r *Run) summed(kind jsontext.Kind, text []byte) digest {
+	if n := len(r.frames); n > 0 && (r.frames[n-1].hashed || r.frames[n-1].unique) {
+		return r.digest(kind, text)
+	}
+	return digest{}
 }
 
 // typesOf returns the types that the value has.

@@ -149,6 +149,11 @@ func (r *Run) deliver(first int, to from, d digest) {
 		}
 	}
 	r.forget(first, to)
+	r.sum(f, d)
+}
+
+// sum adds the digest of a member or item to what the frame knows of its value.
+func (r *Run) sum(f *frame, d digest) {
 	if f.hashed {
 		if f.array {
 			f.sum = r.schema.hasher.pair('[', f.sum, d)
