@@ -110,6 +110,7 @@ func (c *Compiler) node(at Place, s *scope) *node {
 		if !bare {
 			return c.made(at, s, raw)
 		}
+		c.ignored(at, raw)
 		next, err := c.docs.Resolve(at, ref)
 		if err != nil {
 			c.problem(at.Child("$ref"), err.Error(), "")
@@ -139,6 +140,28 @@ func (c *Compiler) made(at Place, s *scope, raw any) *node {
 	return n
 }
 
+// ignored notes what stands beside a reference and says nothing there.
+func (c *Compiler) ignored(at Place, raw any) {
+	m, _ := raw.(map[string]any)
+	for _, name := range sortedNames(m) {
+		if name != "$ref" && !describes(name) {
+			c.notes = append(c.notes, Problem{
+				Place: at.Child(name), Cause: name + " says nothing beside $ref in OpenAPI 3.0",
+				Fix: "put the reference into allOf",
+			})
+		}
+	}
+}
+
+// describes reports whether a keyword says nothing of a value.
+func describes(keyword string) bool {
+	switch keyword {
+	case "title", "description", "summary", "example", "examples", "default", "deprecated", "externalDocs", "xml", "$comment":
+		return true
+	}
+	return strings.HasPrefix(keyword, "x-")
+}
+
 // bareRef returns the reference of a schema that says nothing else of a value. In
 // OpenAPI 3.0 what stands beside a reference is ignored (4.8.23.2).
 func (c *Compiler) bareRef(raw any) (string, bool) {
@@ -151,7 +174,7 @@ func (c *Compiler) bareRef(raw any) (string, bool) {
 		return ref, true
 	}
 	for name := range m {
-		if name != "$ref" && name != "description" && name != "summary" && !strings.HasPrefix(name, "x-") {
+		if name != "$ref" && !describes(name) {
 			return "", false
 		}
 	}
@@ -213,27 +236,30 @@ func (c *Compiler) refuseLoops() {
 	}
 }
 
-// excuseForeign takes the properties that belong to the other direction off the lists
-// of required ones: readOnly ones are required of answers only, writeOnly ones of
-// requests only (OpenAPI 3.0.4, 4.7.24.3). A list and a property belong together if some
-// schema joins them by allOf.
+// excuseForeign notes which members need not be there although a schema requires them,
+// because they belong to the other direction: readOnly ones are required of answers only,
+// writeOnly ones of requests only (OpenAPI 3.0.4, 4.7.24.3). The schema that requires a
+// member and the one that says where it belongs come together by allOf, and they do so
+// only where the schema that joins them judges.
 func (c *Compiler) excuseForeign() {
 	if !slices.ContainsFunc(c.nodes, func(n *node) bool { return n.foreign }) {
 		return
 	}
 	for _, n := range c.nodes {
 		group := joined(n)
+		e := &excuse{names: map[string]bool{}, of: map[*node]bool{}}
 		for _, m := range group {
-			if m.object == nil || len(m.object.required) == 0 {
+			if m.object == nil {
 				continue
 			}
-			kept := make([]*property, 0, len(m.object.required))
 			for _, p := range m.object.required {
-				if !foreignIn(group, p.name) {
-					kept = append(kept, p)
+				if foreignIn(group, p.name) {
+					e.names[p.name], e.of[m] = true, true
 				}
 			}
-			m.object.required = kept
+		}
+		if len(e.names) > 0 {
+			n.excuse = e
 		}
 	}
 }

@@ -81,6 +81,9 @@ func translated(t testing.TB, document object, modern, answers bool) object {
 	if answers {
 		tr.foreign = "writeOnly"
 	}
+	for _, s := range tr.schemas() {
+		tr.inline(s)
+	}
 	all := tr.schemas()
 	tr.excuse(all)
 	if modern {
@@ -152,6 +155,69 @@ func (tr *translator) joined(s any) []object {
 	return all
 }
 
+// inline gives a schema copies of those that must hold with it, where it says of one
+// that it requires what belongs to the other direction: for others the same schema may
+// still require it.
+func (tr *translator) inline(s object) {
+	group := tr.joined(s)
+	if !slices.ContainsFunc(group, func(m object) bool {
+		required, _ := m["required"].([]any)
+		return slices.ContainsFunc(required, func(name any) bool { return tr.excused(group, name) })
+	}) {
+		return
+	}
+	tr.own(s)
+}
+
+// copied returns a deep copy.
+func copied(value any) any {
+	switch v := value.(type) {
+	case []any:
+		all := slices.Clone(v)
+		for i := range all {
+			all[i] = copied(all[i])
+		}
+		return all
+	case object:
+		all := maps.Clone(v)
+		for name := range all {
+			all[name] = copied(all[name])
+		}
+		return all
+	}
+	return value
+}
+
+// own gives a schema copies of those that must hold with it.
+func (tr *translator) own(s object) {
+	branches, _ := s["allOf"].([]any)
+	branches = slices.Clone(branches)
+	if to, ok := s["$ref"].(string); ok && len(s) > 1 {
+		branches = append(branches, object{"$ref": to})
+		delete(s, "$ref")
+	}
+	for i, b := range branches {
+		if o, plain := tr.target(b).(object); plain {
+			o, _ = copied(o).(object)
+			tr.own(o)
+			branches[i] = o
+		}
+	}
+	if len(branches) > 0 {
+		s["allOf"] = branches
+	}
+}
+
+// excused reports whether a schema of the group says that a member belongs to the other
+// direction.
+func (tr *translator) excused(group []object, name any) bool {
+	return slices.ContainsFunc(group, func(o object) bool {
+		properties, _ := o["properties"].(object)
+		p, declared := properties[name.(string)] //nolint:errcheck // names are strings
+		return declared && slices.ContainsFunc(tr.joined(p), func(o object) bool { return o[tr.foreign] == true })
+	})
+}
+
 // excuse takes the properties of the other direction off the lists of required ones,
 // wherever some schema joins list and property. JSON Schema knows no directions, and kin
 // does so only where the list is reached through that schema.
@@ -163,13 +229,7 @@ func (tr *translator) excuse(all []object) {
 			if !listed {
 				continue
 			}
-			m["required"] = slices.DeleteFunc(slices.Clone(required), func(name any) bool {
-				return slices.ContainsFunc(group, func(o object) bool {
-					properties, _ := o["properties"].(object)
-					p, declared := properties[name.(string)] //nolint:errcheck // names are strings
-					return declared && slices.ContainsFunc(tr.joined(p), func(o object) bool { return o[tr.foreign] == true })
-				})
-			})
+			m["required"] = slices.DeleteFunc(slices.Clone(required), func(name any) bool { return tr.excused(group, name) })
 			if required, _ := m["required"].([]any); len(required) == 0 {
 				delete(m, "required")
 			}

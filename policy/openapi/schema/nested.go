@@ -292,7 +292,7 @@ func (r *Run) ended(f *frame, a *act, twice bool, d digest) (keyword, name strin
 	case f.array && n.array != nil:
 		return n.array.ended(int(f.count), int(a.hits), twice), ""
 	case !f.array && n.object != nil:
-		return r.objectEnded(n.object, a, int(f.count))
+		return r.objectEnded(f, n.object, a)
 	}
 	return "", ""
 }
@@ -326,7 +326,8 @@ func (rules *arrayRules) ended(count, hits int, twice bool) string {
 	return ""
 }
 
-func (r *Run) objectEnded(rules *objectRules, a *act, count int) (keyword, name string) {
+func (r *Run) objectEnded(f *frame, rules *objectRules, a *act) (keyword, name string) {
+	count := int(f.count)
 	switch {
 	case count < rules.minProperties:
 		return "minProperties", ""
@@ -334,7 +335,7 @@ func (r *Run) objectEnded(rules *objectRules, a *act, count int) (keyword, name 
 		return "maxProperties", ""
 	}
 	for _, p := range rules.required {
-		if !r.has(a, p) {
+		if !r.has(a, p) && !r.excused(f, a.node, p.name) {
 			return "required", p.name
 		}
 	}
@@ -350,6 +351,17 @@ func (r *Run) objectEnded(rules *objectRules, a *act, count int) (keyword, name 
 		}
 	}
 	return "", ""
+}
+
+// excused reports whether a member that a schema requires belongs to the other direction,
+// by some schema that judges the same object and joins the two.
+func (r *Run) excused(f *frame, n *node, name string) bool {
+	for k := f.first; k < f.last; k++ {
+		if e := r.acts[k].node.excuse; e != nil && e.names[name] && e.of[n] {
+			return true
+		}
+	}
+	return false
 }
 
 // has reports whether the object has a tracked property.

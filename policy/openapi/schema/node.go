@@ -29,6 +29,7 @@ type node struct {
 	// foreign reports that the schema says readOnly in a request, or writeOnly in an
 	// answer: only null may be there.
 	foreign bool
+	excuse  *excuse // nil: everything that is required must be there
 
 	// closed are the forms of the value, once somebody has asked for them.
 	closed atomic.Pointer[[]form]
@@ -101,6 +102,13 @@ type arrayRules struct {
 	contains                 *node
 	minContains, maxContains int   // maxContains below 0: any
 	rest                     *node // unevaluatedItems
+}
+
+// excuse is what a schema says of others that must hold with it: members that they
+// require and that belong to the other direction.
+type excuse struct {
+	names map[string]bool
+	of    map[*node]bool
 }
 
 // isTrivial reports whether every value satisfies the node.

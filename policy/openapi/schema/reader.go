@@ -33,6 +33,9 @@ func (rd *reader) read() {
 	}
 	if rd.options.Modern {
 		rd.references()
+		if _, ok := rd.m["nullable"]; ok {
+			rd.note("nullable", "says nothing in OpenAPI 3.1", `add "null" to type`)
+		}
 	}
 	rd.readTypes()
 	rd.readValues()
@@ -52,6 +55,11 @@ func (rd *reader) read() {
 // wrong reports a keyword whose value cannot be read.
 func (rd *reader) wrong(keyword, want string) {
 	rd.problem(rd.node.at.Child(keyword), keyword+" is not "+want, "")
+}
+
+// note tells of a keyword that is there and not judged.
+func (rd *reader) note(keyword, cause, fix string) {
+	rd.notes = append(rd.notes, Problem{Place: rd.node.at.Child(keyword), Cause: keyword + " " + cause, Fix: fix})
 }
 
 func (rd *reader) child(tokens ...string) *node {

@@ -20,7 +20,7 @@ type Run struct {
 	bits   []uint64 // which tracked names the objects have
 	marks  []mark   // by node: the activation of the value that begins
 	epoch  uint32
-	lone   ask // the only schema of the value that begins, while it has no activation
+	lone   ask  // the only schema of the value that begins, while it has no activation
 	from   from // where the memory of the value that begins starts
 
 	sums    []digest // of the items of arrays that must be unique

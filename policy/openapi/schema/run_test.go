@@ -128,6 +128,22 @@ func TestRunJudges(t *testing.T) {
 	}
 }
 
+// A schema that requires what is readOnly is excused by one that joins the two, and only
+// where that one judges.
+func TestRequiredIsExcusedWhereItIsJoined(t *testing.T) {
+	const schema = `{"properties":{"made":{"allOf":[{"$ref":"#/needs"},{"properties":{"id":{"readOnly":true}}}]},"sent":{"$ref":"#/needs"}},
+		"needs":{"required":["id"]}}`
+	for _, c := range []struct {
+		value string
+		valid bool
+	}{{`{"made":{}}`, true}, {`{"sent":{}}`, false}, {`{"sent":{"id":1}}`, true}, {`{"made":{"id":1}}`, false}} {
+		var r Run
+		r.Begin(compiled(t, Options{Modern: true}, schema))
+		feed(t, &r, c.value)
+		assert.Equal(t, c.valid, !r.Failed(), c.value)
+	}
+}
+
 func TestRunFindsStrangers(t *testing.T) {
 	for _, c := range []struct{ schema, value, want string }{
 		{`{"properties":{"a":{}}}`, `{"a":1}`, "none"},
@@ -225,5 +241,30 @@ func TestCompilerRefuses(t *testing.T) {
 		problems, _ := compiler.End()
 		require.NotEmpty(t, problems, c.schema)
 		assert.Contains(t, fmt.Sprint(problems), c.want)
+	}
+}
+
+func TestCompilerNotesWhatSaysNothing(t *testing.T) {
+	for _, c := range []struct {
+		schema, want string
+		modern       bool
+	}{
+		{`{"type":"string","nullable":true}`, "nullable says nothing", true},
+		{`{"type":"string","nullable":true}`, "", false},
+		{`{"properties":{"a":{"$ref":"#/x","maxLength":3,"description":"b"}},"x":{}}`, "maxLength says nothing beside $ref", false},
+		{`{"properties":{"a":{"$ref":"#/x","maxLength":3}},"x":{}}`, "", true},
+		{`{"format":"iban"}`, `format "iban" is not asserted`, true},
+	} {
+		d := NewDocuments()
+		d.Add("test.json", tree(t, c.schema))
+		compiler := NewCompiler(d, Options{Modern: c.modern})
+		compiler.Schema(Place{Document: "test.json"})
+		problems, notes := compiler.End()
+		require.Empty(t, problems, c.schema)
+		if c.want == "" {
+			assert.Empty(t, notes, c.schema)
+		} else if assert.Len(t, notes, 1, c.schema) {
+			assert.Contains(t, notes[0].Cause, c.want)
+		}
 	}
 }
