@@ -31,6 +31,7 @@ type Compiler struct {
 	known   map[key]*node
 	pending []job
 	schemas map[Place]*Schema
+	foreign bool // some schema belongs to the other direction
 
 	problems, notes []Problem
 }
@@ -84,7 +85,9 @@ func (c *Compiler) Schema(at Place) *Schema {
 // used at all, notes what is in them and not judged, such as an unknown format.
 func (c *Compiler) End() (problems, notes []Problem) {
 	c.refuseLoops()
-	c.excuseForeign()
+	if len(c.problems) == 0 {
+		c.findForeign()
+	}
 	return c.problems, c.notes
 }
 
@@ -236,59 +239,29 @@ func (c *Compiler) refuseLoops() {
 	}
 }
 
-// excuseForeign notes which members need not be there although a schema requires them,
-// because they belong to the other direction: readOnly ones are required of answers only,
-// writeOnly ones of requests only (OpenAPI 3.0.4, 4.7.24.3). The schema that requires a
-// member and the one that says where it belongs come together by allOf, and they do so
-// only where the schema that joins them judges.
-func (c *Compiler) excuseForeign() {
+// findForeign notes which schemas belong to the other direction by themselves or by one
+// that must hold with them. It comes after refuseLoops, so that it ends.
+func (c *Compiler) findForeign() {
 	if !slices.ContainsFunc(c.nodes, func(n *node) bool { return n.foreign }) {
 		return
 	}
+	c.foreign = true
+	done := make([]bool, len(c.nodes))
+	var visit func(n *node)
+	visit = func(n *node) {
+		if done[n.id] {
+			return
+		}
+		done[n.id] = true
+		n.carries = n.foreign
+		for _, s := range n.subs {
+			if s.role == roleAll {
+				visit(s.node)
+				n.carries = n.carries || s.node.carries
+			}
+		}
+	}
 	for _, n := range c.nodes {
-		group := joined(n)
-		e := &excuse{names: map[string]bool{}, of: map[*node]bool{}}
-		for _, m := range group {
-			if m.object == nil {
-				continue
-			}
-			for _, p := range m.object.required {
-				if foreignIn(group, p.name) {
-					e.names[p.name], e.of[m] = true, true
-				}
-			}
-		}
-		if len(e.names) > 0 {
-			n.excuse = e
-		}
+		visit(n)
 	}
-}
-
-// joined returns the node and those that must hold with it.
-func joined(n *node) []*node {
-	group := []*node{n}
-	for i := 0; i < len(group); i++ {
-		for _, s := range group[i].subs {
-			if s.role == roleAll && !slices.Contains(group, s.node) {
-				group = append(group, s.node)
-			}
-		}
-	}
-	return group
-}
-
-// foreignIn reports whether a node of the group says that the property belongs to the
-// other direction.
-func foreignIn(group []*node, name string) bool {
-	for _, n := range group {
-		if n.object == nil {
-			continue
-		}
-		if p := n.object.properties[name]; p != nil && p.node != nil {
-			if slices.ContainsFunc(joined(p.node), func(m *node) bool { return m.foreign }) {
-				return true
-			}
-		}
-	}
-	return false
 }

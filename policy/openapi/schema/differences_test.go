@@ -86,10 +86,9 @@ func translated(t testing.TB, document object, modern, answers bool) object {
 	}
 	all := tr.schemas()
 	tr.excuse(all)
-	if modern {
-		tr.forbid(all)
-	} else {
-		tr.nulls(all)
+	tr.forbid(all, modern)
+	if !modern {
+		tr.nulls(tr.schemas())
 	}
 	return tr.document
 }
@@ -237,13 +236,18 @@ func (tr *translator) excuse(all []object) {
 	}
 }
 
-// forbid lets nothing but null be what belongs to the other direction.
-func (tr *translator) forbid(all []object) {
+// forbid lets nothing be what belongs to the other direction; kin lets null be.
+func (tr *translator) forbid(all []object, modern bool) {
 	for _, s := range all {
-		if s[tr.foreign] == true {
-			branches, _ := s["allOf"].([]any)
-			s["allOf"] = append(branches, object{"type": "null"})
+		if s[tr.foreign] != true {
+			continue
 		}
+		branches, _ := s["allOf"].([]any)
+		nothing := any(false)
+		if !modern {
+			nothing = object{"not": object{"nullable": true}}
+		}
+		s["allOf"] = append(branches, nothing)
 	}
 }
 

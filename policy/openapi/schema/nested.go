@@ -335,7 +335,7 @@ func (r *Run) objectEnded(f *frame, rules *objectRules, a *act) (keyword, name s
 		return "maxProperties", ""
 	}
 	for _, p := range rules.required {
-		if !r.has(a, p) && !r.excused(f, a.node, p.name) {
+		if !r.has(a, p) && !r.excused(f, a, p.name) {
 			return "required", p.name
 		}
 	}
@@ -351,17 +351,6 @@ func (r *Run) objectEnded(f *frame, rules *objectRules, a *act) (keyword, name s
 		}
 	}
 	return "", ""
-}
-
-// excused reports whether a member that a schema requires belongs to the other direction,
-// by some schema that judges the same object and joins the two.
-func (r *Run) excused(f *frame, n *node, name string) bool {
-	for k := f.first; k < f.last; k++ {
-		if e := r.acts[k].node.excuse; e != nil && e.names[name] && e.of[n] {
-			return true
-		}
-	}
-	return false
 }
 
 // has reports whether the object has a tracked property.

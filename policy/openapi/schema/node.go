@@ -27,9 +27,10 @@ type node struct {
 	pick *pick // the discriminator, if one chooses among oneOf or anyOf
 
 	// foreign reports that the schema says readOnly in a request, or writeOnly in an
-	// answer: only null may be there.
+	// answer: the value may not be there, not as null either.
 	foreign bool
-	excuse  *excuse // nil: everything that is required must be there
+	// carries reports that it, or one that must hold with it, is foreign.
+	carries bool
 
 	// closed are the forms of the value, once somebody has asked for them.
 	closed atomic.Pointer[[]form]
@@ -102,13 +103,6 @@ type arrayRules struct {
 	contains                 *node
 	minContains, maxContains int   // maxContains below 0: any
 	rest                     *node // unevaluatedItems
-}
-
-// excuse is what a schema says of others that must hold with it: members that they
-// require and that belong to the other direction.
-type excuse struct {
-	names map[string]bool
-	of    map[*node]bool
 }
 
 // isTrivial reports whether every value satisfies the node.

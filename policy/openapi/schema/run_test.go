@@ -136,7 +136,7 @@ func TestRequiredIsExcusedWhereItIsJoined(t *testing.T) {
 	for _, c := range []struct {
 		value string
 		valid bool
-	}{{`{"made":{}}`, true}, {`{"sent":{}}`, false}, {`{"sent":{"id":1}}`, true}, {`{"made":{"id":1}}`, false}} {
+	}{{`{"made":{}}`, true}, {`{"sent":{}}`, false}, {`{"sent":{"id":1}}`, true}, {`{"made":{"id":1}}`, false}, {`{"made":{"id":null}}`, false}} {
 		var r Run
 		r.Begin(compiled(t, Options{Modern: true}, schema))
 		feed(t, &r, c.value)

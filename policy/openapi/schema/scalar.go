@@ -95,7 +95,7 @@ func (r *Run) judge(n *node, kind jsontext.Kind, types typeSet, text []byte) str
 		return "boolean"
 	case n.types != 0 && n.types&types == 0:
 		return "type"
-	case n.foreign && types != typeNull:
+	case n.foreign:
 		return r.schema.foreignKeyword()
 	case n.enum != nil && !r.among(n.enum, kind, text):
 		return "enum"
