@@ -16,6 +16,7 @@ import (
 // contract. It is immutable and safe for concurrent use.
 type Judge struct {
 	deny       bool // properties of bodies that no schema declares
+	answers    bool // judges answers, not requests
 	parameters []parameter
 	query      *query
 
@@ -44,7 +45,7 @@ func (j *Judge) Judge(r *policy.Request, mediaType string, tokens iter.Seq2[json
 	defer recovered(&v)
 	run := j.run()
 	v = j.judge(r, run, mediaType, tokens, present)
-	j.runs.Put(run) // not after a panic
+	j.done(run) // not after a panic
 	return v
 }
 
@@ -72,7 +73,15 @@ func recovered(v *policy.Verdict) {
 // run returns what judges a value; it goes back to the pool.
 func (j *Judge) run() *schema.Run {
 	run, _ := j.runs.Get().(*schema.Run) // the pool has nothing else
+	run.Strangers = j.deny
 	return run
+}
+
+// done gives a run back, unless a value has made it large.
+func (j *Judge) done(run *schema.Run) {
+	if !run.Large() {
+		j.runs.Put(run)
+	}
 }
 
 func (j *Judge) body(run *schema.Run, mediaType string, tokens iter.Seq2[jsontext.Kind, []byte], present bool) policy.Verdict {
@@ -139,6 +148,9 @@ func (j *Judge) document(run *schema.Run, s *schema.Schema, tokens iter.Seq2[jso
 func (j *Judge) said(run *schema.Run) policy.Verdict {
 	if f, failed := run.Fault(); failed {
 		return policy.Denied(policy.SchemaMismatch, strings.TrimSpace(f.Pointer+" "+f.Keyword))
+	}
+	if at, found := run.Oddity(); found && !j.answers {
+		return policy.Denied(policy.UndeclaredProperty, at)
 	}
 	if j.deny {
 		if at, found := run.Stranger(); found {

@@ -567,3 +567,20 @@ func BenchmarkJudge(b *testing.B) {
 		})
 	}
 }
+
+func TestAMemberInAnotherCaseIsNoMember(t *testing.T) {
+	t.Parallel()
+	for _, deny := range []string{"contract", "deny"} {
+		judge := load(t, document("3.0.3", `
+paths:
+  /p:
+    post:
+      requestBody:
+        content:
+          application/json: {schema: {type: object, properties: {amount: {type: integer, maximum: 10}}}}
+      responses: {'200': {description: ok}}
+`), openapi.Options{UndeclaredProperties: deny}).Operations()[0].Judge()
+		assert.Equal(t, "undeclared-property", said(judge.Judge(&policy.Request{}, "application/json", tokens(t, `{"amount":1,"Amount":99}`), true)))
+		assert.Equal(t, "permit", said(judge.Judge(&policy.Request{}, "application/json", tokens(t, `{"amount":1}`), true)))
+	}
+}

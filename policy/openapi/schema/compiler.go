@@ -31,7 +31,8 @@ type Compiler struct {
 	known   map[key]*node
 	pending []job
 	schemas map[Place]*Schema
-	foreign bool // some schema belongs to the other direction
+	folded  map[string]struct{} // the names of all properties, by appendFolded
+	foreign bool                // some schema belongs to the other direction
 
 	problems, notes []Problem
 }
@@ -58,7 +59,7 @@ type scope struct {
 
 // NewCompiler returns a compiler of schemas in the documents.
 func NewCompiler(d *Documents, o Options) *Compiler {
-	return &Compiler{docs: d, options: o, hasher: newHasher(), known: map[key]*node{}, schemas: map[Place]*Schema{}}
+	return &Compiler{docs: d, options: o, hasher: newHasher(), known: map[key]*node{}, folded: map[string]struct{}{}, schemas: map[Place]*Schema{}}
 }
 
 // Schema compiles the schema at a place, which may be a reference; the same place gives

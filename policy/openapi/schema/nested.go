@@ -83,7 +83,7 @@ func (r *Run) item() {
 	for k := f.first; k < f.last; k++ {
 		a := &r.acts[k]
 		rules := a.node.array
-		if rules == nil {
+		if rules == nil || r.lost(a) {
 			continue
 		}
 		certain, known := a.certain, a.known
@@ -142,6 +142,10 @@ func (r *Run) name(text []byte) {
 			r.picks = append(r.picks, k)
 		}
 	}
+	if standing != Declared && f.listed && !r.odd && r.isOdd(f, text) {
+		r.odd = true
+		r.oddity, _ = r.outer()
+	}
 	if standing != Undeclared || !f.listed {
 		return
 	}
@@ -165,17 +169,23 @@ func (r *Run) outer() (pointer string, whole bool) {
 // member makes the activations that one schema of the object asks for, and returns how
 // it knows the name.
 func (r *Run) member(f *frame, k int32, rules *objectRules, text []byte) Standing {
-	certain, known := r.acts[k].certain, r.acts[k].known
+	a := &r.acts[k]
+	certain, known, lost := a.certain, a.known, r.lost(a)
 	standing, mine := Undeclared, false
 	if p := rules.property(text); p != nil {
 		if p.bit >= 0 {
-			r.bits[int(r.acts[k].bits)+p.bit/64] |= 1 << (p.bit % 64)
+			r.bits[int(a.bits)+p.bit/64] |= 1 << (p.bit % 64)
 		}
 		if p.node != nil {
 			standing, mine = Declared, true
 			f.token, f.shown = p.name, true
-			r.ask(p.node, k, roleAll, certain, known)
+			if !lost {
+				r.ask(p.node, k, roleAll, certain, known)
+			}
 		}
+	}
+	if lost { // what it would say of the value changes nothing
+		return standingOf(known, max(standing, rules.open()))
 	}
 	for i := range rules.patterns {
 		if p := &rules.patterns[i]; p.pattern.Match(text) {
@@ -185,12 +195,15 @@ func (r *Run) member(f *frame, k int32, rules *objectRules, text []byte) Standin
 	}
 	if !mine && rules.additional != nil {
 		mine = true
-		if !rules.additional.never {
+		if rules.additional.never {
+			r.acts[k].failed = true
+			if certain {
+				r.failOuter("additionalProperties")
+			}
+		} else {
 			standing = Openly
-		} else if certain {
-			r.failOuter("additionalProperties")
+			r.ask(rules.additional, k, roleAll, certain, known)
 		}
-		r.ask(rules.additional, k, roleAll, certain, known)
 	}
 	if mine {
 		r.evaluates(f, k)
@@ -201,10 +214,28 @@ func (r *Run) member(f *frame, k int32, rules *objectRules, text []byte) Standin
 		}
 		r.ask(rules.rest, k, roleRest, false, known)
 	}
+	return standingOf(known, standing)
+}
+
+// lost reports whether an activation has failed and its failure is not the value's: what
+// it would still ask for is of use only to whoever wants to know which names are declared.
+func (r *Run) lost(a *act) bool { return a.failed && !a.certain && !r.Strangers }
+
+// standingOf returns how a schema knows a name, which counts only where it is not below
+// not.
+func standingOf(known bool, s Standing) Standing {
 	if !known {
 		return Undeclared
 	}
-	return standing
+	return s
+}
+
+// open returns how a schema may know a name that it does not list.
+func (rules *objectRules) open() Standing {
+	if len(rules.patterns) > 0 || rules.additional != nil && !rules.additional.never || rules.rest != nil && !rules.rest.never {
+		return Openly
+	}
+	return Undeclared
 }
 
 // failOuter notes a fault of the object whose member is read.

@@ -115,7 +115,8 @@ type objectRules struct {
 	minProperties, maxProperties int // maxProperties below 0: any
 	// properties has every name that the schema speaks of.
 	properties map[string]*property
-	table      nameTable // of properties, once the schema is read
+	table      nameTable           // of properties, once the schema is read
+	folded     map[string]struct{} // the names of those that have a schema, by appendFolded
 	patterns   []patternProperty
 	additional *node // nil: not said
 	names      *node // propertyNames

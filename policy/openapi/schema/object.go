@@ -13,6 +13,11 @@ func (rd *reader) readObject() {
 	}
 	rd.readPatternProperties(o)
 	o.listed = len(o.properties) > 0 || len(o.patterns) > 0
+	o.folded = make(map[string]struct{}, len(o.properties))
+	for name := range o.properties {
+		folded := string(appendFolded(nil, []byte(name)))
+		o.folded[folded], rd.folded[folded] = struct{}{}, struct{}{}
+	}
 	if _, ok := rd.m["additionalProperties"]; ok {
 		o.additional = rd.child("additionalProperties")
 	}

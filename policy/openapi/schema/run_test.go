@@ -157,7 +157,7 @@ func TestRunFindsStrangers(t *testing.T) {
 		{`{"discriminator":{"propertyName":"k","mapping":{"x":"#/x"}},"properties":{"k":{}},
 			"x":{"allOf":[{"$ref":"#"},{"properties":{"b":{}}}]}}`, `{"k":"x","b":1}`, "none"},
 	} {
-		var r Run
+		r := Run{Strangers: true}
 		r.Begin(compiled(t, Options{Modern: true}, c.schema))
 		feed(t, &r, c.value)
 		f, failed := r.Fault()
@@ -266,5 +266,26 @@ func TestCompilerNotesWhatSaysNothing(t *testing.T) {
 		} else if assert.Len(t, notes, 1, c.schema) {
 			assert.Contains(t, notes[0].Cause, c.want)
 		}
+	}
+}
+
+func TestRunFindsNamesInAnotherCase(t *testing.T) {
+	for _, c := range []struct{ schema, value, want string }{
+		{`{"properties":{"amount":{"maximum":10}}}`, `{"amount":1,"Amount":99}`, ""},
+		{`{"properties":{"a":{"properties":{"kind":{}}}}}`, `{"a":{"\u212Aind":1}}`, "/a"},
+		{`{"properties":{"id":{},"ID":{}}}`, `{"id":1,"ID":2}`, "none"},
+		{`{"allOf":[{"properties":{"id":{}}},{"properties":{"ID":{}}}]}`, `{"id":1,"ID":2}`, "none"},
+		{`{"properties":{"a":{"properties":{"id":{}}},"b":{}}}`, `{"b":{"ID":1}}`, "none"},
+		{`{"additionalProperties":{"type":"integer"}}`, `{"Amount":1,"amount":2}`, "none"},
+	} {
+		var r Run
+		r.Begin(compiled(t, Options{Modern: true}, c.schema))
+		feed(t, &r, c.value)
+		require.False(t, r.Failed(), c.schema)
+		place, found := r.Oddity()
+		if !found {
+			place = "none"
+		}
+		assert.Equal(t, c.want, place, "%s %s", c.schema, c.value)
 	}
 }
