@@ -1,6 +1,10 @@
 package schema
 
-import "github.com/go-json-experiment/json/jsontext"
+import (
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // open begins to judge an array or object.
 func (r *Run) open(kind jsontext.Kind) {
@@ -231,8 +235,8 @@ func standingOf(known bool, s Standing) Standing {
 }
 
 // open returns how a schema may know a name that it does not list.
-func (rules *objectRules) open() Standing {
-	if len(rules.patterns) > 0 || rules.additional != nil && !rules.additional.never || rules.rest != nil && !rules.rest.never {
+func (o *objectRules) open() Standing {
+	if len(o.patterns) > 0 || o.additional != nil && !o.additional.never || o.rest != nil && !o.rest.never {
 		return Openly
 	}
 	return Undeclared
@@ -328,14 +332,7 @@ func (r *Run) ended(f *frame, a *act, twice bool, d digest) (keyword, name strin
 	return "", ""
 }
 
-func holds(set *values, d digest) bool {
-	for _, known := range set.nested {
-		if known == d {
-			return true
-		}
-	}
-	return false
-}
+func holds(set *values, d digest) bool { return slices.Contains(set.nested, d) }
 
 func (rules *arrayRules) ended(count, hits int, twice bool) string {
 	switch {

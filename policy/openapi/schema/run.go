@@ -163,9 +163,10 @@ func (r *Run) Visit(kind jsontext.Kind, text []byte) {
 		}
 		r.item()
 		r.scalar(kind, text)
-	default:
+	case jsontext.KindNull, jsontext.KindFalse, jsontext.KindTrue, jsontext.KindNumber:
 		r.item()
 		r.scalar(kind, text)
+	case jsontext.KindInvalid:
 	}
 }
 
