@@ -69,6 +69,12 @@ func (b *builder) build() *Contract {
 	}
 	for i := range c.operations {
 		c.operations[i].judge.prepare(known)
+		for k := range c.operations[i].judge.parameters {
+			p := &c.operations[i].judge.parameters[k]
+			for _, cause := range p.uncarried() {
+				b.noted.at(p.at.Child("schema"), cause, carriedFix)
+			}
+		}
 	}
 	c.notes = b.noted.problems.sorted()
 	return c

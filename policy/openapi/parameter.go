@@ -15,6 +15,7 @@ import (
 // parameter is one declared parameter: where its text is, how the text is read,
 // and the schema that judges it.
 type parameter struct {
+	at         schema.Place // its object, which is no reference
 	in, name   string
 	label      string // such as "query.limit"
 	header     string // canonical
@@ -39,6 +40,8 @@ type parameter struct {
 	// declared members of an object can be.
 	items   []kinds
 	members map[string]kinds
+	// lists are the declared members that can be an array, of deepObject.
+	lists map[string]schema.Forms
 	// query is what the operation declares beside it, if members of the value are
 	// query parameters.
 	query *query
@@ -48,7 +51,7 @@ type parameter struct {
 // reference. It is not ready before [parameter.learn], after the compiler has ended.
 func newParameter(p *openapi3.Parameter, at schema.Place, c *schema.Compiler) (parameter, error) {
 	made := parameter{
-		in: p.In, name: p.Name, label: p.In + "." + p.Name, header: http.CanonicalHeaderKey(p.Name),
+		at: at, in: p.In, name: p.Name, label: p.In + "." + p.Name, header: http.CanonicalHeaderKey(p.Name),
 		required: p.Required, allowEmpty: p.AllowEmptyValue,
 	}
 	for key, content := range p.Content { // exactly one, as the document was validated
@@ -98,6 +101,12 @@ func (p *parameter) learn() {
 		for _, name := range p.forms.Names() {
 			inner, _ := p.forms.Property(name)
 			p.members[name] = kindsOf(inner.Types())
+			if p.style.name == styleDeep && inner.Types().Array {
+				if p.lists == nil {
+					p.lists = map[string]schema.Forms{}
+				}
+				p.lists[name] = inner
+			}
 		}
 	}
 }

@@ -89,6 +89,7 @@ func (c *Compiler) End() (problems, notes []Problem) {
 	if len(c.problems) == 0 {
 		c.findForeign()
 	}
+	c.doubtJoined()
 	return c.problems, c.notes
 }
 
@@ -218,21 +219,24 @@ func (c *Compiler) enter(s *scope, at Place) *scope {
 func (c *Compiler) refuseLoops() {
 	const open, done = 1, 2
 	state := make([]uint8, len(c.nodes))
+	var way []*node // to the node that is visited
 	var visit func(n *node)
 	visit = func(n *node) {
 		switch state[n.id] {
 		case open:
-			c.problem(n.at, "the schema leads back to itself without a step into the value", "break the circle of references")
+			c.loop(way[slices.Index(way, n):])
 			return
 		case done:
 			return
 		}
 		state[n.id] = open
+		way = append(way, n)
 		for _, s := range n.subs {
 			if s.role != roleMapped {
 				visit(s.node)
 			}
 		}
+		way = way[:len(way)-1]
 		state[n.id] = done
 	}
 	for _, n := range c.nodes {

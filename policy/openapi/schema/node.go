@@ -68,9 +68,10 @@ const (
 
 // sub is a schema that judges the same value.
 type sub struct {
-	role role
-	node *node
-	name string // of the property of roleDependent
+	role  role
+	index int32 // in the list of allOf, anyOf or oneOf; below 0 of a reference
+	node  *node
+	name  string // of the property of roleDependent
 }
 
 // pick is a discriminator: the value of a property chooses a branch of oneOf or anyOf.
