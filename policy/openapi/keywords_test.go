@@ -131,7 +131,7 @@ func nestedKeywords() []keyword {
 		same("minProperties", "{minProperties: 1}", `{"a":1}`, `{}`),
 		{
 			name: "readOnly", old: requests, modern: requests, schema: `{"properties":{"a":{"readOnly":true}},"required":["a"]}`, good: `{}`, bad: `{"a":1}`,
-			note: "only null may be there, and `required` does not ask for it",
+			note: "it may not be there, as null neither, and `required` does not ask for it",
 		},
 		{
 			name: "writeOnly", old: answers, modern: answers, schema: `{"properties":{"a":{"writeOnly":true}},"required":["a"]}`, good: `{}`, bad: `{"a":1}`,

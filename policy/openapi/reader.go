@@ -116,7 +116,7 @@ func (rd *reader) read(_ *openapi3.Loader, u *url.URL) ([]byte, error) {
 	}
 	made := &source{text: text}
 	rd.sources[rel] = made
-	if made.tree, made.err = ParseDocument(text); made.err != nil {
+	if made.tree, made.err = parseDocument(text); made.err != nil {
 		return nil, errors.New("it cannot be read")
 	}
 	if rd.values -= countValues(made.tree, rd.values); rd.values < 0 {

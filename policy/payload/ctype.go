@@ -70,12 +70,6 @@ func (d Declared) allows(mediaType string) bool {
 	})
 }
 
-// TakesJSON reports whether a body of some JSON type is declared, by name or by a
-// range that covers one.
-func (d Declared) TakesJSON() bool {
-	return slices.ContainsFunc(d.ranges, func(r mediaRange) bool { return r.sub == "*" || IsJSON(r.main+"/"+r.sub) })
-}
-
 // TakesForm reports whether a form is declared, by name or by a range that covers one.
 func (d Declared) TakesForm() bool { return d.allows(formType) || d.allows(formDataType) }
 

@@ -191,9 +191,9 @@ func (c *Compiler) enter(s *scope, at Place) *scope {
 	if !c.options.Modern {
 		return s
 	}
-	resource := c.docs.Resource(at)
+	resource := c.docs.rootOf(at)
 	var bound map[string]Place
-	for _, name := range c.docs.DynamicAnchors(resource) {
+	for _, name := range c.docs.dynamicAnchors(resource) {
 		if _, ok := s.bound[name]; ok {
 			continue
 		}
@@ -203,7 +203,7 @@ func (c *Compiler) enter(s *scope, at Place) *scope {
 				bound = map[string]Place{}
 			}
 		}
-		bound[name], _ = c.docs.DynamicAnchor(resource, name)
+		bound[name], _ = c.docs.dynamicAnchor(resource, name)
 	}
 	if bound == nil {
 		return s

@@ -81,15 +81,17 @@ func translated(t testing.TB, document object, modern, answers bool) object {
 	if answers {
 		tr.foreign = "writeOnly"
 	}
+	if !modern {
+		tr.forbid(tr.schemas(), modern)
+		tr.nulls(tr.schemas())
+		return tr.document
+	}
 	for _, s := range tr.schemas() {
 		tr.inline(s)
 	}
 	all := tr.schemas()
 	tr.excuse(all)
 	tr.forbid(all, modern)
-	if !modern {
-		tr.nulls(tr.schemas())
-	}
 	return tr.document
 }
 
@@ -218,8 +220,7 @@ func (tr *translator) excused(group []object, name any) bool {
 }
 
 // excuse takes the properties of the other direction off the lists of required ones,
-// wherever some schema joins list and property. JSON Schema knows no directions, and kin
-// does so only where the list is reached through that schema.
+// wherever some schema joins list and property. JSON Schema knows no directions.
 func (tr *translator) excuse(all []object) {
 	for _, s := range all {
 		group := tr.joined(s)

@@ -118,7 +118,7 @@ func (rd *reader) dynamic(at Place, ref string) Place {
 	if anchor == "" || strings.HasPrefix(anchor, "/") {
 		return at
 	}
-	if own, ok := rd.docs.DynamicAnchor(rd.docs.Resource(at), anchor); !ok || own != at {
+	if own, ok := rd.docs.dynamicAnchor(rd.docs.rootOf(at), anchor); !ok || own != at {
 		return at
 	}
 	if outer, ok := rd.scope.bound[anchor]; ok {
