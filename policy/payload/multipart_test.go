@@ -295,10 +295,9 @@ func TestAFileThatWasNotChosenIsNoField(t *testing.T) {
 		require.True(t, v.Passes(), "%s: %v", row.name, v)
 		got := ""
 		for i, kind := range kinds {
-			switch kind {
-			case jsontext.KindString:
+			if kind == jsontext.KindString {
 				got += texts[i]
-			default:
+			} else {
 				got += string(rune(kind))
 			}
 		}
