@@ -113,6 +113,11 @@ func (b *builder) responses(op *Operation, at spot, o *openapi3.Operation) {
 			continue
 		}
 		made := answer{media: b.contents(b.answers, found, ref.Value.Content)}
+		for i := range made.media {
+			if m := &made.media[i]; !strings.Contains(m.name, "*") && !m.json {
+				b.unjudged(m, found.Child("content", m.key, "schema").Pointer, "answers", "")
+			}
+		}
 		digit, ranged := strings.CutSuffix(strings.ToUpper(key), "XX")
 		status, err := strconv.Atoi(digit)
 		switch {

@@ -27,7 +27,7 @@ func (g *gathering) read(e *entry) (why string) {
 		return e.object()
 	case e.field.style != "" && t.Object:
 		return e.styled()
-	case len(e.values) > 1 && (!t.Array && !t.Any || e.field.style != "" && !e.field.explode):
+	case len(e.values) > 1 && (!e.forms.Repeats() || e.field.style != "" && !e.field.explode):
 		return "repeated"
 	case e.field.style != "" && t.Array && !e.field.explode:
 		e.array(g, e.field.split(string(e.values[0].bytes)))

@@ -22,7 +22,7 @@ type parameter struct {
 	required   bool
 	allowEmpty bool
 	document   bool           // the text is a JSON document
-	opaque     bool           // the text has a media type that is not judged
+	opaque     bool           // the text has a media type that is not judged, and a schema that says something
 	schema     *schema.Schema // nil if there is nothing to judge
 	style      style
 
@@ -32,6 +32,8 @@ type parameter struct {
 	types schema.Types
 	// scalar reports that the value is neither array nor object.
 	scalar bool
+	// repeats reports that the schema says so little that several texts are an array.
+	repeats bool
 	// nested reports that members of the value are query parameters of their own:
 	// under their own names, or in brackets behind that of the parameter.
 	nested bool
@@ -57,9 +59,8 @@ func newParameter(p *openapi3.Parameter, at schema.Place, c *schema.Compiler) (p
 	for key, content := range p.Content { // exactly one, as the document was validated
 		made.document = isJSON(mediaName(key))
 		if content != nil && content.Schema != nil {
-			if made.opaque = !made.document; made.document {
-				made.schema = c.Schema(at.Child("content", key, "schema"))
-			}
+			made.opaque = !made.document
+			made.schema = c.Schema(at.Child("content", key, "schema"))
 		}
 	}
 	if p.Content != nil {
@@ -85,10 +86,16 @@ func (p *parameter) learn() {
 	if p.schema == nil || p.document {
 		return
 	}
+	if p.opaque {
+		l, ok := p.schema.Unread()
+		p.opaque, p.schema = !ok || l != schema.Length{Min: 0, Max: -1}, nil
+		return
+	}
 	p.forms = p.schema.Forms()
 	p.types = p.forms.Types()
 	p.kinds = kindsOf(p.types)
 	p.scalar = !p.types.Object && !p.types.Array
+	p.repeats = p.scalar && p.style.name == styleForm && p.style.repeats && p.forms.Repeats()
 	p.nested = p.style.name == styleDeep ||
 		p.style.name == styleForm && p.style.explode && p.in == openapi3.ParameterInQuery && p.types.Object && !p.types.String
 	if p.types.Array {
@@ -247,7 +254,7 @@ func (rd *reading) passes(p *parameter) bool {
 		}
 		return !p.required
 	case p.opaque:
-		rd.verdict = policy.Undecided(policy.SchemaUnsupported, nil)
+		rd.verdict = unsupported(p.label)
 		return false
 	case p.schema == nil:
 		return true
@@ -255,6 +262,8 @@ func (rd *reading) passes(p *parameter) bool {
 		return true
 	case p.document:
 		return rd.document(p, text, n)
+	case p.repeats && n > 1:
+		return rd.read(p, rd.array(p, text, n))
 	case p.scalar:
 		return rd.scalar(p, text, n)
 	}
