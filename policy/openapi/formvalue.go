@@ -60,15 +60,10 @@ func (v *formValue) fills(t schema.Types) bool {
 	if v.document == nil {
 		return false
 	}
-	switch kind := jsontext.Kind(v.document[0]); {
-	case kind == jsontext.KindBeginObject:
-		return t.Object || t.Any
-	case kind == jsontext.KindBeginArray:
-		return t.Array || t.Any
-	case kind == jsontext.KindNull:
-		return t.Null && (t.Array || t.Object) && !t.String
-	}
-	return false
+	kind := jsontext.Kind(v.document[0])
+	return kind == jsontext.KindBeginObject && (t.Object || t.Any) ||
+		kind == jsontext.KindBeginArray && (t.Array || t.Any) ||
+		kind == jsontext.KindNull && t.Null && (t.Array || t.Object) && !t.String
 }
 
 // takesFile reports whether the value i may have a filename. To most servers such a part
