@@ -301,6 +301,9 @@ func (b *builder) contents(c *schema.Compiler, at schema.Place, content openapi3
 			b.at(at.Child("content", key), lost, lostFix)
 			continue
 		}
+		if b.ambiguous(all, m, at, declared) {
+			continue
+		}
 		m.schema = b.compiled(c, declared)
 		all = append(all, m)
 	}

@@ -28,7 +28,7 @@ type formField struct {
 	style      string // "" if none is given: then it is text, or a document
 	explode    bool
 	mediaTypes []media // declared types of the part, or of the text
-	binary     bool    // the value is bytes (OpenAPI 3.0.4, 4.7.14.6)
+	binary     bool    // a value, or each item of it, is bytes (OpenAPI 3.0.4, 4.7.14.6)
 }
 
 // isForm reports whether bodies of the type are forms that can be judged, if payload
@@ -41,11 +41,6 @@ func isForm(name string) bool {
 // and notes of what it says of them and nobody judges.
 func newFormBody(m *openapi3.MediaType, s *schema.Schema) (f *formBody, notes []string) {
 	f = &formBody{schema: s, fields: map[string]*formField{}}
-	if m.Schema != nil {
-		for name := range binaryProperties(m.Schema.Value) {
-			f.fields[name] = &formField{binary: true}
-		}
-	}
 	for _, name := range sortedKeys(m.Encoding) {
 		if e := m.Encoding[name]; e != nil {
 			notes = append(notes, f.encode(name, e)...)
@@ -88,57 +83,6 @@ func (f *formBody) encode(name string, e *openapi3.Encoding) (notes []string) {
 		f.spread = append(f.spread, name)
 	}
 	return notes
-}
-
-// binaryProperties returns the properties of an object that are bytes.
-func binaryProperties(s *openapi3.Schema) map[string]bool {
-	found := map[string]bool{}
-	eachForm(s, func(at *openapi3.Schema) {
-		for name, ref := range at.Properties {
-			if ref != nil && isBinary(ref.Value) {
-				found[name] = true
-			}
-		}
-	})
-	return found
-}
-
-// isBinary reports whether a value, or each item of it, is bytes.
-func isBinary(s *openapi3.Schema) bool {
-	binary := false
-	eachForm(s, func(at *openapi3.Schema) {
-		for _, one := range []*openapi3.Schema{at, itemsOf(at)} {
-			binary = binary || one != nil && (one.Format == "binary" || one.ContentMediaType != "" && one.ContentEncoding == "")
-		}
-	})
-	return binary
-}
-
-func itemsOf(s *openapi3.Schema) *openapi3.Schema {
-	if s.Items == nil {
-		return nil
-	}
-	return s.Items.Value
-}
-
-// eachForm visits a schema and those that it says of the same value.
-func eachForm(s *openapi3.Schema, visit func(*openapi3.Schema)) {
-	seen := map[*openapi3.Schema]bool{nil: true}
-	for queue := []*openapi3.Schema{s}; len(queue) > 0; queue = queue[1:] {
-		at := queue[0]
-		if seen[at] {
-			continue
-		}
-		seen[at] = true
-		visit(at)
-		for _, refs := range []openapi3.SchemaRefs{at.AllOf, at.OneOf, at.AnyOf} {
-			for _, ref := range refs {
-				if ref != nil {
-					queue = append(queue, ref.Value)
-				}
-			}
-		}
-	}
 }
 
 // maxReadings bounds how often a form is judged, each time with another reading of
@@ -217,11 +161,17 @@ func (g *gathering) advance(at string) bool {
 	return advanced
 }
 
-// judgeText tells the run a body of text, as what the schema says that it means: a text,
-// a number, a boolean. It returns a verdict and true where there is nothing to read.
+// judgeText tells the run a body of text, as what the schema says that it means:
+// a text, a number, a boolean. It returns a verdict and true where there is nothing to
+// read, or the schema speaks of no such thing. One without a type that says what members or
+// items have to be speaks of objects or arrays: a backend may parse them from the text.
 func judgeText(run *schema.Run, s *schema.Schema, tokens iter.Seq2[jsontext.Kind, []byte]) (v policy.Verdict, decided bool) {
 	t := s.Forms().Types()
-	for _, text := range tokens {
+	scalar := t.String || t.Number || t.Integer || t.Boolean || t.Null || t.Any && !s.Forms().Structured()
+	for kind, text := range tokens {
+		if kind != jsontext.KindString || !scalar {
+			break
+		}
 		all, n := kindsOf(t).meanings(string(text))
 		for _, kind := range append(all[:n:n], all[0]) { // the fault that counts is that of the likeliest
 			run.Begin(s)

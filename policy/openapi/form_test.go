@@ -63,14 +63,24 @@ func fields(text string) iter.Seq2[jsontext.Kind, []byte] {
 }
 
 // aPart is a part of a multipart body: that of JSON has the tokens of its document.
-type aPart struct{ name, mediaType, body string }
+type aPart struct {
+	name, mediaType, body string
+}
+
+// asFile ends the media type of a part that has a filename.
+const asFile = " file"
 
 func sentParts(all ...aPart) iter.Seq2[jsontext.Kind, []byte] {
 	return func(yield func(jsontext.Kind, []byte) bool) {
 		yield(jsontext.KindBeginObject, nil)
 		for _, p := range all {
 			yield(jsontext.KindString, []byte(p.name))
+			mediaType, file := strings.CutSuffix(p.mediaType, asFile)
+			p.mediaType = mediaType
 			yield(partType, []byte(p.mediaType))
+			if file {
+				yield(partFile, nil)
+			}
 			if !isJSON(p.mediaType) {
 				yield(jsontext.KindString, []byte(p.body))
 				continue
@@ -157,6 +167,7 @@ func TestFormIsTheObjectThatTheSchemaMeans(t *testing.T) {
 		{"name=x&count= 1", "/count type"},
 		{"name=x&count=", "/count type"},
 		{"name=x&price=1e400", "/price type"},
+		{"name=x&price=9e308", "/price type"},
 		{"name=x&price=NaN", "/price type"},
 		{"name=x&price=-1.5e3", "ok"},
 		{"name=x&agreed=true", "ok"},
@@ -358,6 +369,119 @@ func TestFormOfModernContracts(t *testing.T) {
 		{aPart{"other", "text/plain", "x"}, "unevaluatedProperties"},
 	} {
 		assert.Equal(t, c.want, said(verdictOn(f, "multipart/form-data", sentParts(c.part))), c.part)
+	}
+}
+
+func TestFormOfFiles(t *testing.T) {
+	t.Parallel()
+	f, _ := formOf(t, true, `{"schema":{"type":"object","properties":{
+		"role":{"type":"string","maxLength":3},"kind":{"enum":["a"]},"code":{"pattern":"a"},"count":{"type":"integer"},
+		"bytes":{"type":"string","format":"binary"},"base64":{"type":"string","format":"byte"},
+		"image":{"contentMediaType":"image/png"},"coded":{"type":"string","contentEncoding":"base64"},
+		"any":{},"list":{"type":"array","items":{"type":"string"}},"files":{"type":"array","items":{"type":"string","format":"binary"}},
+		"order":{"type":"object"},"orders":{"type":"array","items":{"type":"object"}},"either":{"type":["string","object"]},
+		"sheet":{"type":"string"},"note":{"type":"string"},"blob":{"type":"string"},"range":{"type":"string"},
+		"deep":{"type":"object"},"csv":{"type":"array","items":{"type":"string"}}},
+		"additionalProperties":{"type":"string","format":"binary","maxLength":2}},
+		"encoding":{"sheet":{"contentType":"text/csv"},"note":{"contentType":"text/plain"},"blob":{"contentType":"application/json"},
+			"range":{"contentType":"*/*"},"deep":{"style":"deepObject"},"csv":{"style":"form","explode":false}}}`)
+	const text, bytes, json = "text/plain" + asFile, "application/octet-stream" + asFile, "application/json" + asFile
+	for _, c := range []struct {
+		part aPart
+		want string
+	}{
+		{aPart{"role", text, "abc"}, "/role filename"},
+		{aPart{"role", bytes, "abc"}, "/role filename"},
+		{aPart{"role", json, `"a"`}, "/role filename"},
+		{aPart{"role", json, `{}`}, "/role filename"},
+		{aPart{"kind", text, "a"}, "/kind filename"},
+		{aPart{"code", text, "a"}, "/code filename"},
+		{aPart{"count", text, "1"}, "/count filename"},
+		{aPart{"list", text, "a"}, "/list filename"},
+		{aPart{"order", text, `{}`}, "/order filename"},
+		{aPart{"order", json, `1`}, "/order filename"},
+		{aPart{"order", json, `[]`}, "/order filename"},
+		{aPart{"note", text, "a"}, "/note filename"},
+		{aPart{"range", bytes, "a"}, "/range filename"},
+		{aPart{"deep[a]", bytes, "a"}, "/deep filename"},
+		{aPart{"csv", text, "a,b"}, "/csv filename"},
+		{aPart{"bytes", text, "abc"}, "ok"},
+		{aPart{"bytes", bytes, "\xff"}, "ok"},
+		{aPart{"base64", text, "YQ=="}, "ok"},
+		{aPart{"image", "image/png" + asFile, "\xff"}, "ok"},
+		{aPart{"coded", text, "YQ=="}, "ok"},
+		{aPart{"any", text, "abc"}, "ok"},
+		{aPart{"files", bytes, "\xff"}, "ok"},
+		{aPart{"order", json, `{}`}, "ok"},
+		{aPart{"orders", json, `{}`}, "ok"},
+		{aPart{"orders", json, `[{}]`}, "ok"},
+		{aPart{"either", json, `{}`}, "ok"},
+		{aPart{"either", text, `{}`}, "/either filename"},
+		{aPart{"sheet", "text/csv" + asFile, "a,b"}, "ok"},
+		{aPart{"blob", json, `"a"`}, "ok"},
+		{aPart{"other", bytes, "\xff\xfe"}, "ok"},
+		{aPart{"other", bytes, "\xff\xfe\xfd"}, "maxLength"},
+	} {
+		assert.Equal(t, c.want, said(verdictOn(f, "multipart/form-data", sentParts(c.part))), c.part)
+	}
+	closed, _ := formOf(t, true, `{"schema":{"additionalProperties":{"type":"string"}}}`)
+	assert.Equal(t, "filename", said(verdictOn(closed, "multipart/form-data", sentParts(aPart{"a", text, "b"}))), "a name that a client made is not told")
+}
+
+// A part is JSON by the client's word alone where the contract does not ask for it.
+func TestFormOfPartsThatSayTheyAreJSON(t *testing.T) {
+	t.Parallel()
+	f, _ := formOf(t, true, `{"schema":{"type":"object","properties":{
+		"role":{"type":"string","pattern":"^[a-z]+$","maxLength":5},"open":{"pattern":"^[a-z]+$"},"yes":{"type":"boolean"},"count":{"type":["integer","null"]},
+		"bytes":{"type":"string","format":"binary","maxLength":4},"roles":{"type":"array","items":{"type":"string","pattern":"^[a-z]+$"}},
+		"order":{"type":["object","null"]},"either":{"type":["string","array"],"pattern":"^[a-z]+$","items":{"type":"integer"}},
+		"asked":{"type":"string","pattern":"^[a-z]+$"},"ranged":{"type":"string","pattern":"^[a-z]+$"}}},
+		"encoding":{"asked":{"contentType":"text/plain, application/json"},"ranged":{"contentType":"application/*"}}}`)
+	const json = "application/json"
+	for _, c := range []struct {
+		part aPart
+		want string
+	}{
+		{aPart{"role", json, `"abc"`}, "/role pattern"},
+		{aPart{"role", json, `      "\u0061bc"`}, "/role maxLength"},
+		{aPart{"role", "application/x+json", `true`}, "ok"}, // it is this text to everybody
+		{aPart{"open", json, `"abc"`}, "/open pattern"},
+		{aPart{"yes", json, `true`}, "ok"},
+		{aPart{"count", json, `12`}, "ok"},
+		{aPart{"count", json, ` 12`}, "/count type"},
+		{aPart{"count", json, `null`}, "/count type"},
+		{aPart{"bytes", json, `"\u0061"`}, "/bytes maxLength"},
+		{aPart{"bytes", json, `"ab"`}, "ok"},
+		{aPart{"roles", json, `"abc"`}, "/roles/* pattern"},
+		{aPart{"roles", json, `["abc"]`}, "ok"},
+		{aPart{"order", json, `null`}, "ok"},
+		{aPart{"order", json, `{}`}, "ok"},
+		{aPart{"either", json, `[1]`}, "ok"},
+		{aPart{"either", json, `"abc"`}, "/either pattern"},
+		{aPart{"asked", json, `"abc"`}, "ok"},
+		{aPart{"asked", json, `"aBc"`}, "/asked pattern"},
+		{aPart{"ranged", json, `"abc"`}, "/ranged pattern"},
+	} {
+		assert.Equal(t, c.want, said(verdictOn(f, "multipart/form-data", sentParts(c.part))), c.part)
+	}
+}
+
+// A field of which the schema names no type and lists members is no text.
+func TestFormOfObjectsWithoutAType(t *testing.T) {
+	t.Parallel()
+	f, _ := formOf(t, false, `{"schema":{"properties":{"order":{"required":["a"],"properties":{"a":{"type":"integer"}}}}}}`)
+	assert.Equal(t, "ok", said(verdictOn(f, urlencodedType, fields(`order={"a":1}`))))
+	assert.Equal(t, "/order/a required", said(verdictOn(f, urlencodedType, fields(`order={"b":1}`))))
+	for _, form := range []string{"order=x", "order=1", `order={"a":`, `order={"a":1}&order={"b":1}`} {
+		assert.Equal(t, "schema-unsupported", said(verdictOn(f, urlencodedType, fields(form))), form)
+	}
+	for part, want := range map[aPart]string{
+		{"order", "application/json", `{"a":1}`}: "ok",
+		{"order", "application/json", `{"b":1}`}: "/order/a required",
+		{"order", "application/json", `"x"`}:     "schema-unsupported",
+		{"order", "text/plain", `{"b":1}`}:       "schema-unsupported",
+	} {
+		assert.Equal(t, want, said(verdictOn(f, "multipart/form-data", sentParts(part))), part)
 	}
 }
 

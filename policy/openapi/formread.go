@@ -11,10 +11,11 @@ import (
 	"github.com/sidewarden/sidewarden/policy/openapi/schema"
 )
 
-// Tokens of payload before those of the value of a part: its media type, and the bytes
-// of a JSON document.
+// Tokens of payload before those of the value of a part: its media type, that it has a
+// filename, and the bytes of a JSON document.
 const (
 	partType  jsontext.Kind = 'm'
+	partFile  jsontext.Kind = 'F'
 	partBytes jsontext.Kind = 'b'
 )
 
@@ -49,6 +50,7 @@ type entry struct {
 // formValue is the value of one field.
 type formValue struct {
 	mediaType string // of a part
+	file      bool   // the part has a filename
 	bytes     []byte
 	document  recording // of a part that is JSON
 }
@@ -56,6 +58,7 @@ type formValue struct {
 type formMember struct {
 	name string
 	text []byte
+	file bool
 }
 
 // formMeaning is one thing that the values of an entry can mean: its tokens, of which those of
@@ -113,6 +116,8 @@ func (g *gathering) gather(tokens iter.Seq2[jsontext.Kind, []byte]) bool {
 			name, named, v = string(text), true, formValue{}
 		case kind == partType:
 			v.mediaType = string(text)
+		case kind == partFile:
+			v.file = true
 		case kind == partBytes:
 			v.bytes, v.document = bytes.Clone(text), recording{}
 		case v.document == nil:
@@ -147,7 +152,7 @@ func (g *gathering) field(name string, v formValue) {
 	for _, property := range g.deep {
 		if member, ok := strings.CutPrefix(name, property+"["); ok {
 			e := g.entry(property)
-			e.members = append(e.members, formMember{member, v.bytes})
+			e.members = append(e.members, formMember{member, v.bytes, v.file})
 			return
 		}
 	}
@@ -157,7 +162,7 @@ func (g *gathering) field(name string, v formValue) {
 				e := g.entryOf(property)
 				if _, standing := e.forms.Property(name); standing == schema.Declared {
 					e = g.entry(property)
-					e.members = append(e.members, formMember{name, v.bytes})
+					e.members = append(e.members, formMember{name, v.bytes, v.file})
 					return
 				}
 			}
@@ -172,6 +177,7 @@ func (g *gathering) entry(name string) *entry {
 	e := g.known[name]
 	if e == nil {
 		e = g.entryOf(name)
+		e.field.binary = e.forms.Bytes() || e.forms.Item(-1).Bytes()
 		g.known[name] = e
 		g.entries = append(g.entries, e)
 	}

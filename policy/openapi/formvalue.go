@@ -14,17 +14,25 @@ import (
 	"github.com/sidewarden/sidewarden/policy/openapi/schema"
 )
 
+// textType is that of plain text, which a field is unless something else is said.
+const textType = "text/plain"
+
 // read finds what an entry can mean, or the word that says why it means nothing.
 func (g *gathering) read(e *entry) (why string) {
 	t := e.forms.Types()
-	for _, v := range e.values {
-		if !g.urlencoded && !e.field.takes(v.mediaType) {
+	for i := range e.values {
+		if !g.urlencoded && !e.field.takes(e.values[i].mediaType) {
 			return "contentType"
+		}
+		if e.values[i].file && !e.takesFile(i) {
+			return "filename"
 		}
 	}
 	switch {
 	case len(e.members) > 0:
 		return e.object()
+	case t.Any && e.forms.Structured():
+		e.structured(g)
 	case e.field.style != "" && t.Object:
 		return e.styled()
 	case len(e.values) > 1 && (!e.forms.Repeats() || e.field.style != "" && !e.field.explode):
@@ -42,6 +50,40 @@ func (g *gathering) read(e *entry) (why string) {
 // takes reports whether the contract lets a part have the media type.
 func (f *formField) takes(mediaType string) bool {
 	return len(f.mediaTypes) == 0 || slices.ContainsFunc(f.mediaTypes, func(m media) bool { return m.covers(mediaType) })
+}
+
+// isJSON reports whether the contract says that the value is written as JSON.
+func (f *formField) isJSON() bool {
+	return slices.ContainsFunc(f.mediaTypes, func(m media) bool { return isJSON(m.name) })
+}
+
+// fills reports whether the value is the document of an array or object, and one of the
+// types, or null in place of one.
+func (v *formValue) fills(t schema.Types) bool {
+	if v.document == nil {
+		return false
+	}
+	kind := jsontext.Kind(v.document[0])
+	return kind == jsontext.KindBeginObject && (t.Object || t.Any) ||
+		kind == jsontext.KindBeginArray && (t.Array || t.Any) ||
+		kind == jsontext.KindNull && t.Null && (t.Array || t.Object) && !t.String
+}
+
+// takesFile reports whether the value i may have a filename. To most servers such a part
+// is a file and no field: they would find nothing where the schema asks for a text.
+func (e *entry) takesFile(i int) bool {
+	v := &e.values[i]
+	if e.forms.File() || v.fills(e.forms.Types()) || e.field.names(v.mediaType) {
+		return true
+	}
+	item := e.forms.Item(i)
+	return e.forms.Types().Array && e.field.style == "" && (item.File() || v.fills(item.Types()))
+}
+
+// names reports whether the contract says by its name, not by a range, that the value is written
+// as the media type, which is not plain text.
+func (f *formField) names(mediaType string) bool {
+	return mediaType != textType && slices.ContainsFunc(f.mediaTypes, func(m media) bool { return m.name == mediaType })
 }
 
 // opaque reports whether the contract says that the value is written as something that is
@@ -66,11 +108,23 @@ func (e *entry) single(g *gathering, t schema.Types) {
 	others := t
 	others.Array = false
 	if others != (schema.Types{}) {
-		e.readings = g.alternatives(v, &e.field, others)
-	} else if d := g.document(v, &e.field, false); d != nil && d[0] == byte(jsontext.KindBeginArray) {
+		e.readings = g.alternatives(v, &e.field, t)
+	} else if d := g.document(v, &e.field, t, false); d != nil && d[0] == byte(jsontext.KindBeginArray) {
 		e.readings = []formMeaning{{{document: d}}}
 	}
 	e.array(g, e.values)
+}
+
+// structured reads the value of an entry of which the schema names no type and says what
+// members or items have to be. As a text it would fit, while a backend may parse it.
+func (e *entry) structured(g *gathering) {
+	t := schema.Types{Object: true, Array: true}
+	d := g.document(e.values[0], &e.field, t, true)
+	if len(e.values) > 1 || e.field.style != "" || d == nil || d[0] != byte(jsontext.KindBeginObject) && d[0] != byte(jsontext.KindBeginArray) {
+		e.opaque = true
+		return
+	}
+	e.readings = []formMeaning{{{document: d}}}
 }
 
 // array reads values as the items of an array.
@@ -106,13 +160,13 @@ func (e *entry) nest(begin, end jsontext.Kind, all [][]piece, names []formMember
 // nothing.
 func (g *gathering) alternatives(v formValue, f *formField, t schema.Types) []formMeaning {
 	var all []formMeaning
-	d := g.document(v, f, t.Object && f.style == "")
+	d := g.document(v, f, t, t.Object && f.style == "")
 	if d != nil && !f.binary {
 		all = append(all, formMeaning{{document: d}})
 	}
 	switch {
-	case v.document != nil && !f.binary: // its type says that it is no text
-	case f.binary, !g.urlencoded && !strings.HasPrefix(v.mediaType, "text/"):
+	case d != nil && v.document != nil && !f.binary: // its type says that it is no text
+	case f.binary, !g.urlencoded && v.document == nil && !strings.HasPrefix(v.mediaType, "text/"):
 		all = append(all, formMeaning{{kind: jsontext.KindString, text: octets(v.bytes, f.binary)}})
 	default:
 		text := octets(v.bytes, false)
@@ -129,13 +183,18 @@ func (g *gathering) alternatives(v formValue, f *formField, t schema.Types) []fo
 
 // document returns the JSON document that a value is: a part by its type, a text of a
 // form where the contract says that it is JSON or, as whatever is no scalar is by default,
-// may be (OpenAPI 3.0.4, 4.7.15.3). It is nil of anything else.
-func (g *gathering) document(v formValue, f *formField, may bool) recording {
-	if v.document != nil || !g.urlencoded {
-		return v.document
+// may be (OpenAPI 3.0.4, 4.7.15.3). It is nil of anything else, and of a part that says on its
+// own that it is JSON where the schema wants a scalar, which is text by default: many servers
+// read the bytes of it, whatever its type.
+func (g *gathering) document(v formValue, f *formField, t schema.Types, may bool) recording {
+	if !g.urlencoded {
+		if f.isJSON() || v.fills(t) {
+			return v.document
+		}
+		return nil
 	}
 	if len(f.mediaTypes) > 0 {
-		may = slices.ContainsFunc(f.mediaTypes, func(m media) bool { return isJSON(m.name) })
+		may = f.isJSON()
 	}
 	if !may {
 		return nil
@@ -177,7 +236,7 @@ func (e *entry) styled() (why string) {
 		return "style"
 	}
 	for i := 0; i < len(parts); i += 2 {
-		e.members = append(e.members, formMember{string(parts[i].bytes), parts[i+1].bytes})
+		e.members = append(e.members, formMember{name: string(parts[i].bytes), text: parts[i+1].bytes})
 	}
 	e.record()
 	return e.repeated()
@@ -187,6 +246,9 @@ func (e *entry) styled() (why string) {
 func (e *entry) object() (why string) {
 	if len(e.values) > 0 {
 		return "style"
+	}
+	if slices.ContainsFunc(e.members, func(m formMember) bool { return m.file }) {
+		return "filename"
 	}
 	if e.field.style == openapi3.SerializationDeepObject {
 		for i, m := range e.members {

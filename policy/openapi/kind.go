@@ -5,6 +5,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/openapi/schema"
 )
 
@@ -124,7 +125,7 @@ func isNumber(s string) bool {
 			i++
 		}
 		from := i
-		return digits() && i == len(s) && exponent(s[from:])
+		return digits() && i == len(s) && exponent(s[from:]) && policy.Finite(s)
 	}
 	return i == len(s)
 }

@@ -1,9 +1,13 @@
 package openapi
 
 import (
+	"fmt"
 	"mime"
+	"reflect"
+	"slices"
 	"strings"
 
+	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/openapi/schema"
 )
 
@@ -78,19 +82,45 @@ func (m *media) example() string { return strings.ReplaceAll(m.name, "*", "x") }
 // mayBeJSON reports whether a body of the type or range may be JSON.
 func (m media) mayBeJSON() bool { return m.json || strings.Contains(m.name, "*") }
 
-// compare orders exact types before ranges and "*/*".
-func (m media) compare(other media) int {
-	rank := func(name string) int { return strings.Count(name, "*") }
-	return rank(m.name) - rank(other.name)
+// compare orders exact types before ranges with a suffix, those before ranges of a
+// whole type, and "*/*" last.
+func (m media) compare(other media) int { return m.rank() - other.rank() }
+
+func (m media) rank() int {
+	n := 2 * strings.Count(m.name, "*")
+	if n > 0 && !strings.HasSuffix(m.name, "*") {
+		n--
+	}
+	return n
 }
 
 // covers reports whether the media type or range is or includes name.
 func (m media) covers(name string) bool {
-	if m.name == name || m.name == "*/*" {
-		return true
+	return policy.CoversMediaType(m.name, name)
+}
+
+// ambiguous reports a problem if one of the media types is the same as another one but for
+// parameters, which nobody compares, and not described alike: a client would choose
+// what its body is judged by.
+func (b *builder) ambiguous(all []media, m media, at, declared schema.Place) bool {
+	i := slices.IndexFunc(all, func(other media) bool { return other.name == m.name })
+	if i < 0 {
+		return false
 	}
-	prefix, ranged := strings.CutSuffix(m.name, "*")
-	return ranged && strings.HasPrefix(name, prefix)
+	first, _ := b.places.child(at, "content", all[i].key)
+	if first == declared {
+		return false
+	}
+	for _, member := range []string{"schema", "encoding"} {
+		was, _ := b.places.documents.Value(first.Child(member))
+		is, _ := b.places.documents.Value(declared.Child(member))
+		if !reflect.DeepEqual(was, is) || was != nil && first.Document != declared.Document { // a reference is relative to its document
+			b.at(declared, fmt.Sprintf("media types %q and %q are the same but for parameters, which are not compared, and differ in %s",
+				bounded(all[i].key), bounded(m.key), member), "describe both alike, such as by oneOf, or leave one out")
+			return true
+		}
+	}
+	return false
 }
 
 // mediaName is the media type in lower case and without parameters.

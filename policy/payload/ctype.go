@@ -19,13 +19,9 @@ const maxContentType = 512
 // value says that the operation takes none. It is immutable.
 type Declared struct {
 	body         bool
-	ranges       []mediaRange
-	maxInflation int // zero: no content coding is taken off
+	ranges       []string // media types and ranges, in lower case without parameters
+	maxInflation int      // zero: no content coding is taken off
 }
-
-// mediaRange is a declared media type or range (RFC 9110 section 12.5.1). In
-// sub, "*" stands for every subtype and "*+json" for every one with that suffix.
-type mediaRange struct{ main, sub string }
 
 // Declare returns the declaration of an operation that takes a body of one of
 // the media types: the keys of the contract's content object, such as
@@ -39,7 +35,7 @@ func Declare(mediaTypes ...string) (Declared, error) {
 		if err != nil || !found || main == "*" && sub != "*" {
 			return Declared{}, fmt.Errorf("media type %q of the request body is not a type/subtype; correct it in the contract", key)
 		}
-		d.ranges = append(d.ranges, mediaRange{main, sub})
+		d.ranges = append(d.ranges, essence)
 	}
 	return d, nil
 }
@@ -58,16 +54,7 @@ func (d Declared) unpacks(h http.Header) bool { return d.maxInflation > 0 && isG
 // allows reports whether a sent media type, in lower case without parameters, is
 // declared.
 func (d Declared) allows(mediaType string) bool {
-	main, sub, _ := strings.Cut(mediaType, "/")
-	return slices.ContainsFunc(d.ranges, func(r mediaRange) bool {
-		if r.main != "*" && r.main != main {
-			return false
-		}
-		if suffix, open := strings.CutPrefix(r.sub, "*"); open {
-			return strings.HasSuffix(sub, suffix)
-		}
-		return r.sub == sub
-	})
+	return slices.ContainsFunc(d.ranges, func(r string) bool { return policy.CoversMediaType(r, mediaType) })
 }
 
 // TakesForm reports whether a form is declared, by name or by a range that covers one.

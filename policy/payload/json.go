@@ -20,8 +20,9 @@ const (
 	// MaxNumberBytes is how long a JSON number may be. A longer one is no number
 	// of any common type, and costs validators with exact arithmetic dearly.
 	MaxNumberBytes = 40
-	// MaxExponent is how large the exponent of a JSON number may be, either way:
-	// that of IEEE 754 double precision.
+	// MaxExponent is how large the exponent of a JSON number may be, either way, as it is
+	// written and with one digit before the point: that of IEEE 754 double precision,
+	// beyond which most parsers read infinity or zero.
 	MaxExponent = 308
 )
 
@@ -253,7 +254,7 @@ func checkNumber(literal []byte) error {
 		if c != 'e' && c != 'E' {
 			continue
 		}
-		if e, err := strconv.Atoi(string(literal[i+1:])); err != nil || e > MaxExponent || e < -MaxExponent {
+		if e, err := strconv.Atoi(string(literal[i+1:])); err != nil || e > MaxExponent || e < -MaxExponent || !policy.Finite(string(literal)) {
 			return &fault{policy.JSONNumber, "exponent, " + limit(MaxExponent)}
 		}
 	}

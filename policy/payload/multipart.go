@@ -26,10 +26,12 @@ const (
 )
 
 // Tokens that stand before those of a part's value: its media type, in lower case
-// without parameters, and, where the value is read as JSON, its bytes, because a
+// without parameters; a mark without text of a part that has a filename, which servers
+// keep apart from the fields; and, where the value is read as JSON, its bytes, because a
 // contract may want the document and not what it says.
 const (
 	PartType  jsontext.Kind = 'm'
+	PartFile  jsontext.Kind = 'F'
 	PartBytes jsontext.Kind = 'b'
 )
 
@@ -39,6 +41,7 @@ func isMultipart(mediaType string) bool { return strings.HasPrefix(mediaType, "m
 type part struct {
 	name      string
 	mediaType string // in lower case, without parameters
+	file      bool   // it has a filename
 	body      []byte
 	// absent reports that it is what a browser sends for a file that was not chosen (HTML,
 	// 4.10.22.4): no content, and an empty filename.
@@ -227,7 +230,8 @@ func (m *multipart) all(yield func(jsontext.Kind, []byte) bool) {
 		if p.absent {
 			continue
 		}
-		if !yield(jsontext.KindString, []byte(p.name)) || !yield(PartType, []byte(p.mediaType)) || !p.value(m.maxDepth, yield) {
+		if !yield(jsontext.KindString, []byte(p.name)) || !yield(PartType, []byte(p.mediaType)) ||
+			p.file && !yield(PartFile, nil) || !p.value(m.maxDepth, yield) {
 			return
 		}
 	}

@@ -221,7 +221,9 @@ func TestMultipartBoundaryThatNotEverybodyFinds(t *testing.T) {
 func TestMultipartTokens(t *testing.T) {
 	t.Parallel()
 	body := field("a", "1") + field("b", `{"c":[true,"\u00e4"]}`, "Content-Type: Application/JSON") +
-		part("Content-Disposition: form-data; name=\"f\"; filename=\"x\"\r\nContent-Type: image/png\r\n", "\xff\x00") + end
+		part("Content-Disposition: form-data; name=\"f\"; filename=\"x\"\r\nContent-Type: image/png\r\n", "\xff\x00") +
+		part("Content-Disposition: form-data; name=g; filename=blob\r\nContent-Type: application/json\r\n", "[]") +
+		part("Content-Disposition: form-data; name=h; filename*=utf-8''x\r\n", "1") + end
 	kinds, texts, v := payload.Fields(http.Header{"Content-Type": {"multipart/form-data; boundary=b"}}, formData, []byte(body))
 	require.True(t, v.Passes(), "%v", v)
 	var got []string
@@ -231,7 +233,9 @@ func TestMultipartTokens(t *testing.T) {
 	assert.Equal(t, []string{
 		"{", `"a`, "mtext/plain", `"1`,
 		`"b`, "mapplication/json", `b{"c":[true,"\u00e4"]}`, "{", `"c`, "[", "t", "\"\u00e4", "]", "}",
-		`"f`, "mimage/png", "\"\xff\x00", "}",
+		`"f`, "mimage/png", "F", "\"\xff\x00",
+		`"g`, "mapplication/json", "F", "b[]", "[", "]",
+		`"h`, "mtext/plain", "F", `"1`, "}",
 	}, got)
 }
 
@@ -285,10 +289,10 @@ func TestAFileThatWasNotChosenIsNoField(t *testing.T) {
 	for _, row := range []struct{ name, sent, want string }{
 		{"no filename and no content", file(`name="a"; filename=""`, ""), "{}"},
 		{"beside others", field("b", "1") + file(`name="a"; filename=""`, ""), `{bm1}`},
-		{"a filename", file(`name="a"; filename="x"`, ""), "{am}"},
-		{"content", file(`name="a"; filename=""`, "1"), "{am1}"},
-		{"an extended filename", file(`name="a"; filename=""; filename*=utf-8''x`, ""), "{am}"},
-		{"first", file(`name="a"; filename*=utf-8''x; filename=""`, ""), "{am}"},
+		{"a filename", file(`name="a"; filename="x"`, ""), "{amF}"},
+		{"content", file(`name="a"; filename=""`, "1"), "{amF1}"},
+		{"an extended filename", file(`name="a"; filename=""; filename*=utf-8''x`, ""), "{amF}"},
+		{"first", file(`name="a"; filename*=utf-8''x; filename=""`, ""), "{amF}"},
 		{"an empty text", field("a", ""), "{am}"},
 	} {
 		kinds, texts, v := payload.Fields(http.Header{"Content-Type": {formData + "; boundary=" + boundary}}, formData, []byte(row.sent+end))
@@ -346,7 +350,11 @@ func FuzzMultipart(f *testing.F) {
 			}
 			if kind == payload.PartType {
 				require.Equal(t, 1, depth)
-				sameAsPart(t, r, texts[i-1], texts[i], texts[i+1])
+				value := i + 1
+				if kinds[value] == payload.PartFile {
+					value++
+				}
+				sameAsPart(t, r, texts[i-1], texts[i], texts[value], value > i+1)
 			}
 		}
 		_, err := r.NextRawPart()
@@ -355,11 +363,12 @@ func FuzzMultipart(f *testing.F) {
 }
 
 // sameAsPart compares a field with the next part of the other reader.
-func sameAsPart(t *testing.T, r *stdmultipart.Reader, name, mediaType, content string) {
+func sameAsPart(t *testing.T, r *stdmultipart.Reader, name, mediaType, content string, file bool) {
 	t.Helper()
 	p, err := r.NextRawPart()
 	require.NoError(t, err)
 	require.Equal(t, p.FormName(), name)
+	require.True(t, file || p.FileName() == "", "a file to them is no field to us")
 	read, err := io.ReadAll(p)
 	require.NoError(t, err)
 	require.Equal(t, string(read), content)

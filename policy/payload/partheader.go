@@ -77,7 +77,7 @@ func (h *header) part(body []byte, field bool) (part, error) {
 		if err != nil {
 			return p, err
 		}
-		p.name = name
+		p.name, p.file = name, h.file
 	} else if field {
 		return p, malformed("no disposition")
 	}

@@ -116,6 +116,30 @@ func (f Forms) Types() Types {
 	}
 }
 
+// Bytes reports whether some form says that the texts of the value are bytes as they are.
+func (f Forms) Bytes() bool { return f.stands(contentBytes) }
+
+func (f Forms) stands(c content) bool {
+	return slices.ContainsFunc(f.all, func(at form) bool { return at.node.content == c })
+}
+
+// File reports whether a file may be the value: some form says that its texts stand for
+// bytes, or none says a type, nor what a text has to be.
+func (f Forms) File() bool {
+	if f.stands(contentBytes) || f.stands(contentEncoded) {
+		return true
+	}
+	return !slices.ContainsFunc(f.all, func(at form) bool {
+		n := at.node
+		return n.types != 0 || n.enum != nil || n.con != nil || n.text != nil || n.number != nil
+	})
+}
+
+// Structured reports whether some form says what an array or object has to be.
+func (f Forms) Structured() bool {
+	return slices.ContainsFunc(f.all, func(at form) bool { return at.node.array != nil || at.node.object != nil })
+}
+
 // Property returns the forms of a property, and how the forms know its name: it is
 // declared if any of them lists it, and open if any says so explicitly, or if none
 // lists properties at all.

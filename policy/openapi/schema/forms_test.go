@@ -91,3 +91,31 @@ func TestFormsOfAPropertyAreThoseOfEverySchema(t *testing.T) {
 	assert.Equal(t, schema.Declared, standing)
 	assert.Equal(t, []string{"x", "y", "z"}, inner.Names())
 }
+
+func TestFormsOfWhatTextsStandFor(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		schema                  string
+		bytes, file, structured bool
+	}{
+		{`{}`, false, true, false},
+		{`{"type":"string"}`, false, false, false},
+		{`{"enum":["a"]}`, false, false, false},
+		{`{"const":1}`, false, false, false},
+		{`{"minLength":1}`, false, false, false},
+		{`{"minimum":1}`, false, false, false},
+		{`{"type":"string","format":"binary"}`, true, true, false},
+		{`{"type":"string","format":"byte"}`, false, true, false},
+		{`{"contentMediaType":"image/png"}`, true, true, false},
+		{`{"contentMediaType":"image/png","contentEncoding":"base64"}`, false, true, false},
+		{`{"allOf":[{"type":"string"},{"format":"binary"}]}`, true, true, false},
+		{`{"not":{"format":"binary"},"type":"string"}`, false, false, false},
+		{`{"required":["a"]}`, false, true, true},
+		{`{"anyOf":[{"items":{"type":"string"}}]}`, false, true, true},
+	} {
+		f := formsOf(t, c.schema)
+		assert.Equal(t, c.bytes, f.Bytes(), c.schema)
+		assert.Equal(t, c.file, f.File(), c.schema)
+		assert.Equal(t, c.structured, f.Structured(), c.schema)
+	}
+}

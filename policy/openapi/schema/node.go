@@ -23,6 +23,8 @@ type node struct {
 	array  *arrayRules
 	object *objectRules
 
+	content content // what its texts stand for
+
 	subs []sub
 	pick *pick // the discriminator, if one chooses among oneOf or anyOf
 
@@ -47,6 +49,15 @@ const (
 	typeNumber
 	typeInteger // numbers without fraction; typeNumber includes them
 	typeString
+)
+
+// content is what the texts of a value stand for.
+type content uint8
+
+const (
+	contentText    content = iota // themselves
+	contentBytes                  // bytes as they are: format binary, or contentMediaType alone
+	contentEncoded                // bytes that are written as text: format byte, or contentEncoding
 )
 
 // role is why a schema judges a value for another one's sake.

@@ -236,9 +236,23 @@ func (rd *reader) readText() {
 		t.format = rd.format(v)
 		t.longest = longestOf(v)
 	}
+	rd.node.content = rd.content()
 	if t.minLength > 0 || t.maxLength >= 0 || t.pattern != nil || t.format != nil {
 		rd.node.text = &t
 	}
+}
+
+// content returns what the texts stand for (OpenAPI 3.0.4, 4.8.24.3; OpenAPI 3.1.1, 4.4.1).
+func (rd *reader) content() content {
+	_, encoded := rd.modern("contentEncoding")
+	_, typed := rd.modern("contentMediaType")
+	switch format := rd.m["format"]; {
+	case encoded || format == "byte":
+		return contentEncoded
+	case typed || format == "binary":
+		return contentBytes
+	}
+	return contentText
 }
 
 // format returns what judges a text of the format, which may be one of numbers.
