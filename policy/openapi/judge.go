@@ -18,6 +18,8 @@ type Judge struct {
 	deny       bool // properties of bodies that no schema declares
 	parameters []parameter
 	query      *query
+	maxQuery   int  // how many query parameters are judged
+	cookies    bool // a cookie is a parameter
 
 	bodyDeclared, bodyRequired bool
 	media                      []media // exact types first
@@ -49,7 +51,10 @@ func (j *Judge) Judge(r *policy.Request, mediaType string, tokens iter.Seq2[json
 }
 
 func (j *Judge) judge(r *policy.Request, run *schema.Run, mediaType string, tokens iter.Seq2[jsontext.Kind, []byte], present bool) policy.Verdict {
-	parameters := j.judgeParameters(r, run)
+	if v, is := j.crowded(r); is {
+		return v
+	}
+	parameters, stranger := j.judgeParameters(r, run)
 	if parameters.Effect == policy.Deny {
 		return parameters
 	}
@@ -59,7 +64,10 @@ func (j *Judge) judge(r *policy.Request, run *schema.Run, mediaType string, toke
 	if parameters.Effect != policy.Permit {
 		return parameters
 	}
-	return j.undeclared(r)
+	if v := j.undeclared(r); v.Effect != policy.Permit || stranger == "" {
+		return v
+	}
+	return policy.Denied(policy.ParameterUndeclared, stranger)
 }
 
 // recovered makes a panic the verdict that nothing was decided.
