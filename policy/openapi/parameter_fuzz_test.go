@@ -1,6 +1,7 @@
 package openapi_test
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -87,6 +88,12 @@ func FuzzParameters(f *testing.F) {
 		for _, pair := range r.Query {
 			require.True(t, pair.Name == "deep[from]" || slices.Contains(declared, pair.Name), "%q", pair.Name)
 			again = append(again, url.QueryEscape(pair.Name)+"="+url.QueryEscape(pair.Value))
+		}
+		for _, line := range r.Header["Cookie"] {
+			if line = strings.TrimSuffix(strings.Trim(line, " \t"), ";"); line != "" {
+				_, err := http.ParseCookie(line)
+				require.NoError(t, err, "another server reads each cookie, too")
+			}
 		}
 		if !strings.Contains(query, ";") { // which net/url refuses
 			_, err := url.ParseQuery(query)
