@@ -169,6 +169,7 @@ const (
 	ParameterInvalid      Reason = "parameter-invalid"
 	ParameterUndeclared   Reason = "parameter-undeclared"
 	ParameterEscape       Reason = "parameter-escape"
+	ParameterTooMany      Reason = "parameter-too-many"
 	SchemaUnsupported     Reason = "schema-unsupported"
 )
 

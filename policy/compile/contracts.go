@@ -33,6 +33,7 @@ func (c *compiler) contract(i int, spec config.Spec) *openapi.Contract {
 		UndeclaredProperties: c.cfg.Schema.UndeclaredProperties,
 		OmitPatterns:         c.cfg.Schema.UnsupportedPatterns == config.PatternsOmit,
 		QueryParameters:      c.queryParameters(),
+		MaxQueryParameters:   c.cfg.Schema.MaxQueryParameters,
 		Answers:              c.judgesAnywhere(policy.OutSchema),
 	})
 	var problems openapi.Problems

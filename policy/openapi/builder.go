@@ -189,7 +189,7 @@ func (b *builder) operation(path, method string, item *openapi3.PathItem, o *ope
 		b.report(o.Origin, place, lost, lostFix)
 		return Operation{}, false
 	}
-	op.judge = &Judge{deny: b.way.deny, runs: b.runs}
+	op.judge = &Judge{deny: b.way.deny, maxQuery: b.way.maxQuery, runs: b.runs}
 	b.parameters(&op, at, item, o)
 	b.security(&op, o)
 	b.body(&op, at, o)

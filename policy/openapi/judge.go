@@ -19,6 +19,8 @@ type Judge struct {
 	answers    bool // judges answers, not requests
 	parameters []parameter
 	query      *query
+	maxQuery   int  // how many query parameters are judged
+	cookies    bool // a cookie is a parameter
 
 	bodyDeclared, bodyRequired bool
 	media                      []media // exact types first
@@ -50,7 +52,10 @@ func (j *Judge) Judge(r *policy.Request, mediaType string, tokens iter.Seq2[json
 }
 
 func (j *Judge) judge(r *policy.Request, run *schema.Run, mediaType string, tokens iter.Seq2[jsontext.Kind, []byte], present bool) policy.Verdict {
-	parameters := j.judgeParameters(r, run)
+	if v, is := j.crowded(r); is {
+		return v
+	}
+	parameters, stranger := j.judgeParameters(r, run)
 	if parameters.Effect == policy.Deny {
 		return parameters
 	}
@@ -60,7 +65,10 @@ func (j *Judge) judge(r *policy.Request, run *schema.Run, mediaType string, toke
 	if parameters.Effect != policy.Permit {
 		return parameters
 	}
-	return j.undeclared(r)
+	if v := j.undeclared(r); v.Effect != policy.Permit || stranger == "" {
+		return v
+	}
+	return policy.Denied(policy.ParameterUndeclared, stranger)
 }
 
 // recovered makes a panic the verdict that nothing was decided.

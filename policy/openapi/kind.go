@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -14,6 +15,7 @@ type kinds uint8
 
 const (
 	kindNumber kinds = 1 << iota
+	kindInteger
 	kindBoolean
 	kindNull
 	kindString
@@ -26,8 +28,11 @@ func kindsOf(t schema.Types) kinds {
 		return kindNumber | kindBoolean | kindString
 	}
 	var k kinds
-	if t.Number || t.Integer {
+	switch {
+	case t.Number:
 		k |= kindNumber
+	case t.Integer:
+		k |= kindInteger
 	}
 	if t.Boolean {
 		k |= kindBoolean
@@ -43,13 +48,14 @@ func kindsOf(t schema.Types) kinds {
 
 // meanings returns the kinds of token that a text can be, the likeliest first; never
 // none. Numbers and booleans are those of JSON: NaN, 0x10 and T are text here,
-// whatever a parser of some language makes of them.
+// whatever a parser of some language makes of them. Where only an integer may be, 10.0
+// and 1e1 are text too: parsers of integers refuse them, or stop at the first sign.
 func (k kinds) meanings(text string) (all [4]jsontext.Kind, n int) {
 	add := func(kind jsontext.Kind) {
 		all[n] = kind
 		n++
 	}
-	if k&kindNumber != 0 && isNumber(text) {
+	if k&kindNumber != 0 && isNumber(text) || k&kindInteger != 0 && isInteger(text) {
 		add(jsontext.KindNumber)
 	}
 	if k&kindBoolean != 0 && (text == "true" || text == "false") {
@@ -129,6 +135,9 @@ func isNumber(s string) bool {
 	}
 	return i == len(s)
 }
+
+// isInteger reports whether the text is such a number, of digits alone behind its sign.
+func isInteger(s string) bool { return isNumber(s) && !strings.ContainsAny(s, ".eE") }
 
 // exponent reports whether the digits are an exponent within the bounds.
 func exponent(digits string) bool {

@@ -35,6 +35,8 @@ type Options struct {
 	// them. Those of the keys that the contract's security schemes name need not be
 	// among them.
 	QueryParameters []string
+	// MaxQueryParameters bounds the parameters of a query; 0 means 1000.
+	MaxQueryParameters int
 	// MaxBytes bounds all files together; 0 means 20 MiB.
 	MaxBytes int64
 }
@@ -54,7 +56,10 @@ func Load(o Options) (*Contract, error) {
 	if err != nil {
 		return nil, err
 	}
-	way := manner{base: base, deny: deny, answers: o.Answers, omit: o.OmitPatterns, query: o.QueryParameters}
+	way := manner{base: base, deny: deny, answers: o.Answers, omit: o.OmitPatterns, query: o.QueryParameters, maxQuery: o.MaxQueryParameters}
+	if way.maxQuery <= 0 {
+		way.maxQuery = defaultMaxQuery
+	}
 	c, problems, ended := load(o, way)
 	if len(problems) == 0 {
 		return c, nil
@@ -81,7 +86,9 @@ type manner struct {
 	answers bool     // for what judges answers, too
 	omit    bool     // patterns that cannot be compiled
 	query   []string // parameters that need not be declared
-	lines   bool     // note the line of everything
+	// maxQuery is how many parameters of a query are judged.
+	maxQuery int
+	lines    bool // note the line of everything
 }
 
 // load reads the contract once. A library that has panicked on contracts before

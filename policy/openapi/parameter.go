@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strings"
@@ -44,6 +45,10 @@ type parameter struct {
 	members map[string]kinds
 	// lists are the declared members that can be an array, of deepObject.
 	lists map[string]schema.Forms
+	// unlisted is what any other member can be, and open whether there may be one. If
+	// patterned, that depends on its name.
+	unlisted        kinds
+	open, patterned bool
 	// query is what the operation declares beside it, if members of the value are
 	// query parameters.
 	query *query
@@ -77,10 +82,6 @@ func newParameter(p *openapi3.Parameter, at schema.Place, c *schema.Compiler) (p
 	return made, nil
 }
 
-// knownItems is for how many items of an array it is known beforehand what they can
-// be: each may have a schema of its own (prefixItems).
-const knownItems = 32
-
 // learn takes from the compiled schema what values the text can mean.
 func (p *parameter) learn() {
 	if p.schema == nil || p.document {
@@ -99,7 +100,7 @@ func (p *parameter) learn() {
 	p.nested = p.style.name == styleDeep ||
 		p.style.name == styleForm && p.style.explode && p.in == openapi3.ParameterInQuery && p.types.Object && !p.types.String
 	if p.types.Array {
-		for i := range knownItems {
+		for i := range p.forms.Prefix() + 1 { // the last is what all others can be
 			p.items = append(p.items, kindsOf(p.forms.Item(i).Types()))
 		}
 	}
@@ -115,6 +116,8 @@ func (p *parameter) learn() {
 				p.lists[name] = inner
 			}
 		}
+		types, standing, same := p.forms.Unlisted()
+		p.unlisted, p.open, p.patterned = kindsOf(types), standing == schema.Openly, !same
 	}
 }
 
@@ -124,10 +127,7 @@ func (p *parameter) spread() bool { return p.nested && p.style.name == styleForm
 
 // item returns what the item i of an array can be.
 func (p *parameter) item(i int) kinds {
-	if i < len(p.items) {
-		return p.items[i]
-	}
-	return kindsOf(p.forms.Item(i).Types())
+	return p.items[min(i, len(p.items)-1)]
 }
 
 // member returns what the member of an object can be.
@@ -135,18 +135,27 @@ func (p *parameter) member(name string) kinds {
 	if known, ok := p.members[name]; ok {
 		return known
 	}
-	inner, _ := p.forms.Property(name)
-	return kindsOf(inner.Types())
+	if !p.patterned {
+		return p.unlisted
+	}
+	types, _ := p.forms.Member(name)
+	return kindsOf(types)
 }
 
 // inner returns which member of the parameter a query parameter is, and whether it is
 // one: one that the object declares or, if the object is open, one that nothing
-// else declares.
+// declares, nor anything by a name that is like it.
 func (p *parameter) inner(name string) (string, bool) {
-	if member, is := p.declared(name); is || p.style.name == styleDeep || p.query.others(p, name) {
+	member, is := p.declared(name)
+	switch {
+	case is || p.style.name == styleDeep:
 		return member, is
+	case !p.patterned:
+		return name, p.open && !p.query.claims(name)
+	case p.query.claims(name):
+		return name, false
 	}
-	_, standing := p.forms.Property(name)
+	_, standing := p.forms.Member(name)
 	return name, standing == schema.Openly
 }
 
@@ -220,14 +229,22 @@ type reading struct {
 	text    []byte         // of the last token
 	strange bool           // a text is no UTF-8
 	verdict policy.Verdict // on what does not pass
+	deny    bool           // members of documents that no schema declares
+	// stranger is the label of the first parameter that has a member which no schema
+	// declares.
+	stranger string
 }
 
 // judgeParameters judges the declared parameters of a request, in the order of the
 // contract, by r.Match.Params, r.Query and r.Header. It permits, or returns the
-// first denial, or that a parameter cannot be judged.
-func (j *Judge) judgeParameters(r *policy.Request, run *schema.Run) policy.Verdict {
-	verdict := policy.Permitted()
-	rd := reading{request: r, run: run}
+// first denial, or that a parameter cannot be judged. Stranger is the label of the first
+// that has a member which no schema declares.
+func (j *Judge) judgeParameters(r *policy.Request, run *schema.Run) (verdict policy.Verdict, stranger string) {
+	if j.cookies && !j.cookiesPlain(r) {
+		return policy.Denied(policy.ParameterInvalid, "cookie encoding"), ""
+	}
+	verdict = policy.Permitted()
+	rd := reading{request: r, run: run, deny: j.deny}
 	for i := range j.parameters {
 		if rd.passes(&j.parameters[i]) {
 			continue
@@ -236,7 +253,7 @@ func (j *Judge) judgeParameters(r *policy.Request, run *schema.Run) policy.Verdi
 			break
 		}
 	}
-	return verdict
+	return verdict, rd.stranger
 }
 
 // passes judges one parameter of the request; the verdict is on one that does not
@@ -352,6 +369,15 @@ func (rd *reading) judged(p *parameter) bool {
 	}
 	if fault, failed := rd.run.Fault(); failed {
 		return rd.invalid(p, fault.Pointer, fault.Keyword)
+	}
+	at, found := rd.run.Stranger()
+	switch {
+	case !found:
+	case !p.document:
+		rd.stranger = cmp.Or(rd.stranger, p.label)
+	case rd.deny:
+		rd.verdict = policy.Denied(policy.UndeclaredProperty, p.label+at)
+		return false
 	}
 	return true
 }

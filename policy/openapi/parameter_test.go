@@ -291,10 +291,10 @@ func TestParametersOfOtherShapes(t *testing.T) {
 		{"nor in a header", "/plain", "X-Q: \xff", "parameter-invalid header.X-Q encoding"},
 		{"a maximum of length counts characters", "/plain?q=%C3%A9%C3%A9%C3%A9", "", "permit"},
 		{"a cookie in quotes", "/plain", `Cookie: sid="abc"`, "permit"},
-		{"a cookie that some servers leave out is judged", "/plain", `Cookie: sid=a"b`, "parameter-invalid cookie.sid pattern"},
+		{"a cookie that some servers leave out", "/plain", `Cookie: sid=a"b`, "parameter-invalid cookie encoding"},
 		{"a cookie of another case is another one", "/plain", "Cookie: SID=1", "permit"},
-		{"a cookie behind an empty one", "/plain", "Cookie: ; =; x; sid=1", "parameter-invalid cookie.sid pattern"},
-		{"a cookie without a sign is empty", "/plain", "Cookie: sid", "parameter-invalid cookie.sid pattern"},
+		{"a cookie behind an empty one", "/plain", "Cookie: ; =; x; sid=1", "parameter-invalid cookie encoding"},
+		{"a cookie without a sign", "/plain", "Cookie: sid", "parameter-invalid cookie encoding"},
 		{"a document", "/document?d=%7B%22n%22:1.5e3,%22s%22:%22%5Cu00e9%22,%22l%22:[true,false]%7D", "", "permit"},
 		{"a place in a document", `/document?d={"l":[true,null]}`, "", "parameter-invalid query.d/l/* type"},
 		{"a member twice, by an escape", `/document?d={"s":"a","\u0073":"b"}`, "", "parameter-invalid query.d json"},
@@ -312,7 +312,7 @@ func TestParametersOfOtherShapes(t *testing.T) {
 		{"a deepObject that is required", "/deep?f[a]=1", "", "parameter-missing query.g"},
 		{"one without brackets", "/deep?g=1", "", "parameter-invalid query.g style"},
 		{"with and without brackets", "/deep?g[x]=1&g=1", "", "parameter-invalid query.g style"},
-		{"an index", "/deep?g[x]=1&f[1000000000]=x", "", "permit"},
+		{"an index", "/deep?g[x]=1&f[1000000000]=x", "", "parameter-undeclared query.f"},
 		{"two levels", "/deep?g[x]=1&f[a][b]=1", "", "parameter-invalid query.f style"},
 		{"brackets around nothing", "/deep?g[]=1", "", "permit"},
 	} {
@@ -401,7 +401,7 @@ func TestHostileParametersEndSoon(t *testing.T) {
 	}, openapi.Options{})
 	for _, row := range []struct{ name, target, header, want string }{
 		{"an index bomb", "/p?f[1000000000]=x", "", "parameter-invalid query.f type"},
-		{"many indexes", "/p?" + strings.Repeat("f[1]=1&", length/7), "", "parameter-invalid query.f repeated"},
+		{"many indexes", "/p?" + strings.Repeat("f[1]=1&", 1000), "", "parameter-invalid query.f repeated"},
 		{"deep brackets", "/p?f" + strings.Repeat("[a]", length/3) + "=1", "", "parameter-invalid query.f style"},
 		{"content without a schema", "/p?c=%00&t=%00", "", "permit"},
 		{"a deep document", "/p?d=" + strings.Repeat("[", length), "", "parameter-invalid query.d json"},
@@ -411,12 +411,13 @@ func TestHostileParametersEndSoon(t *testing.T) {
 		{"a number bomb", "/p?n=1e999999999", "", "parameter-invalid query.n type"},
 		{"a long number", "/p?n=" + strings.Repeat("1", length), "", "parameter-invalid query.n type"},
 		{"an adversarial pattern", "/p?s=" + strings.Repeat("a", length) + "!", "", "parameter-invalid query.s pattern"},
-		{"a scalar many times", "/p?" + strings.Repeat("s=a&", length/4), "", "parameter-invalid query.s repeated"},
-		{"items many times", "/p?" + strings.Repeat("l=a&", length/4), "", "parameter-invalid query.l uniqueItems"},
+		{"a scalar many times", "/p?" + strings.Repeat("s=a&", 1000), "", "parameter-invalid query.s repeated"},
+		{"items many times", "/p?" + strings.Repeat("l=a&", 1000), "", "parameter-invalid query.l uniqueItems"},
 		{"many items of a header", "/p", "X-L: " + strings.Repeat("1,", length/2) + "x", "parameter-invalid header.X-L/* type"},
 		{"many cookies", "/p", "Cookie: " + strings.Repeat("k=1;", length/4), "parameter-invalid cookie.k repeated"},
-		{"many parameters of nobody", "/p?" + strings.Repeat("x=1&", length/4), "", "parameter-undeclared query"},
-		{"many members of an open object", "/open?" + manyNames(length/8), "", "permit"},
+		{"many parameters of nobody", "/p?" + strings.Repeat("x=1&", 1000), "", "parameter-undeclared query"},
+		{"many members of an open object", "/open?" + manyNames(1000), "", "permit"},
+		{"more than are judged", "/open?" + manyNames(length), "", "parameter-too-many query limit 1000"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var header []string

@@ -1,7 +1,9 @@
 package openapi
 
 import (
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
@@ -12,6 +14,8 @@ import (
 // be.
 type query struct {
 	names map[string]bool
+	// likes are the names that something declares, as [like] returns them.
+	likes map[string]bool
 	// nested are the parameters whose members are query parameters.
 	nested []*parameter
 }
@@ -19,22 +23,53 @@ type query struct {
 // prepare makes the parameters ready to be judged, once the schemas are compiled.
 // Known are the query parameters that are declared elsewhere.
 func (j *Judge) prepare(known []string) {
-	j.query = &query{names: map[string]bool{}}
+	j.query = &query{names: map[string]bool{}, likes: map[string]bool{}}
 	for _, name := range known {
-		j.query.names[name] = true
+		j.query.declare(name)
 	}
 	for i := range j.parameters {
 		p := &j.parameters[i]
 		p.learn()
 		switch {
+		case p.in == openapi3.ParameterInCookie:
+			j.cookies = true
 		case p.in != openapi3.ParameterInQuery:
 		case p.nested:
-			p.query = j.query
-			j.query.nested = append(j.query.nested, p)
+			j.query.nest(p)
 		default:
-			j.query.names[p.name] = true
+			j.query.declare(p.name)
 		}
 	}
+}
+
+// declare lets the query have a parameter.
+func (q *query) declare(name string) {
+	q.names[name], q.likes[like(name)] = true, true
+}
+
+// nest lets the query have the members of a parameter.
+func (q *query) nest(p *parameter) {
+	p.query = q
+	q.nested = append(q.nested, p)
+	if p.style.name == styleDeep {
+		q.likes[like(p.name)] = true
+		return
+	}
+	for name := range p.members {
+		q.likes[like(name)] = true
+	}
+}
+
+// defaultMaxQuery is how many query parameters are judged if nothing else is said.
+const defaultMaxQuery = 1000
+
+// crowded denies a query of more parameters than are judged. It comes before anything
+// that each of them costs.
+func (j *Judge) crowded(r *policy.Request) (v policy.Verdict, is bool) {
+	if len(r.Query) <= j.maxQuery {
+		return policy.Verdict{}, false
+	}
+	return policy.Denied(policy.ParameterTooMany, openapi3.ParameterInQuery+" limit "+strconv.Itoa(j.maxQuery)), true
 }
 
 // undeclared judges the query as a whole, by r.RawQuery and r.Query: its escapes can
@@ -69,20 +104,32 @@ func (q *query) has(name string) bool {
 	return false
 }
 
-// others reports whether another parameter than p declares the name.
-func (q *query) others(p *parameter, name string) bool {
-	if q.names[name] {
-		return true
+// claims reports whether something declares the name, or one that is like it. No such
+// name is a member of an object that is open: where it stands beside the declared one,
+// some servers read it in its place.
+func (q *query) claims(name string) bool { return q.names[name] || q.likes[like(name)] }
+
+// like returns what a name has in common with all that some servers read as the same: they
+// fold case, trim, cut at a bracket or a NUL, and take dots and white space for low lines.
+func like(name string) string {
+	if i := strings.IndexAny(name, "[\x00"); i >= 0 {
+		name = name[:i]
 	}
-	for _, other := range q.nested {
-		if other == p {
-			continue
+	return strings.Map(func(r rune) rune {
+		if r == '.' || unicode.IsSpace(r) {
+			return '_'
 		}
-		if _, is := other.declared(name); is {
-			return true
-		}
+		return fold(r)
+	}, strings.TrimFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }))
+}
+
+// fold returns the first of the characters that differ in case alone.
+func fold(r rune) rune {
+	first := r
+	for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
+		first = min(first, other)
 	}
-	return false
+	return first
 }
 
 // decodes reports whether every percent sign begins an escape (RFC 3986, 2.1). A

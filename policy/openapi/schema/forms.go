@@ -104,6 +104,10 @@ func (f Forms) Types() Types {
 	for _, at := range f.all {
 		named |= at.node.types
 	}
+	return named.types()
+}
+
+func (named typeSet) types() Types {
 	return Types{
 		Null:    named&typeNull != 0,
 		Boolean: named&typeBoolean != 0,
@@ -144,13 +148,17 @@ func (f Forms) Structured() bool {
 // declared if any of them lists it, and open if any says so explicitly, or if none
 // lists properties at all.
 func (f Forms) Property(name string) (Forms, Standing) {
-	var (
-		found  []form
-		state  = Undeclared
-		listed bool
-	)
+	var found []form
+	standing := f.eachOf(name, func(n *node, certain bool) { found = append(found, form{n, certain}) })
+	return join(found), standing
+}
+
+// eachOf visits what judges a property, and returns how the forms know its name.
+func (f Forms) eachOf(name string, visit func(n *node, certain bool)) Standing {
+	state, listed := Undeclared, false
+	var text []byte
 	take := func(n *node, certain bool, s Standing) {
-		found = append(found, form{n, certain})
+		visit(n, certain)
 		state = max(state, s)
 	}
 	for _, at := range f.all {
@@ -164,8 +172,11 @@ func (f Forms) Property(name string) (Forms, Standing) {
 			mine = true
 			take(p.node, at.certain, Declared)
 		}
+		if text == nil && len(rules.patterns) > 0 {
+			text = []byte(name)
+		}
 		for _, p := range rules.patterns {
-			if p.pattern.Match([]byte(name)) {
+			if p.pattern.Match(text) {
 				mine = true
 				take(p.node, at.certain, Openly)
 			}
@@ -183,7 +194,7 @@ func (f Forms) Property(name string) (Forms, Standing) {
 	if state == Undeclared && !listed {
 		state = Openly
 	}
-	return join(found), state
+	return state
 }
 
 // opens reports whether a schema of the properties that are not listed is there and

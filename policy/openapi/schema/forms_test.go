@@ -119,3 +119,39 @@ func TestFormsOfWhatTextsStandFor(t *testing.T) {
 		assert.Equal(t, c.structured, f.Structured(), c.schema)
 	}
 }
+
+// TestFormsOfAMemberAtOnce: the short ways say what the long ones do.
+func TestFormsOfAMemberAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		schema string
+		same   bool
+	}{
+		{`{"properties":{"a":{"type":"integer"},"-":{"type":"string"}}}`, true},
+		{`{"type":"object"}`, true},
+		{`{"properties":{"a":{}},"additionalProperties":{"anyOf":[{"type":"string"},{"allOf":[{"type":"null"}]}]}}`, true},
+		{`{"properties":{"a":{"type":"integer"}},"anyOf":[{"additionalProperties":false},{"additionalProperties":{"type":"boolean"}}]}`, true},
+		{`{"required":["---"],"unevaluatedProperties":{"$ref":"#/$defs/n"},"$defs":{"n":{"type":["string","object"],"properties":{"n":{"$ref":"#/$defs/n"}}}}}`, true},
+		{`{"patternProperties":{"^b":{"type":"string"}},"additionalProperties":{"type":"number"}}`, false},
+		{`{"allOf":[{"properties":{"a":{}}},{"patternProperties":{"c$":{"type":"string"}}}]}`, false},
+	} {
+		f := formsOf(t, row.schema)
+		unlisted, state, same := f.Unlisted()
+		assert.Equal(t, row.same, same, row.schema)
+		for _, name := range []string{"", "a", "-", "--", "---", "bc", "n", "zz"} {
+			long, standing := f.Property(name)
+			types, short := f.Member(name)
+			assert.Equal(t, standing, short, "%s of %s", name, row.schema)
+			assert.Equal(t, long.Types(), types, "%s of %s", name, row.schema)
+			if same && standing != schema.Declared {
+				assert.Equal(t, standing, state, "%s of %s", name, row.schema)
+				assert.Equal(t, types, unlisted, "%s of %s", name, row.schema)
+			}
+		}
+	}
+	list := formsOf(t, `{"prefixItems":[{},{"type":"null"}],"items":{"type":"string"},"anyOf":[{"prefixItems":[{},{},{"type":"integer"}]},{}]}`)
+	require.Equal(t, 3, list.Prefix())
+	assert.Equal(t, list.Item(3).Types(), list.Item(1000).Types())
+	assert.NotEqual(t, list.Item(2).Types(), list.Item(3).Types())
+	assert.Zero(t, formsOf(t, `{"type":"array"}`).Prefix())
+}
