@@ -99,7 +99,7 @@ func (p *parameter) learn() {
 	p.repeats = p.scalar && p.style.name == styleForm && p.style.repeats && p.forms.Repeats()
 	p.nested = p.style.name == styleDeep ||
 		p.style.name == styleForm && p.style.explode && p.in == openapi3.ParameterInQuery && p.types.Object && !p.types.String
-	if p.types.Array {
+	if p.types.Array || p.repeats {
 		for i := range p.forms.Prefix() + 1 { // the last is what all others can be
 			p.items = append(p.items, kindsOf(p.forms.Item(i).Types()))
 		}
