@@ -158,7 +158,7 @@ type Spec struct {
 
 // SchemaRules tell how requests are compared with the contract.
 type SchemaRules struct {
-	UndeclaredProperties string `yaml:"undeclared_properties" default:"contract" enum:"contract|deny" doc:"What a property that the contract does not declare means: what the contract says, or always a violation."`
+	UndeclaredProperties string `yaml:"undeclared_properties" default:"contract" enum:"contract|deny" doc:"What a property that the contract does not declare means: what the contract says, or always a violation. A free-form object, of which no schema lists properties, or that has additionalProperties, is open all the same."`
 	UnsupportedPatterns  string `yaml:"unsupported_patterns" default:"refuse" enum:"refuse|omit" doc:"What happens to a pattern of the contract that cannot be compiled, such as one with a back reference: the start is refused, or the one keyword is not judged, with a standing warning."`
 	UndeclaredParameters string `yaml:"undeclared_parameters" default:"deny" enum:"deny|report" doc:"What a query parameter that the contract does not declare, or an escape in the query that cannot be decoded, means: a violation that blocks where in.schema enforces, or one that is recorded and never blocks."`
 }

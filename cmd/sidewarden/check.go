@@ -115,8 +115,10 @@ func byEngine(all map[string]openapi.Engine) string {
 		types[all[name]] = append(types[all[name]], name)
 	}
 	var parts []string
-	for _, engine := range []openapi.Engine{openapi.EngineStream, openapi.EngineSyntax, openapi.EngineSize, openapi.EngineType} {
-		if names := types[engine]; len(names) > 0 {
+	for _, engine := range []openapi.Engine{openapi.EngineStream, openapi.EngineSyntax, openapi.EngineSize, openapi.EngineType, openapi.EngineUndecided} {
+		if names := types[engine]; len(names) == 1 && names[0] == "" {
+			parts = append(parts, string(engine))
+		} else if len(names) > 0 {
 			parts = append(parts, string(engine)+": "+strings.Join(names, ", "))
 		}
 	}

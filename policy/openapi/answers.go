@@ -63,7 +63,7 @@ func (a *Answers) Document(status int, mediaType string, tokens iter.Seq2[jsonte
 		if m, ok := declared.covering(mediaType); ok && m.schema != nil {
 			run := a.judge.run()
 			v = a.judge.document(run, m.schema, tokens)
-			a.judge.runs.Put(run)
+			a.judge.done(run)
 			return v
 		}
 	}
@@ -101,7 +101,7 @@ func (b *builder) responses(op *Operation, at spot, o *openapi3.Operation) {
 	if len(declared) == 0 {
 		return
 	}
-	a := &Answers{exact: map[int]answer{}, judge: Judge{deny: b.way.deny, runs: b.runs}}
+	a := &Answers{exact: map[int]answer{}, judge: Judge{deny: b.way.deny, answers: true, runs: b.runs}}
 	for _, key := range sortedKeys(declared) {
 		ref := declared[key]
 		if ref == nil || ref.Value == nil {
@@ -113,6 +113,11 @@ func (b *builder) responses(op *Operation, at spot, o *openapi3.Operation) {
 			continue
 		}
 		made := answer{media: b.contents(b.answers, found, ref.Value.Content)}
+		for i := range made.media {
+			if m := &made.media[i]; !strings.Contains(m.name, "*") && !m.json {
+				b.unjudged(m, found.Child("content", m.key, "schema").Pointer, "answers", "")
+			}
+		}
 		digit, ranged := strings.CutSuffix(strings.ToUpper(key), "XX")
 		status, err := strconv.Atoi(digit)
 		switch {

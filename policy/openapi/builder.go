@@ -24,6 +24,7 @@ type builder struct {
 	requests, answers *schema.Compiler
 	runs              *sync.Pool // of *schema.Run, for every judge of the contract
 	noted             *linter
+	later             []func() // what is noted of schemas, which are ready at the end
 }
 
 // build reports problems to the linter; with any, the contract is of no use.
@@ -69,7 +70,14 @@ func (b *builder) build() *Contract {
 	}
 	for i := range c.operations {
 		c.operations[i].judge.prepare(known)
+		for k := range c.operations[i].judge.parameters {
+			p := &c.operations[i].judge.parameters[k]
+			for _, cause := range p.uncarried() {
+				b.noted.at(p.at.Child("schema"), cause, carriedFix)
+			}
+		}
 	}
+	b.notes(c.operations)
 	c.notes = b.noted.problems.sorted()
 	return c
 }
@@ -226,10 +234,10 @@ func (b *builder) parameters(op *Operation, at spot, item *openapi3.PathItem, o 
 			b.report(p.Origin, at.place+"/parameters", fmt.Sprintf("parameter %q %s", bounded(p.Name), err), "")
 			continue
 		}
-		if made.opaque {
-			b.noted.report(p.Origin, at.place+"/parameters", fmt.Sprintf("parameter %q is not JSON and is not judged", bounded(p.Name)), "")
-		}
 		op.judge.parameters = append(op.judge.parameters, made)
+		if made.opaque {
+			b.opaque(op.judge, len(op.judge.parameters)-1, p, at)
+		}
 	}
 }
 
@@ -276,10 +284,7 @@ func (b *builder) body(op *Operation, at spot, o *openapi3.Operation) {
 		m := &op.judge.media[i]
 		b.formed(m, declared.Child("content", m.key), body.Content[m.key])
 		op.RequestMediaTypes = append(op.RequestMediaTypes, m.name)
-		if m.schema == nil && m.described {
-			where := at.place + "/requestBody/content" + pointer(m.key) + "/schema"
-			b.noted.report(nil, where, fmt.Sprintf("bodies of type %q are not judged by their schema", bounded(m.name)), "")
-		}
+		b.unjudged(m, at.place+"/requestBody/content"+pointer(m.key)+"/schema", "bodies", ": in.schema is undecided there")
 	}
 	slices.Sort(op.RequestMediaTypes)
 	op.RequestMediaTypes = slices.Compact(op.RequestMediaTypes)
@@ -299,26 +304,16 @@ func (b *builder) contents(c *schema.Compiler, at schema.Place, content openapi3
 		if b.ambiguous(all, m, at, declared) {
 			continue
 		}
-		if m.mayBeJSON() {
-			m.schema = b.compiled(c, declared)
-		}
-		if kin := content[key]; kin != nil && kin.Schema != nil && kin.Schema.Value != nil {
-			m.described = !kin.Schema.Value.Type.Is(openapi3.TypeString)
-		}
+		m.schema = b.compiled(c, declared)
 		all = append(all, m)
 	}
 	slices.SortStableFunc(all, media.compare)
 	return all
 }
 
-// formed lets a body be judged that is a form or text. A form that is only a string to the
-// contract has no fields to judge.
+// formed lets a body be judged that is a form.
 func (b *builder) formed(m *media, at schema.Place, declared *openapi3.MediaType) {
-	ranged := strings.Contains(m.name, "*")
-	if m.schema == nil && (isForm(m.name) && m.described || m.name == textType) {
-		m.schema = b.compiled(b.requests, at)
-	}
-	if m.schema == nil || !m.described || !ranged && !isForm(m.name) {
+	if m.schema == nil || !strings.Contains(m.name, "*") && !isForm(m.name) {
 		return
 	}
 	var notes []string

@@ -275,10 +275,39 @@ paths:
 		lines = append(lines, n.String())
 	}
 	assert.Equal(t, []string{
-		`contract.yaml: /paths/~1p/post/parameters: parameter "q" is not JSON and is not judged`,
+		`contract.yaml: /paths/~1p/post/parameters: parameter "q" is not JSON and is not judged: in.schema is undecided there`,
 		`contract.yaml: /paths/~1p/post/requestBody/content/application~1json/schema/format: format "phone" is not asserted`,
-		`contract.yaml: /paths/~1p/post/requestBody/content/application~1xml/schema: bodies of type "application/xml" are not judged by their schema`,
+		`contract.yaml: /paths/~1p/post/requestBody/content/application~1xml/schema: bodies of type "application/xml" are not judged by their schema: in.schema is undecided there`,
 	}, lines)
+}
+
+// A parent with a discriminator is what its children extend: the schemas of its mapping
+// are not chosen where it stands alone, so that this is said.
+func TestADiscriminatorThatChoosesNothingIsNoted(t *testing.T) {
+	t.Parallel()
+	c := load(t, document("3.0.3", `
+paths: {/p: {post: {requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/Pet'}}}}, responses: {'200': {description: ok}}}}}
+components:
+  schemas:
+    Pet: {type: object, discriminator: {propertyName: k, mapping: {cat: Cat}}, properties: {k: {type: string}}}
+    Cat: {allOf: [{$ref: '#/components/schemas/Pet'}, {type: object, properties: {lives: {type: integer}}}]}
+`), openapi.Options{Answers: true})
+	assert.Equal(t, "permit", judgeBody(t, c.Operations()[0].Judge(), `{"k":"cat","lives":"x"}`))
+	require.Len(t, c.Notes(), 1)
+	assert.Equal(t, `contract.yaml: /components/schemas/Pet/discriminator: discriminator chooses nothing here: there is no oneOf or anyOf beside it; where a schema is to be chosen, write oneOf with all of them and this discriminator`, c.Notes()[0].String())
+}
+
+// What the note on nullable says to write lets null be there.
+func TestTheWayToLetNullBeThere(t *testing.T) {
+	t.Parallel()
+	judge := load(t, document("3.0.3", `
+paths: {/p: {post: {requestBody: {content: {application/json: {schema: {properties: {
+  owner: {anyOf: [{$ref: '#/components/schemas/Owner'}, {type: object, nullable: true, enum: [null]}]}}}}}}, responses: {'200': {description: ok}}}}}
+components: {schemas: {Owner: {type: object, required: [id]}}}
+`), openapi.Options{}).Operations()[0].Judge()
+	assert.Equal(t, "permit", judgeBody(t, judge, `{"owner":null}`))
+	assert.Equal(t, "permit", judgeBody(t, judge, `{"owner":{"id":1}}`))
+	assert.Equal(t, "schema-mismatch /owner anyOf", judgeBody(t, judge, `{"owner":{}}`))
 }
 
 func FuzzLoad(f *testing.F) {

@@ -8,7 +8,7 @@
 // never over the network, and returns a [Contract] or every problem with its
 // place ([Problems]). kin-openapi, which only this package imports, resolves the
 // document and validates it. Schemas are compiled by [schema] from the raw trees
-// of the files ([ParseDocument]), because the structures of the library have lost
+// of the files, because the structures of the library have lost
 // some of what a schema says. What cannot be judged is refused when it would be
 // skipped in silence: a pattern that cannot be judged in linear time, a reference
 // to nothing, a schema that leads back to itself. What is only not judged, such as
@@ -45,9 +45,14 @@
 //
 // # Cost
 //
-// A body costs no more than its tokens times the schemas that judge each, whatever
-// recursion and branches say; package schema tells why. A judge takes its working
-// memory from a pool of the contract.
+// Everything is compiled by [Load]; of a request the library sees nothing. A match
+// visits no node of the trie twice, and where literal segments tell operations apart
+// it costs the same among ten of them and among a thousand. A body costs no more than
+// its tokens times the schemas that judge each, whatever recursion and branches say;
+// package schema tells why. A pattern costs a bounded step for each code point of a
+// text, and a text over 64 KiB meets one only if maxLength bounds it. A judge makes no
+// tree, and takes its working memory from a pool of the contract. BenchmarkContract
+// measures all this beside the library.
 //
 // # What it leaves to others
 //

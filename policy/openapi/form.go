@@ -31,9 +31,6 @@ type formField struct {
 	binary     bool    // a value, or each item of it, is bytes (OpenAPI 3.0.4, 4.7.14.6)
 }
 
-// textType is that of plain text, which is judged as one string.
-const textType = "text/plain"
-
 // isForm reports whether bodies of the type are forms that can be judged, if payload
 // finds fields in them.
 func isForm(name string) bool {
@@ -98,12 +95,12 @@ const maxReadings = 8
 func (f *formBody) judge(run *schema.Run, mediaType string, tokens iter.Seq2[jsontext.Kind, []byte]) (v policy.Verdict, decided bool) {
 	g := gathering{formBody: f, forms: f.schema.Forms(), urlencoded: mediaType == "application/x-www-form-urlencoded"}
 	if !g.gather(tokens) {
-		return policy.Undecided(policy.SchemaUnsupported, nil), true
+		return unsupported(""), true
 	}
 	for _, e := range g.entries {
 		switch why := g.read(e); {
 		case e.opaque && why == "":
-			v, decided = policy.Undecided(policy.SchemaUnsupported, nil), true
+			v, decided = unsupported(g.place(e)), true
 		case why != "":
 			return policy.Denied(policy.SchemaMismatch, strings.TrimSpace(g.place(e)+" "+why)), true
 		}
@@ -164,17 +161,16 @@ func (g *gathering) advance(at string) bool {
 	return advanced
 }
 
-// judgeText tells the run a body of plain text, as what the schema says that it means:
-// a text, a number, a boolean. It returns a verdict and true where there is nothing to
-// read, or the schema speaks of no such thing. One without a type that says what members or
-// items have to be speaks of objects or arrays: a backend may parse them from the text.
+// judgeText tells the run a body of text, as what the schema says that it means: a text,
+// a number, a boolean. It returns a verdict and true where there is nothing to read,
+// or the schema names no type and says what members or items have to be: a backend may
+// parse them from the text.
 func judgeText(run *schema.Run, s *schema.Schema, tokens iter.Seq2[jsontext.Kind, []byte]) (v policy.Verdict, decided bool) {
 	t := s.Forms().Types()
-	scalar := t.String || t.Number || t.Integer || t.Boolean || t.Null || t.Any && !s.Forms().Structured()
-	for kind, text := range tokens {
-		if kind != jsontext.KindString || !scalar {
-			break
-		}
+	if t.Any && s.Forms().Structured() {
+		return policy.Undecided(policy.SchemaUnsupported, nil), true
+	}
+	for _, text := range tokens {
 		all, n := kindsOf(t).meanings(string(text))
 		for _, kind := range append(all[:n:n], all[0]) { // the fault that counts is that of the likeliest
 			run.Begin(s)
@@ -185,5 +181,5 @@ func judgeText(run *schema.Run, s *schema.Schema, tokens iter.Seq2[jsontext.Kind
 		}
 		return policy.Verdict{}, false
 	}
-	return policy.Undecided(policy.SchemaUnsupported, nil), true
+	return unsupported(""), true
 }

@@ -32,7 +32,7 @@ func (g *gathering) read(e *entry) (why string) {
 		e.structured(g)
 	case e.field.style != "" && t.Object:
 		return e.styled()
-	case len(e.values) > 1 && (!t.Array && !t.Any || e.field.style != "" && !e.field.explode):
+	case len(e.values) > 1 && (!e.forms.Repeats() || e.field.style != "" && !e.field.explode):
 		return "repeated"
 	case e.field.style != "" && t.Array && !e.field.explode:
 		e.array(g, e.field.split(string(e.values[0].bytes)))
@@ -80,7 +80,7 @@ func (e *entry) takesFile(i int) bool {
 // names reports whether the contract says by its name, not by a range, that the value is written
 // as the media type, which is not plain text.
 func (f *formField) names(mediaType string) bool {
-	return mediaType != textType && slices.ContainsFunc(f.mediaTypes, func(m media) bool { return m.name == mediaType })
+	return mediaType != "text/plain" && slices.ContainsFunc(f.mediaTypes, func(m media) bool { return m.name == mediaType })
 }
 
 // opaque reports whether the contract says that the value is written as something that is

@@ -16,6 +16,7 @@ import (
 // contract. It is immutable and safe for concurrent use.
 type Judge struct {
 	deny       bool // properties of bodies that no schema declares
+	answers    bool // judges answers, not requests
 	parameters []parameter
 	query      *query
 
@@ -32,10 +33,10 @@ type Judge struct {
 // Present says whether there is a body, mediaType what it is (RFC 9110, 8.3.1;
 // parameters are ignored), and tokens are those of the JSON document, as
 // [schema.Run] takes them; they are read once, and not to their end if the verdict
-// is known before. Of a body that is not JSON they are not read: it permits if no
-// schema or only "type: string" describes it, else it is undecided with reason
-// schema-unsupported. A body or media type that the operation does not declare
-// is left undecided by in.ctype, which denies it.
+// is known before. A body that is neither JSON nor a form nor text is one string of bytes,
+// of which minLength and maxLength count each; where the schema says more, or the body is
+// XML, it is undecided with reason schema-unsupported. A body or media type that the
+// operation does not declare is left undecided by in.ctype, which denies it.
 //
 // The verdict is worth something only if the tokens are those of a document that is
 // well-formed, and within the bounds of its depth and of its numbers. A denial's
@@ -44,7 +45,7 @@ func (j *Judge) Judge(r *policy.Request, mediaType string, tokens iter.Seq2[json
 	defer recovered(&v)
 	run := j.run()
 	v = j.judge(r, run, mediaType, tokens, present)
-	j.runs.Put(run) // not after a panic
+	j.done(run) // not after a panic
 	return v
 }
 
@@ -72,7 +73,15 @@ func recovered(v *policy.Verdict) {
 // run returns what judges a value; it goes back to the pool.
 func (j *Judge) run() *schema.Run {
 	run, _ := j.runs.Get().(*schema.Run) // the pool has nothing else
+	run.Strangers = j.deny
 	return run
+}
+
+// done gives a run back, unless a value has made it large.
+func (j *Judge) done(run *schema.Run) {
+	if !run.Large() {
+		j.runs.Put(run)
+	}
 }
 
 func (j *Judge) body(run *schema.Run, mediaType string, tokens iter.Seq2[jsontext.Kind, []byte], present bool) policy.Verdict {
@@ -95,27 +104,55 @@ func (j *Judge) body(run *schema.Run, mediaType string, tokens iter.Seq2[jsontex
 	return policy.UndecidedBy(policy.InCtype)
 }
 
-// content judges a body of a type that is declared.
+// content judges a body of a type that is declared; the detail of what cannot be judged
+// is that type.
 func (j *Judge) content(run *schema.Run, m *media, name string, tokens iter.Seq2[jsontext.Kind, []byte]) policy.Verdict {
+	v := j.value(run, m, name, tokens)
+	if v.Reason == policy.SchemaUnsupported {
+		v.Detail = strings.TrimSpace("body " + m.name + " " + v.Detail)
+	}
+	return v
+}
+
+// unsupported is the verdict on what the contract cannot judge; the detail is structural.
+func unsupported(detail string) policy.Verdict {
+	v := policy.Undecided(policy.SchemaUnsupported, nil)
+	v.Detail = detail
+	return v
+}
+
+// count judges the number of bytes of a body.
+func (m *media) count(tokens iter.Seq2[jsontext.Kind, []byte]) policy.Verdict {
+	for _, text := range tokens {
+		switch {
+		case len(text) < m.octets.Min:
+			return policy.Denied(policy.SchemaMismatch, "minLength")
+		case m.octets.Max >= 0 && len(text) > m.octets.Max:
+			return policy.Denied(policy.SchemaMismatch, "maxLength")
+		}
+		return policy.Permitted()
+	}
+	return unsupported("")
+}
+
+func (j *Judge) value(run *schema.Run, m *media, name string, tokens iter.Seq2[jsontext.Kind, []byte]) policy.Verdict {
 	var (
 		v       policy.Verdict
 		decided bool
 	)
-	switch {
-	case m.schema == nil && m.described:
-		return policy.Undecided(policy.SchemaUnsupported, nil)
-	case m.schema == nil:
+	switch m.handling(name) {
+	case handlePermit:
 		return policy.Permitted()
-	case isJSON(name):
+	case handleDocument:
 		return j.document(run, m.schema, tokens)
-	case m.form != nil && isForm(name):
+	case handleForm:
 		v, decided = m.form.judge(run, name, tokens)
-	case name == textType:
+	case handleText:
 		v, decided = judgeText(run, m.schema, tokens)
-	case m.described:
-		return policy.Undecided(policy.SchemaUnsupported, nil)
-	default:
-		return policy.Permitted()
+	case handleOctets:
+		return m.count(tokens)
+	case handleNothing:
+		return unsupported("")
 	}
 	if decided {
 		return v
@@ -139,6 +176,9 @@ func (j *Judge) document(run *schema.Run, s *schema.Schema, tokens iter.Seq2[jso
 func (j *Judge) said(run *schema.Run) policy.Verdict {
 	if f, failed := run.Fault(); failed {
 		return policy.Denied(policy.SchemaMismatch, strings.TrimSpace(f.Pointer+" "+f.Keyword))
+	}
+	if at, found := run.Oddity(); found && !j.answers {
+		return policy.Denied(policy.UndeclaredProperty, at)
 	}
 	if j.deny {
 		if at, found := run.Stranger(); found {

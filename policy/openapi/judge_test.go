@@ -240,9 +240,9 @@ paths:
 		{"JSON", "application/json", `{}`, true, "permit"},
 		{"parameters and case do not count", "APPLICATION/JSON; charset=utf-8", `[]`, true, "schema-mismatch type"},
 		{"another JSON", "application/merge-patch+json", `[]`, true, "permit"},
-		{"XML is not judged yet", "application/xml", "", true, "undecided schema-unsupported"},
+		{"XML is not judged", "application/xml", "", true, "undecided schema-unsupported"},
 		{"text is a string", "text/plain", `"x"`, true, "permit"},
-		{"text that is not UTF-8 is not judged", "text/plain", "", true, "undecided schema-unsupported"},
+		{"of text that is not UTF-8 the schema says nothing", "text/plain", "", true, "permit"},
 		{"text of another type is not read", "text/csv", "", true, "permit"},
 		{"no schema", "image/png", "", true, "permit"},
 		{"what is not declared is for in.ctype", "image/gif", "", true, "undecided prerequisite-failed in.ctype"},
@@ -565,5 +565,22 @@ func BenchmarkJudge(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func TestAMemberInAnotherCaseIsNoMember(t *testing.T) {
+	t.Parallel()
+	for _, deny := range []string{"contract", "deny"} {
+		judge := load(t, document("3.0.3", `
+paths:
+  /p:
+    post:
+      requestBody:
+        content:
+          application/json: {schema: {type: object, properties: {amount: {type: integer, maximum: 10}}}}
+      responses: {'200': {description: ok}}
+`), openapi.Options{UndeclaredProperties: deny}).Operations()[0].Judge()
+		assert.Equal(t, "undeclared-property", said(judge.Judge(&policy.Request{}, "application/json", tokens(t, `{"amount":1,"Amount":99}`), true)))
+		assert.Equal(t, "permit", said(judge.Judge(&policy.Request{}, "application/json", tokens(t, `{"amount":1}`), true)))
 	}
 }

@@ -88,7 +88,7 @@ func valueKeywords() []keyword {
 	}
 	nullable := keyword{
 		name: "nullable", old: asserted, modern: annotation, schema: "{nullable: false}", oldSchema: "{type: string, nullable: false}", good: `"a"`, bad: `null`, detail: "type",
-		note: "in 3.0 it adds null to `type`; in 3.1 write `type: [string, 'null']`",
+		note: "in 3.0 it adds null to `type` and to nothing else, with a warning where that lets no null pass; in 3.1 write `type: [string, 'null']`",
 	}
 	return []keyword{
 		same("type", "{type: integer}", `1.0`, `1.5`).says("a list of types in 3.1 alone; 1.0 is an integer"),
@@ -131,7 +131,7 @@ func nestedKeywords() []keyword {
 		same("minProperties", "{minProperties: 1}", `{"a":1}`, `{}`),
 		{
 			name: "readOnly", old: requests, modern: requests, schema: `{"properties":{"a":{"readOnly":true}},"required":["a"]}`, good: `{}`, bad: `{"a":1}`,
-			note: "only null may be there, and `required` does not ask for it",
+			note: "it may not be there, as null neither, and `required` does not ask for it",
 		},
 		{
 			name: "writeOnly", old: answers, modern: answers, schema: `{"properties":{"a":{"writeOnly":true}},"required":["a"]}`, good: `{}`, bad: `{"a":1}`,
@@ -151,10 +151,10 @@ func branchKeywords() []keyword {
 		later("then", asserted, "{if: {maximum: 3}, then: {multipleOf: 2}}", `2`, `3`),
 		later("else", asserted, "{if: {maximum: 3}, else: {multipleOf: 2}}", `4`, `5`),
 		same("discriminator", "{oneOf: [{$ref: '#/components/schemas/Cat'}, {$ref: '#/components/schemas/Dog'}], discriminator: {propertyName: kind, mapping: {cat: '#/components/schemas/Cat', dog: Dog}}}",
-			`{"kind":"cat"}`, `{"kind":"cow"}`).says("the value of the property chooses the branch of `oneOf` or `anyOf`"),
+			`{"kind":"cat"}`, `{"kind":"cow"}`).says("the value of the property chooses the branch of `oneOf` or `anyOf`; where there is neither it chooses nothing, with a warning"),
 		{
 			name: "$ref", old: leads, modern: leads, schema: "{$ref: '#/components/schemas/Short'}", good: `"a"`, bad: `"ab"`, detail: "maxLength",
-			note: "with recursion; to other files below `root`, never over the network. What stands beside it counts in 3.1 alone",
+			note: "with recursion; to other files below `root`, never over the network. What stands beside it counts in 3.1 alone; in 3.0 there is a warning",
 		},
 		later("$dynamicRef", leads, "{$id: 'https://example.net/dynamic', $defs: {a: {$dynamicAnchor: short, maxLength: 1}}, $dynamicRef: '#short'}", `"a"`, `"ab"`).fails("maxLength"),
 		later("$dynamicAnchor", leads, "{$dynamicAnchor: here, items: {$dynamicRef: '#here'}, maxItems: 1}", `[[]]`, `[[1,1]]`).fails("/* maxItems"),

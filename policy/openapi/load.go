@@ -111,12 +111,18 @@ func load(o Options, way manner) (c *Contract, problems Problems, ended bool) {
 	if way.lines {
 		l.line = rd.line
 	}
+	if rd.isSwagger(rel) {
+		l.at(schema.Place{Document: rel, Pointer: "/swagger"}, "this is a document of Swagger 2.0", "convert it to OpenAPI 3.0 or 3.1")
+		return nil, l.problems, false
+	}
 	if err != nil {
-		ended = rd.unread(l)
-		if !ended {
+		ended = rd.unread(l) || errors.Is(err, errValues)
+		switch {
+		case len(l.problems) > 0:
+		case ended || !(&broken{linter: l, reader: rd, main: rel, omit: way.omit}).find():
 			l.failed(err)
 		}
-		return nil, l.problems.sorted(), ended || errors.Is(err, errValues)
+		return nil, l.problems.sorted(), ended
 	}
 	b := &builder{linter: l, way: way, doc: doc, trees: rd.trees()}
 	c = b.build()

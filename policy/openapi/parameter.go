@@ -15,13 +15,14 @@ import (
 // parameter is one declared parameter: where its text is, how the text is read,
 // and the schema that judges it.
 type parameter struct {
+	at         schema.Place // its object, which is no reference
 	in, name   string
 	label      string // such as "query.limit"
 	header     string // canonical
 	required   bool
 	allowEmpty bool
 	document   bool           // the text is a JSON document
-	opaque     bool           // the text has a media type that is not judged
+	opaque     bool           // the text has a media type that is not judged, and a schema that says something
 	schema     *schema.Schema // nil if there is nothing to judge
 	style      style
 
@@ -31,6 +32,8 @@ type parameter struct {
 	types schema.Types
 	// scalar reports that the value is neither array nor object.
 	scalar bool
+	// repeats reports that the schema says so little that several texts are an array.
+	repeats bool
 	// nested reports that members of the value are query parameters of their own:
 	// under their own names, or in brackets behind that of the parameter.
 	nested bool
@@ -39,6 +42,8 @@ type parameter struct {
 	// declared members of an object can be.
 	items   []kinds
 	members map[string]kinds
+	// lists are the declared members that can be an array, of deepObject.
+	lists map[string]schema.Forms
 	// query is what the operation declares beside it, if members of the value are
 	// query parameters.
 	query *query
@@ -48,15 +53,14 @@ type parameter struct {
 // reference. It is not ready before [parameter.learn], after the compiler has ended.
 func newParameter(p *openapi3.Parameter, at schema.Place, c *schema.Compiler) (parameter, error) {
 	made := parameter{
-		in: p.In, name: p.Name, label: p.In + "." + p.Name, header: http.CanonicalHeaderKey(p.Name),
+		at: at, in: p.In, name: p.Name, label: p.In + "." + p.Name, header: http.CanonicalHeaderKey(p.Name),
 		required: p.Required, allowEmpty: p.AllowEmptyValue,
 	}
 	for key, content := range p.Content { // exactly one, as the document was validated
 		made.document = isJSON(mediaName(key))
 		if content != nil && content.Schema != nil {
-			if made.opaque = !made.document; made.document {
-				made.schema = c.Schema(at.Child("content", key, "schema"))
-			}
+			made.opaque = !made.document
+			made.schema = c.Schema(at.Child("content", key, "schema"))
 		}
 	}
 	if p.Content != nil {
@@ -82,10 +86,16 @@ func (p *parameter) learn() {
 	if p.schema == nil || p.document {
 		return
 	}
+	if p.opaque {
+		l, ok := p.schema.Unread()
+		p.opaque, p.schema = !ok || l != schema.Length{Min: 0, Max: -1}, nil
+		return
+	}
 	p.forms = p.schema.Forms()
 	p.types = p.forms.Types()
 	p.kinds = kindsOf(p.types)
 	p.scalar = !p.types.Object && !p.types.Array
+	p.repeats = p.scalar && p.style.name == styleForm && p.style.repeats && p.forms.Repeats()
 	p.nested = p.style.name == styleDeep ||
 		p.style.name == styleForm && p.style.explode && p.in == openapi3.ParameterInQuery && p.types.Object && !p.types.String
 	if p.types.Array {
@@ -98,6 +108,12 @@ func (p *parameter) learn() {
 		for _, name := range p.forms.Names() {
 			inner, _ := p.forms.Property(name)
 			p.members[name] = kindsOf(inner.Types())
+			if p.style.name == styleDeep && inner.Types().Array {
+				if p.lists == nil {
+					p.lists = map[string]schema.Forms{}
+				}
+				p.lists[name] = inner
+			}
 		}
 	}
 }
@@ -238,7 +254,7 @@ func (rd *reading) passes(p *parameter) bool {
 		}
 		return !p.required
 	case p.opaque:
-		rd.verdict = policy.Undecided(policy.SchemaUnsupported, nil)
+		rd.verdict = unsupported(p.label)
 		return false
 	case p.schema == nil:
 		return true
@@ -246,6 +262,8 @@ func (rd *reading) passes(p *parameter) bool {
 		return true
 	case p.document:
 		return rd.document(p, text, n)
+	case p.repeats && n > 1:
+		return rd.read(p, rd.array(p, text, n))
 	case p.scalar:
 		return rd.scalar(p, text, n)
 	}

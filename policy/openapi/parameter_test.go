@@ -326,6 +326,66 @@ func TestParametersOfOtherShapes(t *testing.T) {
 	}
 }
 
+// A member of deepObject that is declared as an array is one, however often it is sent:
+// two names or one, as common clients write it.
+func TestAMemberThatRepeatsIsAnArray(t *testing.T) {
+	a := parametersOf(t, "3.1.0", map[string]string{
+		"/p": `{name: f, in: query, style: deepObject, explode: true, schema: {type: object, properties: {
+			ids: {type: array, items: {type: integer}, maxItems: 3}, pair: {type: array, prefixItems: [{type: integer}, {type: string}], items: false},
+			none: {type: [array, 'null'], items: {type: string}}, either: {oneOf: [{type: integer}, {type: array, items: {type: string}}]}, n: {type: integer}}, required: [ids]}}`,
+		"/q": "{name: f, in: query, schema: {type: object, properties: {ids: {type: array, items: {type: integer}}}}}",
+	}, openapi.Options{})
+	for _, row := range []struct{ target, want string }{
+		{"/p?f[ids]=3", "permit"},
+		{"/p?f[ids]=1&f[n]=1&f[ids]=2", "permit"},
+		{"/p?f[ids]=1&f[ids]=x", "parameter-invalid query.f/ids/* type"},
+		{"/p?f[ids]=x", "parameter-invalid query.f/ids/* type"},
+		{"/p?f[ids]=1&f[ids]=2&f[ids]=3&f[ids]=4", "parameter-invalid query.f/ids maxItems"},
+		{"/p?f[n]=1&f[ids]=1&f[n]=2", "parameter-invalid query.f repeated"},
+		{"/p?f[n]=1", "parameter-invalid query.f/ids required"},
+		{"/p?f[ids]=1&f[pair]=1&f[pair]=2", "permit"},
+		{"/p?f[ids]=1&f[pair]=a&f[pair]=b", "parameter-invalid query.f/pair/* type"},
+		{"/p?f[ids]=1&f[none]=", "permit"},
+		{"/p?f[ids]=1&f[none]=a", "permit"},
+		{"/p?f[ids]=1&f[either]=1", "permit"},
+		{"/p?f[ids]=1&f[either]=a", "permit"},
+		{"/p?f[ids]=1&f[either]=1&f[either]=2", "permit"},
+		{"/p?f[ids][]=1", "parameter-invalid query.f style"},
+		{"/p?f[ids][0]=1", "parameter-invalid query.f style"},
+		{"/q?ids=1&ids=2", "parameter-invalid query.f repeated"},
+	} {
+		assert.Equal(t, row.want, a.says(row.target), row.target)
+	}
+}
+
+// TestWhatNoStyleCarriesIsNoted: it is denied whenever it is sent, and nobody can find
+// that out from the contract.
+func TestWhatNoStyleCarriesIsNoted(t *testing.T) {
+	c := load(t, document("3.0.3", `
+paths:
+  /p:
+    get:
+      parameters:
+        - {name: f, in: query, style: deepObject, explode: true, schema: {type: object, properties: {n: {type: integer}, any: {}, l: {type: array, items: {type: string}}, ll: {type: array, items: {type: object}}, o: {type: object}}}}
+        - {name: g, in: query, schema: {type: object, properties: {l: {type: array, items: {type: string}}}}}
+        - {name: h, in: query, schema: {type: array, items: {type: object}}}
+        - {name: ok, in: query, schema: {type: array, items: {type: string}}}
+        - {name: d, in: query, content: {application/json: {schema: {type: object, properties: {o: {type: object}}}}}}
+      responses: {'200': {description: ok}}
+`), openapi.Options{})
+	var lines []string
+	for _, n := range c.Notes() {
+		lines = append(lines, n.String())
+	}
+	const fix = "; declare it flat, or give the parameter content of type application/json"
+	assert.Equal(t, []string{
+		`contract.yaml: /paths/~1p/get/parameters/0/schema: member "ll" of parameter "f" can never be valid: its style carries no array or object there` + fix,
+		`contract.yaml: /paths/~1p/get/parameters/0/schema: member "o" of parameter "f" can never be valid: its style carries no array or object there` + fix,
+		`contract.yaml: /paths/~1p/get/parameters/1/schema: member "l" of parameter "g" can never be valid: its style carries no array or object there` + fix,
+		`contract.yaml: /paths/~1p/get/parameters/2/schema: items of parameter "h" can never be valid: no style carries an array or an object in an array` + fix,
+	}, lines)
+}
+
 // TestHostileParametersEndSoon has what has brought validators down (threats: validator
 // crash, parameter pollution). What is sent is as long as a head may be.
 func TestHostileParametersEndSoon(t *testing.T) {

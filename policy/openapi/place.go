@@ -22,29 +22,33 @@ type places struct {
 // operation may refer to the anchor of a schema that is written in another.
 func (p *places) scan() {
 	for _, document := range sortedKeys(p.trees) {
-		p.scanIn(p.trees[document], schema.Place{Document: document})
+		eachSchema(p.trees[document], schema.Place{Document: document}, func(at schema.Place) {
+			p.documents.Scan(at) // the compiler reports what is wrong
+		})
 	}
 }
 
-func (p *places) scanIn(v any, at schema.Place) {
+// eachSchema visits the places of the schemas in a value of a document of OpenAPI, but
+// not those of schemas in schemas.
+func eachSchema(v any, at schema.Place, visit func(at schema.Place)) {
 	switch v := v.(type) {
 	case []any:
 		for i, item := range v {
-			p.scanIn(item, at.Child(strconv.Itoa(i)))
+			eachSchema(item, at.Child(strconv.Itoa(i)), visit)
 		}
 	case map[string]any:
 		for _, name := range sortedKeys(v) {
 			switch name {
 			case "example", "examples": // what only looks like a schema
 			case "schema":
-				p.documents.Scan(at.Child(name)) // the compiler reports what is wrong
+				visit(at.Child(name))
 			case "schemas":
 				members, _ := v[name].(map[string]any)
 				for _, inner := range sortedKeys(members) {
-					p.documents.Scan(at.Child(name, inner))
+					visit(at.Child(name, inner))
 				}
 			default:
-				p.scanIn(v[name], at.Child(name))
+				eachSchema(v[name], at.Child(name), visit)
 			}
 		}
 	}

@@ -28,6 +28,9 @@ const (
 // errValues is why a contract is not read to its end.
 var errValues = fmt.Errorf("the files of the contract have more than %d values", maxValues)
 
+// errRemote is why a reference with a scheme, a host or a query is not followed.
+var errRemote = errors.New("only files below the root folder are read")
+
 // errOutside is why a reference is not followed.
 var errOutside = errors.New("it is outside of the root folder")
 
@@ -97,7 +100,7 @@ func (rd *reader) relative(path string) (string, bool) {
 // read is the loader's only way to a file or URL.
 func (rd *reader) read(_ *openapi3.Loader, u *url.URL) ([]byte, error) {
 	if (u.Scheme != "" && u.Scheme != "file") || u.Host != "" || u.Opaque != "" || u.RawQuery != "" {
-		return nil, fmt.Errorf("reference to %q: only files below the root folder are read", bounded(u.Redacted()))
+		return nil, errRemote
 	}
 	rel, ok := rd.relative(filepath.FromSlash(u.Path))
 	if !ok {
@@ -113,7 +116,7 @@ func (rd *reader) read(_ *openapi3.Loader, u *url.URL) ([]byte, error) {
 	}
 	made := &source{text: text}
 	rd.sources[rel] = made
-	if made.tree, made.err = ParseDocument(text); made.err != nil {
+	if made.tree, made.err = parseDocument(text); made.err != nil {
 		return nil, errors.New("it cannot be read")
 	}
 	if rd.values -= countValues(made.tree, rd.values); rd.values < 0 {
@@ -194,6 +197,17 @@ func (rd *reader) unread(l *linter) bool {
 		}
 	}
 	return found
+}
+
+// isSwagger reports whether a file says that it is of the version before OpenAPI 3.0.
+func (rd *reader) isSwagger(rel string) bool {
+	if rd.sources[rel] == nil {
+		return false
+	}
+	root, _ := rd.sources[rel].tree.(map[string]any)
+	_, openapi := root["openapi"]
+	_, swagger := root["swagger"]
+	return swagger && !openapi
 }
 
 // line returns the line of a place; 0 if it is not known.

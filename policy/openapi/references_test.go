@@ -169,12 +169,12 @@ paths:
 `), openapi.Options{Answers: true})
 	ops := c.Operations()
 	require.Len(t, ops, 3)
-	assert.Equal(t, openapi.Engines{Parameters: openapi.EngineNone, Body: map[string]openapi.Engine{}, Answers: map[string]openapi.Engine{}}, ops[0].Engines())
+	assert.Equal(t, openapi.Engines{Parameters: openapi.EngineNone, Body: map[string]openapi.Engine{}, Answers: map[string]openapi.Engine{"": openapi.EngineType}}, ops[0].Engines())
 	assert.Equal(t, openapi.Engines{
-		Parameters: openapi.EngineStream,
+		Parameters: openapi.EnginePresence,
 		Body: map[string]openapi.Engine{
 			"application/json": openapi.EngineStream, "application/vnd.a+json": openapi.EngineSyntax,
-			"application/xml": openapi.EngineSyntax, "application/octet-stream": openapi.EngineSize,
+			"application/xml": openapi.EngineUndecided, "application/octet-stream": openapi.EngineSize,
 		},
 		Answers: map[string]openapi.Engine{
 			"application/json": openapi.EngineStream, "application/problem+json": openapi.EngineSyntax, "text/csv": openapi.EngineType,

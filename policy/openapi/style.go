@@ -172,12 +172,19 @@ func (rd *reading) object(p *parameter, text string, n int, members bool) string
 	seen := make(map[string]struct{}, len(all))
 	rd.run.Begin(p.schema)
 	rd.mark(jsontext.KindBeginObject)
-	for _, m := range all {
-		if _, twice := seen[m.Name]; twice {
+	for i, m := range all {
+		list, isList := p.lists[m.Name]
+		if _, twice := seen[m.Name]; twice && isList {
+			continue // it was read with the first
+		} else if twice {
 			return "repeated"
 		}
 		seen[m.Name] = struct{}{}
 		rd.visit(jsontext.KindString, m.Name)
+		if isList {
+			rd.list(list, p.member(m.Name), all[i:])
+			continue
+		}
 		rd.visit(p.member(m.Name).meaning(m.Value), m.Value)
 	}
 	rd.mark(jsontext.KindEndObject)

@@ -17,7 +17,7 @@ const (
 	maxNumberText = 1000
 )
 
-// ParseDocument returns the raw tree of a file of a contract: nil, bool, json.Number,
+// parseDocument returns the raw tree of a file of a contract: nil, bool, json.Number,
 // string, []any and map[string]any. It reads what the loader of the contract reads, so
 // that both see the same contract: JSON (RFC 8259) if the text is that, else YAML, where
 // a date is a string and "yes" is one, too.
@@ -28,7 +28,7 @@ const (
 //
 // The error is [Problems] without a file, each with its line. Nesting and numbers are bounded, and what
 // aliases of YAML multiply.
-func ParseDocument(data []byte) (any, error) {
+func parseDocument(data []byte) (any, error) {
 	read := readYAML
 	if json.Valid(data) {
 		read = readJSON

@@ -88,7 +88,7 @@ func TestDocumentsAreReadAsTheLoaderReadsThem(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			theirs, theirErr := loaderReads([]byte(text))
-			tree, err := ParseDocument([]byte(text))
+			tree, err := parseDocument([]byte(text))
 			if strings.Contains(text, "1E400") {
 				// Exact JSON has no bound on exponents; the loader's floats do, and it then reads YAML.
 				require.NoError(t, err)
@@ -128,7 +128,7 @@ func TestNumbersAreExact(t *testing.T) {
 		"a: !!float 100000000000000000000000000001":    "100000000000000000000000000001",
 		"a: " + strings.Repeat("1", maxNumberText-700): strings.Repeat("1", maxNumberText-700),
 	} {
-		tree, err := ParseDocument([]byte(text))
+		tree, err := parseDocument([]byte(text))
 		require.NoError(t, err, text)
 		object, ok := tree.(map[string]any)
 		require.True(t, ok, text)
@@ -139,7 +139,7 @@ func TestNumbersAreExact(t *testing.T) {
 func TestOtherDocumentsThanObjectsAreRead(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]any{"": nil, "#": nil, "---": nil, "null": nil, "true": true, "[1]": []any{json.Number("1")}, "- a": []any{"a"}, `"x"`: "x", "x": "x", " 7 ": json.Number("7")} {
-		tree, err := ParseDocument([]byte(text))
+		tree, err := parseDocument([]byte(text))
 		require.NoError(t, err, text)
 		assert.Equal(t, want, tree, text)
 	}
@@ -199,7 +199,7 @@ func TestWrongDocumentsAreProblemsWithLines(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tree, err := ParseDocument([]byte(row.text))
+			tree, err := parseDocument([]byte(row.text))
 			require.Error(t, err)
 			assert.Nil(t, tree)
 			assert.ErrorContains(t, err, row.want)
@@ -244,7 +244,7 @@ func TestWhateverYAMLMeansTheLoaderMeans(t *testing.T) {
 		text := "a: &a 010\nb: &b {x: 1, 0x20: 2, y: yes}\nc: &c {<<: *b, x: [*a], 'z': ~}\nd: " + drawYAML(t, 3)
 		theirs, err := loaderReads([]byte(text))
 		require.NoError(t, err, text)
-		tree, err := ParseDocument([]byte(text))
+		tree, err := parseDocument([]byte(text))
 		require.NoError(t, err, text)
 		require.Equal(t, any(theirs), withFloats(t, tree), text)
 	})
@@ -334,7 +334,7 @@ func FuzzParseDocument(f *testing.F) {
 		if len(data) > 1<<12 {
 			return
 		}
-		tree, err := ParseDocument(data)
+		tree, err := parseDocument(data)
 		if err != nil {
 			require.Nil(t, tree)
 			require.NotEmpty(t, err.Error())

@@ -57,12 +57,6 @@ func (d Declared) allows(mediaType string) bool {
 	return slices.ContainsFunc(d.ranges, func(r string) bool { return policy.CoversMediaType(r, mediaType) })
 }
 
-// TakesJSON reports whether a body of some JSON type is declared, by name or by a
-// range that covers one.
-func (d Declared) TakesJSON() bool {
-	return slices.ContainsFunc(d.ranges, func(r string) bool { return strings.HasSuffix(r, "/*") || IsJSON(r) })
-}
-
 // TakesForm reports whether a form is declared, by name or by a range that covers one.
 func (d Declared) TakesForm() bool { return d.allows(formType) || d.allows(formDataType) }
 

@@ -136,16 +136,6 @@ func TestDeclareRefusesWhatIsNoMediaType(t *testing.T) {
 	}
 }
 
-func TestTakesJSON(t *testing.T) {
-	for key, want := range map[string]bool{
-		"application/json": true, "application/vnd.x+json": true, "application/*+json": true, "application/*": true,
-		"*/*": true, "text/*": true, "text/plain": false, "application/xml": false, "application/*+xml": false,
-	} {
-		assert.Equal(t, want, declare(t, "text/csv", key).TakesJSON(), key)
-	}
-	assert.False(t, payload.Declared{}.TakesJSON(), "no body")
-}
-
 func TestFormats(t *testing.T) {
 	for mediaType, want := range map[string]string{
 		"application/json": "json", "text/json": "json", "application/vnd.x+json": "json", "application/jsonp": "",

@@ -13,8 +13,8 @@ import (
 
 // fields is what a body is that is neither JSON nor XML.
 type fields struct {
-	// tokens are those of one object for a form, those of one string for plain text
-	// in UTF-8, and none for what nobody can read.
+	// tokens are those of one object for a form, those of one string for text in UTF-8
+	// and for bytes, and none for text in another charset and parts without names.
 	tokens iter.Seq2[jsontext.Kind, []byte]
 	// form reports that it is a form, credential that a field of it is named
 	// access_token.
@@ -33,7 +33,7 @@ func once(all iter.Seq2[jsontext.Kind, []byte]) iter.Seq2[jsontext.Kind, []byte]
 }
 
 // readFields reads a form, a multipart body or text, and returns the verdict of
-// in.wellformed, which does not apply to other types. A body that is not well-formed
+// in.wellformed, which applies to forms alone. A body that is not well-formed
 // has no tokens.
 func (o *Options) readFields(h http.Header, mediaType string, b []byte) (fields, policy.Verdict) {
 	none := fields{tokens: noTokens, form: IsForm(mediaType)}
@@ -57,11 +57,13 @@ func (o *Options) readFields(h http.Header, mediaType string, b []byte) (fields,
 			return none, policy.Permitted()
 		}
 		return fields{once(m.all), none.form, m.credential}, policy.Permitted()
-	case mediaType == textType && utf8.Valid(b) && isPlainUTF8(h.Get("Content-Type")):
+	case !isText(mediaType) || utf8.Valid(b) && isPlainUTF8(h.Get("Content-Type")):
 		return fields{tokens: once(func(yield func(jsontext.Kind, []byte) bool) { yield(jsontext.KindString, b) })}, policy.Inapplicable()
 	}
 	return none, policy.Inapplicable()
 }
+
+func isText(mediaType string) bool { return strings.HasPrefix(mediaType, "text/") }
 
 // formToken returns the fact Body.FormToken of a body by its media type, "" for one that
 // in.ctype denies: where a form may be sent, it can be one all the same.

@@ -20,9 +20,9 @@ type Judge interface {
 	// document if IsJSON(mediaType), as ReadJSON hands them on. A form (IsForm), and
 	// any multipart body of named parts, has those of one object, in which names may
 	// repeat, and a string that is no text is the bytes of a part; before the value of a part
-	// stand PartType and, if that type is JSON, PartBytes. Plain text in UTF-8 is one
-	// string. For every other type and without a body there are none, and the Judge also
-	// says whether a body is required.
+	// stand PartType and, if that type is JSON, PartBytes. Text in UTF-8 is one string,
+	// and so are the bytes of a type that is neither text nor XML. Otherwise there are
+	// none, and without a body neither: the Judge also says whether one is required.
 	//
 	// Tokens may be ranged over once, while Judge runs, and the judge may stop early.
 	// The range ends early if the document proves not to be well-formed; the verdict

@@ -50,7 +50,7 @@ var fault = policy.Denied(policy.SchemaMismatch, "/a type")
 func inspector(t testing.TB, schema payload.Judge, selectors ...string) *payload.Inspector {
 	t.Helper()
 	in, err := payload.NewInspector(payload.Options{
-		Declared: declare(t, "application/json", "application/xml", "text/plain"),
+		Declared: declare(t, "application/json", "application/xml", "text/plain", "image/png"),
 		MaxBytes: 100, MaxDepth: 4, Selectors: selectors, Schema: schema,
 	})
 	require.NoError(t, err)
@@ -118,6 +118,7 @@ func TestWhatTheJudgeIsAsked(t *testing.T) {
 		{"null is a value of JSON", "application/json", `null`, "application/json", "n", nil, true},
 		{"XML has no tokens", "application/xml", `<a/>`, "application/xml", "", nil, true},
 		{"text is one string", "text/plain", `a`, "text/plain", `"`, "a", true},
+		{"bytes are one string", "image/png", "\xff", "image/png", `"`, "\xff", true},
 		{"what is no text has no tokens", "text/plain", "\xff", "text/plain", "", nil, true},
 		{"no body has no type", "application/json", ``, "", "", nil, false},
 	} {

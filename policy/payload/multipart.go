@@ -43,6 +43,9 @@ type part struct {
 	mediaType string // in lower case, without parameters
 	file      bool   // it has a filename
 	body      []byte
+	// absent reports that it is what a browser sends for a file that was not chosen (HTML,
+	// 4.10.22.4): no content, and an empty filename.
+	absent bool
 }
 
 // multipart is a body of a type multipart/* (RFC 2046, section 5.1; RFC 7578). What is
@@ -160,6 +163,7 @@ func (m *multipart) part(chunk []byte) error {
 	if err := m.content(made, h); err != nil {
 		return err
 	}
+	made.absent = m.named && h.unnamed && len(body) == 0
 	m.credential = m.credential || made.name == credentialField
 	m.parts = append(m.parts, made)
 	return nil
@@ -223,6 +227,9 @@ func (m *multipart) all(yield func(jsontext.Kind, []byte) bool) {
 		return
 	}
 	for _, p := range m.parts {
+		if p.absent {
+			continue
+		}
 		if !yield(jsontext.KindString, []byte(p.name)) || !yield(PartType, []byte(p.mediaType)) ||
 			p.file && !yield(PartFile, nil) || !p.value(m.maxDepth, yield) {
 			return

@@ -266,9 +266,47 @@ func TestTextIsOneStringInUTF8(t *testing.T) {
 	}
 	kinds, _, _ := payload.Fields(http.Header{"Content-Type": {"text/plain"}}, "text/plain", []byte("\xff"))
 	assert.Empty(t, kinds)
-	kinds, _, v := payload.Fields(http.Header{"Content-Type": {"application/octet-stream"}}, "application/octet-stream", []byte("abc"))
+	kinds, _, _ = payload.Fields(http.Header{"Content-Type": {"text/csv; charset=iso-8859-1"}}, "text/csv", []byte("abc"))
 	assert.Empty(t, kinds)
+	_, texts, v := payload.Fields(http.Header{"Content-Type": {"text/csv"}}, "text/csv", []byte("abc"))
+	assert.Equal(t, []string{"abc"}, texts)
 	assert.Equal(t, policy.NotApplicable, v.Effect)
+}
+
+func TestBytesAreOneString(t *testing.T) {
+	t.Parallel()
+	_, texts, v := payload.Fields(http.Header{"Content-Type": {"image/png"}}, "image/png", []byte("a\xff"))
+	assert.Equal(t, []string{"a\xff"}, texts)
+	assert.Equal(t, policy.NotApplicable, v.Effect)
+}
+
+// A browser sends a part for a file that was not chosen (HTML, 4.10.22.4).
+func TestAFileThatWasNotChosenIsNoField(t *testing.T) {
+	t.Parallel()
+	file := func(disposition, value string) string {
+		return part("Content-Disposition: form-data; "+disposition+"\r\nContent-Type: application/octet-stream\r\n", value)
+	}
+	for _, row := range []struct{ name, sent, want string }{
+		{"no filename and no content", file(`name="a"; filename=""`, ""), "{}"},
+		{"beside others", field("b", "1") + file(`name="a"; filename=""`, ""), `{bm1}`},
+		{"a filename", file(`name="a"; filename="x"`, ""), "{am}"},
+		{"content", file(`name="a"; filename=""`, "1"), "{am1}"},
+		{"an extended filename", file(`name="a"; filename=""; filename*=utf-8''x`, ""), "{am}"},
+		{"first", file(`name="a"; filename*=utf-8''x; filename=""`, ""), "{am}"},
+		{"an empty text", field("a", ""), "{am}"},
+	} {
+		kinds, texts, v := payload.Fields(http.Header{"Content-Type": {formData + "; boundary=" + boundary}}, formData, []byte(row.sent+end))
+		require.True(t, v.Passes(), "%s: %v", row.name, v)
+		got := ""
+		for i, kind := range kinds {
+			if kind == jsontext.KindString {
+				got += texts[i]
+			} else {
+				got += string(rune(kind))
+			}
+		}
+		assert.Equal(t, row.want, got, row.name)
+	}
 }
 
 // A body may hold as many false beginnings of a delimiter as fit.

@@ -18,6 +18,7 @@ type header struct {
 
 	charset string
 	file    bool // it has a filename
+	unnamed bool // it has a filename, which is empty
 }
 
 // malformed is the fault of a header line; the detail is a word of ours.
@@ -121,7 +122,7 @@ func (h *header) describe(field bool) (string, error) {
 		switch p.name {
 		case "name":
 		case "filename", "filename*":
-			h.file = true
+			h.file, h.unnamed = true, p.value == "" && (!h.file || h.unnamed)
 		default:
 			return "", malformed("disposition")
 		}

@@ -33,7 +33,7 @@ func stages() []stage {
 	return []stage{
 		{"framing, canonical form, headers", cost{1.2, 0}, cost{1.2, 0}, nil},
 		{"route and parameters", cost{0.7, 1}, cost{0.7, 1}, match},
-		{"body", cost{}, cost{4.5, 207}, inspect},
+		{"body", cost{}, cost{4.5, 7}, inspect},
 		{"token (remembered)", cost{0.6, 0}, cost{0.6, 0}, authenticate},
 		{"checks", cost{0.7, 1}, cost{0.7, 1}, evaluate},
 		{"limits", cost{0.4, 1}, cost{0.4, 1}, spend},

@@ -31,6 +31,8 @@ type Compiler struct {
 	known   map[key]*node
 	pending []job
 	schemas map[Place]*Schema
+	folded  map[string]struct{} // the names of all properties, by appendFolded
+	foreign bool                // some schema belongs to the other direction
 
 	problems, notes []Problem
 }
@@ -57,7 +59,7 @@ type scope struct {
 
 // NewCompiler returns a compiler of schemas in the documents.
 func NewCompiler(d *Documents, o Options) *Compiler {
-	return &Compiler{docs: d, options: o, hasher: newHasher(), known: map[key]*node{}, schemas: map[Place]*Schema{}}
+	return &Compiler{docs: d, options: o, hasher: newHasher(), known: map[key]*node{}, folded: map[string]struct{}{}, schemas: map[Place]*Schema{}}
 }
 
 // Schema compiles the schema at a place, which may be a reference; the same place gives
@@ -84,7 +86,10 @@ func (c *Compiler) Schema(at Place) *Schema {
 // used at all, notes what is in them and not judged, such as an unknown format.
 func (c *Compiler) End() (problems, notes []Problem) {
 	c.refuseLoops()
-	c.excuseForeign()
+	if len(c.problems) == 0 {
+		c.findForeign()
+	}
+	c.doubtJoined()
 	return c.problems, c.notes
 }
 
@@ -186,9 +191,9 @@ func (c *Compiler) enter(s *scope, at Place) *scope {
 	if !c.options.Modern {
 		return s
 	}
-	resource := c.docs.Resource(at)
+	resource := c.docs.rootOf(at)
 	var bound map[string]Place
-	for _, name := range c.docs.DynamicAnchors(resource) {
+	for _, name := range c.docs.dynamicAnchors(resource) {
 		if _, ok := s.bound[name]; ok {
 			continue
 		}
@@ -198,7 +203,7 @@ func (c *Compiler) enter(s *scope, at Place) *scope {
 				bound = map[string]Place{}
 			}
 		}
-		bound[name], _ = c.docs.DynamicAnchor(resource, name)
+		bound[name], _ = c.docs.dynamicAnchor(resource, name)
 	}
 	if bound == nil {
 		return s
@@ -214,21 +219,24 @@ func (c *Compiler) enter(s *scope, at Place) *scope {
 func (c *Compiler) refuseLoops() {
 	const open, done = 1, 2
 	state := make([]uint8, len(c.nodes))
+	var way []*node // to the node that is visited
 	var visit func(n *node)
 	visit = func(n *node) {
 		switch state[n.id] {
 		case open:
-			c.problem(n.at, "the schema leads back to itself without a step into the value", "break the circle of references")
+			c.loop(way[slices.Index(way, n):])
 			return
 		case done:
 			return
 		}
 		state[n.id] = open
+		way = append(way, n)
 		for _, s := range n.subs {
 			if s.role != roleMapped {
 				visit(s.node)
 			}
 		}
+		way = way[:len(way)-1]
 		state[n.id] = done
 	}
 	for _, n := range c.nodes {
@@ -236,59 +244,29 @@ func (c *Compiler) refuseLoops() {
 	}
 }
 
-// excuseForeign notes which members need not be there although a schema requires them,
-// because they belong to the other direction: readOnly ones are required of answers only,
-// writeOnly ones of requests only (OpenAPI 3.0.4, 4.7.24.3). The schema that requires a
-// member and the one that says where it belongs come together by allOf, and they do so
-// only where the schema that joins them judges.
-func (c *Compiler) excuseForeign() {
+// findForeign notes which schemas belong to the other direction by themselves or by one
+// that must hold with them. It comes after refuseLoops, so that it ends.
+func (c *Compiler) findForeign() {
 	if !slices.ContainsFunc(c.nodes, func(n *node) bool { return n.foreign }) {
 		return
 	}
+	c.foreign = true
+	done := make([]bool, len(c.nodes))
+	var visit func(n *node)
+	visit = func(n *node) {
+		if done[n.id] {
+			return
+		}
+		done[n.id] = true
+		n.carries = n.foreign
+		for _, s := range n.subs {
+			if s.role == roleAll {
+				visit(s.node)
+				n.carries = n.carries || s.node.carries
+			}
+		}
+	}
 	for _, n := range c.nodes {
-		group := joined(n)
-		e := &excuse{names: map[string]bool{}, of: map[*node]bool{}}
-		for _, m := range group {
-			if m.object == nil {
-				continue
-			}
-			for _, p := range m.object.required {
-				if foreignIn(group, p.name) {
-					e.names[p.name], e.of[m] = true, true
-				}
-			}
-		}
-		if len(e.names) > 0 {
-			n.excuse = e
-		}
+		visit(n)
 	}
-}
-
-// joined returns the node and those that must hold with it.
-func joined(n *node) []*node {
-	group := []*node{n}
-	for i := 0; i < len(group); i++ {
-		for _, s := range group[i].subs {
-			if s.role == roleAll && !slices.Contains(group, s.node) {
-				group = append(group, s.node)
-			}
-		}
-	}
-	return group
-}
-
-// foreignIn reports whether a node of the group says that the property belongs to the
-// other direction.
-func foreignIn(group []*node, name string) bool {
-	for _, n := range group {
-		if n.object == nil {
-			continue
-		}
-		if p := n.object.properties[name]; p != nil && p.node != nil {
-			if slices.ContainsFunc(joined(p.node), func(m *node) bool { return m.foreign }) {
-				return true
-			}
-		}
-	}
-	return false
 }

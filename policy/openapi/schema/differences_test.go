@@ -81,16 +81,17 @@ func translated(t testing.TB, document object, modern, answers bool) object {
 	if answers {
 		tr.foreign = "writeOnly"
 	}
+	if !modern {
+		tr.forbid(tr.schemas(), modern)
+		tr.nulls(tr.schemas())
+		return tr.document
+	}
 	for _, s := range tr.schemas() {
 		tr.inline(s)
 	}
 	all := tr.schemas()
 	tr.excuse(all)
-	if modern {
-		tr.forbid(all)
-	} else {
-		tr.nulls(all)
-	}
+	tr.forbid(all, modern)
 	return tr.document
 }
 
@@ -219,8 +220,7 @@ func (tr *translator) excused(group []object, name any) bool {
 }
 
 // excuse takes the properties of the other direction off the lists of required ones,
-// wherever some schema joins list and property. JSON Schema knows no directions, and kin
-// does so only where the list is reached through that schema.
+// wherever some schema joins list and property. JSON Schema knows no directions.
 func (tr *translator) excuse(all []object) {
 	for _, s := range all {
 		group := tr.joined(s)
@@ -237,13 +237,18 @@ func (tr *translator) excuse(all []object) {
 	}
 }
 
-// forbid lets nothing but null be what belongs to the other direction.
-func (tr *translator) forbid(all []object) {
+// forbid lets nothing be what belongs to the other direction; kin lets null be.
+func (tr *translator) forbid(all []object, modern bool) {
 	for _, s := range all {
-		if s[tr.foreign] == true {
-			branches, _ := s["allOf"].([]any)
-			s["allOf"] = append(branches, object{"type": "null"})
+		if s[tr.foreign] != true {
+			continue
 		}
+		branches, _ := s["allOf"].([]any)
+		nothing := any(false)
+		if !modern {
+			nothing = object{"not": object{"nullable": true}}
+		}
+		s["allOf"] = append(branches, nothing)
 	}
 }
 

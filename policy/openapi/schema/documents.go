@@ -197,9 +197,9 @@ func (d *Documents) follow(root Place, pointer string) (Place, error) {
 	return root.Child(tokens...), nil
 }
 
-// Resource returns the root of the schema resource that a place is in: the nearest
+// rootOf returns the root of the schema resource that a place is in: the nearest
 // schema around it with an $id, or the document.
-func (d *Documents) Resource(at Place) Place {
+func (d *Documents) rootOf(at Place) Place {
 	if r, ok := d.resource(at); ok {
 		return r.root
 	}
@@ -219,8 +219,8 @@ func (d *Documents) resource(at Place) (*resource, bool) {
 	return r, ok
 }
 
-// DynamicAnchor returns the schema that a resource, by its root, names by a $dynamicAnchor.
-func (d *Documents) DynamicAnchor(resource Place, name string) (Place, bool) {
+// dynamicAnchor returns the schema that a resource, by its root, names by a $dynamicAnchor.
+func (d *Documents) dynamicAnchor(resource Place, name string) (Place, bool) {
 	r, ok := d.resources[resource]
 	if !ok {
 		return Place{}, false
@@ -229,8 +229,8 @@ func (d *Documents) DynamicAnchor(resource Place, name string) (Place, bool) {
 	return at, ok
 }
 
-// DynamicAnchors returns the names of the $dynamicAnchors of a resource, sorted.
-func (d *Documents) DynamicAnchors(resource Place) []string {
+// dynamicAnchors returns the names of the $dynamicAnchors of a resource, sorted.
+func (d *Documents) dynamicAnchors(resource Place) []string {
 	r, ok := d.resources[resource]
 	if !ok {
 		return nil

@@ -364,20 +364,20 @@ func TestResourcesAreTheNearestIDs(t *testing.T) {
 		"t#/items":                   "t",
 		"not a document#/properties": "not a document",
 	} {
-		assert.Equal(t, placeOf(want), d.Resource(placeOf(at)), at)
+		assert.Equal(t, placeOf(want), d.rootOf(placeOf(at)), at)
 	}
-	assert.Equal(t, []string{"items", "other"}, d.DynamicAnchors(Place{Document: "s"}))
-	assert.Equal(t, []string{"items"}, d.DynamicAnchors(placeOf("s#/properties/b")), "a plain anchor is not dynamic")
-	assert.Empty(t, d.DynamicAnchors(Place{Document: "t"}))
-	assert.Empty(t, d.DynamicAnchors(placeOf("s#/properties/a")), "it is no resource")
-	at, ok := d.DynamicAnchor(placeOf("s#/properties/b"), "items")
+	assert.Equal(t, []string{"items", "other"}, d.dynamicAnchors(Place{Document: "s"}))
+	assert.Equal(t, []string{"items"}, d.dynamicAnchors(placeOf("s#/properties/b")), "a plain anchor is not dynamic")
+	assert.Empty(t, d.dynamicAnchors(Place{Document: "t"}))
+	assert.Empty(t, d.dynamicAnchors(placeOf("s#/properties/a")), "it is no resource")
+	at, ok := d.dynamicAnchor(placeOf("s#/properties/b"), "items")
 	assert.True(t, ok)
 	assert.Equal(t, placeOf("s#/properties/b"), at)
 	for _, no := range []string{"plain", "other"} {
-		_, ok = d.DynamicAnchor(placeOf("s#/properties/b"), no)
+		_, ok = d.dynamicAnchor(placeOf("s#/properties/b"), no)
 		assert.False(t, ok, no)
 	}
-	_, ok = d.DynamicAnchor(placeOf("s#/properties/a"), "other")
+	_, ok = d.dynamicAnchor(placeOf("s#/properties/a"), "other")
 	assert.False(t, ok, "it is no resource")
 }
 

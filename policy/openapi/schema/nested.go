@@ -1,6 +1,10 @@
 package schema
 
-import "github.com/go-json-experiment/json/jsontext"
+import (
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // open begins to judge an array or object.
 func (r *Run) open(kind jsontext.Kind) {
@@ -83,7 +87,7 @@ func (r *Run) item() {
 	for k := f.first; k < f.last; k++ {
 		a := &r.acts[k]
 		rules := a.node.array
-		if rules == nil {
+		if rules == nil || r.lost(a) {
 			continue
 		}
 		certain, known := a.certain, a.known
@@ -142,6 +146,10 @@ func (r *Run) name(text []byte) {
 			r.picks = append(r.picks, k)
 		}
 	}
+	if standing != Declared && f.listed && !r.odd && r.isOdd(f, text) {
+		r.odd = true
+		r.oddity, _ = r.outer()
+	}
 	if standing != Undeclared || !f.listed {
 		return
 	}
@@ -165,17 +173,23 @@ func (r *Run) outer() (pointer string, whole bool) {
 // member makes the activations that one schema of the object asks for, and returns how
 // it knows the name.
 func (r *Run) member(f *frame, k int32, rules *objectRules, text []byte) Standing {
-	certain, known := r.acts[k].certain, r.acts[k].known
+	a := &r.acts[k]
+	certain, known, lost := a.certain, a.known, r.lost(a)
 	standing, mine := Undeclared, false
 	if p := rules.property(text); p != nil {
 		if p.bit >= 0 {
-			r.bits[int(r.acts[k].bits)+p.bit/64] |= 1 << (p.bit % 64)
+			r.bits[int(a.bits)+p.bit/64] |= 1 << (p.bit % 64)
 		}
 		if p.node != nil {
 			standing, mine = Declared, true
 			f.token, f.shown = p.name, true
-			r.ask(p.node, k, roleAll, certain, known)
+			if !lost {
+				r.ask(p.node, k, roleAll, certain, known)
+			}
 		}
+	}
+	if lost { // what it would say of the value changes nothing
+		return standingOf(known, max(standing, rules.open()))
 	}
 	for i := range rules.patterns {
 		if p := &rules.patterns[i]; p.pattern.Match(text) {
@@ -185,12 +199,15 @@ func (r *Run) member(f *frame, k int32, rules *objectRules, text []byte) Standin
 	}
 	if !mine && rules.additional != nil {
 		mine = true
-		if !rules.additional.never {
+		if rules.additional.never {
+			r.acts[k].failed = true
+			if certain {
+				r.failOuter("additionalProperties")
+			}
+		} else {
 			standing = Openly
-		} else if certain {
-			r.failOuter("additionalProperties")
+			r.ask(rules.additional, k, roleAll, certain, known)
 		}
-		r.ask(rules.additional, k, roleAll, certain, known)
 	}
 	if mine {
 		r.evaluates(f, k)
@@ -201,10 +218,28 @@ func (r *Run) member(f *frame, k int32, rules *objectRules, text []byte) Standin
 		}
 		r.ask(rules.rest, k, roleRest, false, known)
 	}
+	return standingOf(known, standing)
+}
+
+// lost reports whether an activation has failed and its failure is not the value's: what
+// it would still ask for is of use only to whoever wants to know which names are declared.
+func (r *Run) lost(a *act) bool { return a.failed && !a.certain && !r.Strangers }
+
+// standingOf returns how a schema knows a name, which counts only where it is not below
+// not.
+func standingOf(known bool, s Standing) Standing {
 	if !known {
 		return Undeclared
 	}
-	return standing
+	return s
+}
+
+// open returns how a schema may know a name that it does not list.
+func (o *objectRules) open() Standing {
+	if len(o.patterns) > 0 || o.additional != nil && !o.additional.never || o.rest != nil && !o.rest.never {
+		return Openly
+	}
+	return Undeclared
 }
 
 // failOuter notes a fault of the object whose member is read.
@@ -297,14 +332,7 @@ func (r *Run) ended(f *frame, a *act, twice bool, d digest) (keyword, name strin
 	return "", ""
 }
 
-func holds(set *values, d digest) bool {
-	for _, known := range set.nested {
-		if known == d {
-			return true
-		}
-	}
-	return false
-}
+func holds(set *values, d digest) bool { return slices.Contains(set.nested, d) }
 
 func (rules *arrayRules) ended(count, hits int, twice bool) string {
 	switch {
@@ -335,7 +363,7 @@ func (r *Run) objectEnded(f *frame, rules *objectRules, a *act) (keyword, name s
 		return "maxProperties", ""
 	}
 	for _, p := range rules.required {
-		if !r.has(a, p) && !r.excused(f, a.node, p.name) {
+		if !r.has(a, p) && !r.excused(f, a, p.name) {
 			return "required", p.name
 		}
 	}
@@ -351,17 +379,6 @@ func (r *Run) objectEnded(f *frame, rules *objectRules, a *act) (keyword, name s
 		}
 	}
 	return "", ""
-}
-
-// excused reports whether a member that a schema requires belongs to the other direction,
-// by some schema that judges the same object and joins the two.
-func (r *Run) excused(f *frame, n *node, name string) bool {
-	for k := f.first; k < f.last; k++ {
-		if e := r.acts[k].node.excuse; e != nil && e.names[name] && e.of[n] {
-			return true
-		}
-	}
-	return false
 }
 
 // has reports whether the object has a tracked property.

@@ -29,9 +29,10 @@ type node struct {
 	pick *pick // the discriminator, if one chooses among oneOf or anyOf
 
 	// foreign reports that the schema says readOnly in a request, or writeOnly in an
-	// answer: only null may be there.
+	// answer: the value may not be there, not as null either.
 	foreign bool
-	excuse  *excuse // nil: everything that is required must be there
+	// carries reports that it, or one that must hold with it, is foreign.
+	carries bool
 
 	// closed are the forms of the value, once somebody has asked for them.
 	closed atomic.Pointer[[]form]
@@ -78,9 +79,10 @@ const (
 
 // sub is a schema that judges the same value.
 type sub struct {
-	role role
-	node *node
-	name string // of the property of roleDependent
+	role  role
+	index int32 // in the list of allOf, anyOf or oneOf; below 0 of a reference
+	node  *node
+	name  string // of the property of roleDependent
 }
 
 // pick is a discriminator: the value of a property chooses a branch of oneOf or anyOf.
@@ -115,13 +117,6 @@ type arrayRules struct {
 	rest                     *node // unevaluatedItems
 }
 
-// excuse is what a schema says of others that must hold with it: members that they
-// require and that belong to the other direction.
-type excuse struct {
-	names map[string]bool
-	of    map[*node]bool
-}
-
 // isTrivial reports whether every value satisfies the node.
 func (n *node) isTrivial() bool {
 	return !n.never && n.types == 0 && n.enum == nil && n.con == nil && n.text == nil && n.number == nil &&
@@ -132,7 +127,8 @@ type objectRules struct {
 	minProperties, maxProperties int // maxProperties below 0: any
 	// properties has every name that the schema speaks of.
 	properties map[string]*property
-	table      nameTable // of properties, once the schema is read
+	table      nameTable           // of properties, once the schema is read
+	folded     map[string]struct{} // the names of those that have a schema, by appendFolded
 	patterns   []patternProperty
 	additional *node // nil: not said
 	names      *node // propertyNames

@@ -13,6 +13,11 @@ func (rd *reader) readObject() {
 	}
 	rd.readPatternProperties(o)
 	o.listed = len(o.properties) > 0 || len(o.patterns) > 0
+	o.folded = make(map[string]struct{}, len(o.properties))
+	for name := range o.properties {
+		folded := string(appendFolded(nil, []byte(name)))
+		o.folded[folded], rd.folded[folded] = struct{}{}, struct{}{}
+	}
 	if _, ok := rd.m["additionalProperties"]; ok {
 		o.additional = rd.child("additionalProperties")
 	}
@@ -101,7 +106,7 @@ func (rd *reader) references() {
 		if keyword == "$dynamicRef" {
 			at = rd.dynamic(at, ref)
 		}
-		rd.node.subs = append(rd.node.subs, sub{role: roleAll, node: rd.Compiler.node(at, rd.scope)})
+		rd.node.subs = append(rd.node.subs, sub{role: roleAll, index: -1, node: rd.Compiler.node(at, rd.scope)})
 	}
 }
 
@@ -113,7 +118,7 @@ func (rd *reader) dynamic(at Place, ref string) Place {
 	if anchor == "" || strings.HasPrefix(anchor, "/") {
 		return at
 	}
-	if own, ok := rd.docs.DynamicAnchor(rd.docs.Resource(at), anchor); !ok || own != at {
+	if own, ok := rd.docs.dynamicAnchor(rd.docs.rootOf(at), anchor); !ok || own != at {
 		return at
 	}
 	if outer, ok := rd.scope.bound[anchor]; ok {
@@ -124,8 +129,8 @@ func (rd *reader) dynamic(at Place, ref string) Place {
 
 // branches reads what judges the same value.
 func (rd *reader) branches() {
-	add := func(why role, tokens ...string) {
-		rd.node.subs = append(rd.node.subs, sub{role: why, node: rd.child(tokens...)})
+	add := func(why role, index int, tokens ...string) {
+		rd.node.subs = append(rd.node.subs, sub{role: why, index: int32(index), node: rd.child(tokens...)})
 	}
 	for _, group := range []struct {
 		keyword string
@@ -136,11 +141,11 @@ func (rd *reader) branches() {
 			rd.wrong(group.keyword, "a list with a schema")
 		}
 		for i := range list {
-			add(group.role, group.keyword, strconv.Itoa(i))
+			add(group.role, i, group.keyword, strconv.Itoa(i))
 		}
 	}
 	if _, ok := rd.m["not"]; ok {
-		add(roleNot, "not")
+		add(roleNot, 0, "not")
 	}
 	for _, c := range []struct { // if comes first: the others ask what it said
 		keyword string
@@ -148,7 +153,7 @@ func (rd *reader) branches() {
 	}{{"if", roleIf}, {"then", roleThen}, {"else", roleElse}} {
 		_, condition := rd.modern("if")
 		if _, ok := rd.modern(c.keyword); ok && condition {
-			add(c.role, c.keyword)
+			add(c.role, 0, c.keyword)
 		}
 	}
 	if d := rd.members("discriminator"); d != nil {
@@ -191,9 +196,11 @@ func (rd *reader) discriminator(d map[string]any) {
 			p.branches[value] = len(rd.node.subs)
 		}
 	}
-	if chooses {
-		rd.node.pick = p
+	if !chooses {
+		rd.note("discriminator", "chooses nothing here: there is no oneOf or anyOf beside it", "where a schema is to be chosen, write oneOf with all of them and this discriminator")
+		return
 	}
+	rd.node.pick = p
 }
 
 // mapped returns the node that a mapping names, by the name of a component or by a

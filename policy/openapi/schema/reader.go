@@ -49,6 +49,7 @@ func (rd *reader) read() {
 		foreign = "writeOnly"
 	}
 	rd.node.foreign = rd.flag(foreign)
+	rd.doubts()
 	rd.node.trivial = rd.node.isTrivial()
 }
 

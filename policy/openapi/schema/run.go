@@ -11,6 +11,10 @@ import (
 // objects lie below each other in acts, each frame with its own; those of the value
 // that begins lie on top, from base.
 type Run struct {
+	// Strangers asks for what Stranger returns of arrays and objects within others, and of
+	// branches that do not fit. It is set before Begin.
+	Strangers bool
+
 	schema *Schema
 	frames []frame
 	acts   []act
@@ -36,6 +40,8 @@ type Run struct {
 	fault    Fault
 	stranger string
 	strange  bool
+	oddity   string
+	odd      bool
 }
 
 // act is one activation: a schema that judges one value.
@@ -122,8 +128,17 @@ func (r *Run) Begin(s *Schema) {
 	r.sums, r.records, r.picks = r.sums[:0], r.records[:0], r.picks[:0]
 	r.failed, r.fault = false, Fault{}
 	r.strange, r.stranger = false, ""
+	r.odd, r.oddity = false, ""
 	r.start()
 	r.need(s.root, -1, roleAll, true, true)
+}
+
+// maxKept bounds the memory that a run is worth keeping with, in entries of each kind.
+const maxKept = 4096
+
+// Large reports whether a value has made the run keep much memory.
+func (r *Run) Large() bool {
+	return max(cap(r.acts), cap(r.links), cap(r.edges), cap(r.bits), cap(r.sums), cap(r.records), cap(r.scratch)) > maxKept
 }
 
 // Visit takes the next token. Text is that of a string or member name, unescaped and
@@ -148,9 +163,10 @@ func (r *Run) Visit(kind jsontext.Kind, text []byte) {
 		}
 		r.item()
 		r.scalar(kind, text)
-	default:
+	case jsontext.KindNull, jsontext.KindFalse, jsontext.KindTrue, jsontext.KindNumber:
 		r.item()
 		r.scalar(kind, text)
+	case jsontext.KindInvalid:
 	}
 }
 

@@ -53,7 +53,8 @@ func feed(t testing.TB, r *Run, text string) {
 			raw, err := decoder.ReadValue()
 			require.NoError(t, err)
 			r.Visit(kind, raw)
-		default:
+		case jsontext.KindNull, jsontext.KindFalse, jsontext.KindTrue, jsontext.KindBeginObject, jsontext.KindEndObject,
+			jsontext.KindBeginArray, jsontext.KindEndArray:
 			_, err := decoder.ReadToken()
 			require.NoError(t, err)
 			r.Visit(kind, nil)
@@ -136,7 +137,7 @@ func TestRequiredIsExcusedWhereItIsJoined(t *testing.T) {
 	for _, c := range []struct {
 		value string
 		valid bool
-	}{{`{"made":{}}`, true}, {`{"sent":{}}`, false}, {`{"sent":{"id":1}}`, true}, {`{"made":{"id":1}}`, false}} {
+	}{{`{"made":{}}`, true}, {`{"sent":{}}`, false}, {`{"sent":{"id":1}}`, true}, {`{"made":{"id":1}}`, false}, {`{"made":{"id":null}}`, false}} {
 		var r Run
 		r.Begin(compiled(t, Options{Modern: true}, schema))
 		feed(t, &r, c.value)
@@ -157,7 +158,7 @@ func TestRunFindsStrangers(t *testing.T) {
 		{`{"discriminator":{"propertyName":"k","mapping":{"x":"#/x"}},"properties":{"k":{}},
 			"x":{"allOf":[{"$ref":"#"},{"properties":{"b":{}}}]}}`, `{"k":"x","b":1}`, "none"},
 	} {
-		var r Run
+		r := Run{Strangers: true}
 		r.Begin(compiled(t, Options{Modern: true}, c.schema))
 		feed(t, &r, c.value)
 		f, failed := r.Fault()
@@ -254,6 +255,41 @@ func TestCompilerNotesWhatSaysNothing(t *testing.T) {
 		{`{"properties":{"a":{"$ref":"#/x","maxLength":3,"description":"b"}},"x":{}}`, "maxLength says nothing beside $ref", false},
 		{`{"properties":{"a":{"$ref":"#/x","maxLength":3}},"x":{}}`, "", true},
 		{`{"format":"iban"}`, `format "iban" is not asserted`, true},
+		{`{"nullable":true,"allOf":[{"$ref":"#/x"}],"x":{"type":"object"}}`, "nullable says nothing without type", false},
+		{`{"nullable":false,"allOf":[{"$ref":"#/x"}],"x":{"type":"object"}}`, "", false},
+		{`{"type":"string","nullable":true,"enum":["a"]}`, "nullable adds nothing: null is not in the enum", false},
+		{`{"type":"string","nullable":true,"enum":["a",null]}`, "", false},
+		{`{"type":["string","null"],"enum":["a"]}`, "enum does not have null, which type names", true},
+		{`{"type":"object","nullable":true,"allOf":[{"$ref":"#/x"}],"x":{"type":"object"}}`, "null cannot be there although the type has it: /x does not allow it", false},
+		{`{"type":"object","nullable":true,"allOf":[{"$ref":"#/x"}],"x":{"type":"object","nullable":true}}`, "", false},
+		{`{"type":["object","null"],"allOf":[{"enum":[{}]}]}`, "/allOf/0 does not allow it", true},
+		{`{"discriminator":{"propertyName":"k","mapping":{"a":"#/x"}},"x":{}}`, "discriminator chooses nothing here: there is no oneOf or anyOf", false},
+		{`{"anyOf":[{"$ref":"#/x"}],"discriminator":{"propertyName":"k","mapping":{"a":"#/x"}},"x":{"required":["k"]}}`, "", false},
+		{`{"minimum":5,"maximum":1}`, "minimum and maximum leave no value", false},
+		{`{"minimum":1,"maximum":1.0}`, "", false},
+		{`{"minimum":1,"maximum":1,"exclusiveMaximum":true}`, "minimum and maximum leave no value", false},
+		{`{"minimum":1,"exclusiveMaximum":1}`, "minimum and exclusiveMaximum leave no value", true},
+		{`{"exclusiveMinimum":1,"maximum":1}`, "exclusiveMinimum and maximum leave no value", true},
+		{`{"exclusiveMinimum":0,"exclusiveMaximum":1}`, "", true},
+		{`{"minLength":3,"maxLength":2}`, "minLength and maxLength leave no value", false},
+		{`{"minLength":2,"maxLength":2}`, "", false},
+		{`{"minItems":1,"maxItems":0}`, "minItems and maxItems leave no value", false},
+		{`{"contains":{},"maxContains":0}`, "minContains and maxContains leave no value", true},
+		{`{"minProperties":2,"maxProperties":1}`, "minProperties and maxProperties leave no value", false},
+		{`{"type":"integer","enum":[1.0,"1"]}`, "the value is not of the type", false},
+		{`{"type":"integer","enum":[1.5]}`, "the value is not of the type", false},
+		{`{"type":"number","enum":[1,1.5]}`, "", false},
+		{`{"type":"string","enum":[{"a":1}]}`, "the value is not of the type", false},
+		{`{"type":"object","enum":[{"a":1}]}`, "", false},
+		{`{"type":["array","boolean","null"],"enum":[[],true,null]}`, "", true},
+		{`{"pattern":"/^abc$/i"}`, "pattern is written between slashes", false},
+		{`{"pattern":"/[a-z]+/g"}`, "pattern is written between slashes", true},
+		{`{"pattern":"/abc$/"}`, "pattern is written between slashes", true},
+		{`{"pattern":"^/abc/$"}`, "", true},
+		{`{"pattern":"/v1/"}`, "", true},
+		{`{"pattern":"/v1/ids"}`, "", true},
+		{`{"pattern":"/a\\$/"}`, "", true},
+		{`{"pattern":"/"}`, "", true},
 	} {
 		d := NewDocuments()
 		d.Add("test.json", tree(t, c.schema))
@@ -265,6 +301,50 @@ func TestCompilerNotesWhatSaysNothing(t *testing.T) {
 			assert.Empty(t, notes, c.schema)
 		} else if assert.Len(t, notes, 1, c.schema) {
 			assert.Contains(t, notes[0].Cause, c.want)
+		}
+	}
+}
+
+func TestRunFindsNamesInAnotherCase(t *testing.T) {
+	for _, c := range []struct{ schema, value, want string }{
+		{`{"properties":{"amount":{"maximum":10}}}`, `{"amount":1,"Amount":99}`, ""},
+		{`{"properties":{"a":{"properties":{"kind":{}}}}}`, `{"a":{"\u212Aind":1}}`, "/a"},
+		{`{"properties":{"id":{},"ID":{}}}`, `{"id":1,"ID":2}`, "none"},
+		{`{"allOf":[{"properties":{"id":{}}},{"properties":{"ID":{}}}]}`, `{"id":1,"ID":2}`, "none"},
+		{`{"properties":{"a":{"properties":{"id":{}}},"b":{}}}`, `{"b":{"ID":1}}`, "none"},
+		{`{"additionalProperties":{"type":"integer"}}`, `{"Amount":1,"amount":2}`, "none"},
+	} {
+		var r Run
+		r.Begin(compiled(t, Options{Modern: true}, c.schema))
+		feed(t, &r, c.value)
+		require.False(t, r.Failed(), c.schema)
+		place, found := r.Oddity()
+		if !found {
+			place = "none"
+		}
+		assert.Equal(t, c.want, place, "%s %s", c.schema, c.value)
+	}
+}
+
+// A circle is told with every step of it.
+func TestALoopIsTold(t *testing.T) {
+	for _, c := range []struct{ schema, cause, fix string }{
+		{
+			`{"Pet":{"type":"object","oneOf":[{"type":"object"},{"$ref":"#/Cat"}]},"Cat":{"allOf":[{"$ref":"#/Pet"},{"type":"object"}]},"allOf":[{"$ref":"#/Pet"}]}`,
+			"/Pet/oneOf/1 leads to /Cat/allOf/0 leads to /Pet", "where the branches of a oneOf or anyOf extend",
+		},
+		{`{"not":{"$ref":"#"}}`, "/not leads to test.json", "break the circle"},
+		{`{"if":{"then":{}},"then":{"$ref":"#/x"},"x":{"title":"x","minimum":1,"$ref":"#"}}`, "/then leads to /x/$ref leads to test.json", "break the circle"},
+		{`{"dependentSchemas":{"a":{"else":{"$ref":"#"},"if":{}}}}`, "/dependentSchemas/a leads to /dependentSchemas/a/else leads to test.json", "break the circle"},
+	} {
+		d := NewDocuments()
+		d.Add("test.json", tree(t, c.schema))
+		compiler := NewCompiler(d, Options{Modern: true})
+		compiler.Schema(Place{Document: "test.json"})
+		problems, _ := compiler.End()
+		if assert.Len(t, problems, 1, c.schema) {
+			assert.Equal(t, "the schema leads back to itself without a step into the value: "+c.cause, problems[0].Cause)
+			assert.Contains(t, problems[0].Fix, c.fix)
 		}
 	}
 }

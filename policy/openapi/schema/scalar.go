@@ -71,6 +71,7 @@ func (r *Run) typesOf(kind jsontext.Kind, text []byte) typeSet {
 		return typeNumber
 	case jsontext.KindTrue, jsontext.KindFalse:
 		return typeBoolean
+	case jsontext.KindNull, jsontext.KindInvalid, jsontext.KindBeginObject, jsontext.KindEndObject, jsontext.KindBeginArray, jsontext.KindEndArray:
 	}
 	return typeNull
 }
@@ -95,7 +96,7 @@ func (r *Run) judge(n *node, kind jsontext.Kind, types typeSet, text []byte) str
 		return "boolean"
 	case n.types != 0 && n.types&types == 0:
 		return "type"
-	case n.foreign && types != typeNull:
+	case n.foreign:
 		return r.schema.foreignKeyword()
 	case n.enum != nil && !r.among(n.enum, kind, text):
 		return "enum"
@@ -120,10 +121,13 @@ func (r *Run) among(set *values, kind jsontext.Kind, text []byte) bool {
 	case jsontext.KindString:
 		_, ok := set.texts[string(text)]
 		return ok
+	case jsontext.KindNumber:
+		r.scratch = r.number(text).appendCanonical(r.scratch[:0])
+		_, ok := set.numbers[string(r.scratch)]
+		return ok
+	case jsontext.KindInvalid, jsontext.KindBeginObject, jsontext.KindEndObject, jsontext.KindBeginArray, jsontext.KindEndArray:
 	}
-	r.scratch = r.number(text).appendCanonical(r.scratch[:0])
-	_, ok := set.numbers[string(r.scratch)]
-	return ok
+	return false
 }
 
 func (r *Run) text(rules *textRules, text []byte) string {
@@ -195,6 +199,8 @@ func (r *Run) digest(kind jsontext.Kind, text []byte) digest {
 		return h.bytes('0', r.scratch)
 	case jsontext.KindString:
 		return h.bytes('"', text)
+	case jsontext.KindNull, jsontext.KindFalse, jsontext.KindTrue, jsontext.KindInvalid,
+		jsontext.KindBeginObject, jsontext.KindEndObject, jsontext.KindBeginArray, jsontext.KindEndArray:
 	}
 	return h.bytes(byte(kind), nil)
 }

@@ -178,7 +178,7 @@ func (r *Run) tell(f *frame, parent int32, why role, failed bool) {
 		if failed {
 			r.set(f, f.words/2, parent)
 		}
-	default:
+	case roleAll, roleAny, roleOne, roleNot, roleIf, roleThen, roleElse, roleDependent, roleMapped:
 		p.failed = p.failed || failed
 	}
 }
