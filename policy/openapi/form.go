@@ -162,14 +162,9 @@ func (g *gathering) advance(at string) bool {
 }
 
 // judgeText tells the run a body of text, as what the schema says that it means: a text,
-// a number, a boolean. It returns a verdict and true where there is nothing to read,
-// or the schema names no type and says what members or items have to be: a backend may
-// parse them from the text.
+// a number, a boolean. It returns a verdict and true where there is nothing to read.
 func judgeText(run *schema.Run, s *schema.Schema, tokens iter.Seq2[jsontext.Kind, []byte]) (v policy.Verdict, decided bool) {
 	t := s.Forms().Types()
-	if t.Any && s.Forms().Structured() {
-		return policy.Undecided(policy.SchemaUnsupported, nil), true
-	}
 	for _, text := range tokens {
 		all, n := kindsOf(t).meanings(string(text))
 		for _, kind := range append(all[:n:n], all[0]) { // the fault that counts is that of the likeliest
