@@ -161,17 +161,11 @@ func (g *gathering) advance(at string) bool {
 	return advanced
 }
 
-// judgeText tells the run a body of text, as what the schema says that it means:
-// a text, a number, a boolean. It returns a verdict and true where there is nothing to
-// read, or the schema speaks of no such thing. One without a type that says what members or
-// items have to be speaks of objects or arrays: a backend may parse them from the text.
+// judgeText tells the run a body of text, as what the schema says that it means: a text,
+// a number, a boolean. It returns a verdict and true where there is nothing to read.
 func judgeText(run *schema.Run, s *schema.Schema, tokens iter.Seq2[jsontext.Kind, []byte]) (v policy.Verdict, decided bool) {
 	t := s.Forms().Types()
-	scalar := t.String || t.Number || t.Integer || t.Boolean || t.Null || t.Any && !s.Forms().Structured()
-	for kind, text := range tokens {
-		if kind != jsontext.KindString || !scalar {
-			break
-		}
+	for _, text := range tokens {
 		all, n := kindsOf(t).meanings(string(text))
 		for _, kind := range append(all[:n:n], all[0]) { // the fault that counts is that of the likeliest
 			run.Begin(s)

@@ -83,7 +83,7 @@ func (e *entry) takesFile(i int) bool {
 // names reports whether the contract says by its name, not by a range, that the value is written
 // as the media type, which is not plain text.
 func (f *formField) names(mediaType string) bool {
-	return mediaType != textType && slices.ContainsFunc(f.mediaTypes, func(m media) bool { return m.name == mediaType })
+	return mediaType != "text/plain" && slices.ContainsFunc(f.mediaTypes, func(m media) bool { return m.name == mediaType })
 }
 
 // opaque reports whether the contract says that the value is written as something that is
