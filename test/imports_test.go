@@ -65,6 +65,7 @@ func edges() map[string][]string {
 		"test":                   {anything},
 		"test/load":              {"policy/token/tokentest"},
 		"test/budget":            {},
+		"test/threats":           {},
 	}
 }
 
@@ -82,6 +83,8 @@ func edgesOfTests() map[string][]string {
 		// The demo's own files are read as the sidecar reads them.
 		"cmd/sidewarden/demo": {"config", "policy/openapi"},
 		"test/budget":         {anything},
+		// Whole policies behind the proxy, as serve puts them together.
+		"test/threats": {anything},
 	}
 }
 
@@ -111,7 +114,7 @@ func thirds() []third {
 		{"github.com/oasdiff/yaml3", []string{"policy/openapi"}, nil, "the contract's library reads YAML with it; raw trees are read by the same rules or they are of another contract"},
 		{"github.com/prometheus/client_golang", []string{"audit/metrics"}, nil, "labels are bounded in one place; others expose Stats"},
 		{"github.com/spf13/cobra", []string{"cmd/sidewarden"}, nil, "only the command line knows flags"},
-		{"go.uber.org/zap", []string{"cmd/...", "proxy/..."}, []string{"test/budget"}, "a core that logs has two outputs; it returns values, and the edge logs"},
+		{"go.uber.org/zap", []string{"cmd/...", "proxy/..."}, []string{"test/budget", "test/threats"}, "a core that logs has two outputs; it returns values, and the edge logs"},
 		{"go.yaml.in/yaml/v4", []string{"config"}, []string{"cmd/...", "test"}, "one strict decoder reads the one file"},
 		{"golang.org/x/time/rate", []string{"ratelimit"}, []string{"policy/limit"}, "a bucket without key bounds is a way to fill memory (ADR 0005)"},
 		{"golang.org/x/sync", []string{"cmd/sidewarden"}, nil, "only run starts what runs"},
