@@ -109,7 +109,7 @@ func thirds() []third {
 	return []third{
 		{"github.com/lestrrat-go/jwx/v2", []string{"policy/token/..."}, nil, "nothing of a client may reach a JOSE library unprepared (ADR 0004)"},
 		{"github.com/getkin/kin-openapi", []string{"policy/openapi"}, []string{"policy/openapi/schema"}, "one package holds the guards around the library (ADR 0004); beside it, it is a second opinion in tests"},
-		{"github.com/go-json-experiment/json", []string{"policy/openapi/...", "policy/payload", "policy/token/..."}, []string{"cmd/sidewarden/demo"}, "strict JSON is for what a client sent; what is ours is read by encoding/json"},
+		{"github.com/go-json-experiment/json", []string{"policy/openapi/...", "policy/payload", "policy/token/..."}, []string{"cmd/sidewarden/demo", "test/threats"}, "strict JSON is for what a client sent; what is ours is read by encoding/json"},
 		{"github.com/maypok86/otter/v2", []string{"policy/token"}, nil, "the cache of verified facts is the only cache"},
 		{"github.com/oasdiff/yaml3", []string{"policy/openapi"}, nil, "the contract's library reads YAML with it; raw trees are read by the same rules or they are of another contract"},
 		{"github.com/prometheus/client_golang", []string{"audit/metrics"}, nil, "labels are bounded in one place; others expose Stats"},

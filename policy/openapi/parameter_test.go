@@ -329,9 +329,9 @@ func TestParametersOfOtherShapes(t *testing.T) {
 	}
 }
 
-// TestHostileParametersEndSoon has what has brought validators down (threats: validator
+// TestThreatHostileParameters has what has brought validators down (threats: validator
 // crash, parameter pollution). What is sent is as long as a head may be.
-func TestHostileParametersEndSoon(t *testing.T) {
+func TestThreatHostileParameters(t *testing.T) {
 	const length = 8 << 10
 	a := parametersOf(t, "3.0.3", map[string]string{
 		"/p": `{name: f, in: query, style: deepObject, explode: true, schema: {type: object, additionalProperties: {type: integer}}},
