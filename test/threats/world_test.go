@@ -249,8 +249,9 @@ func (c *client) send(t *testing.T, m message, atMost int64) answer {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, atMost))
 	a := answer{resp.StatusCode, resp.Header, string(body), err != nil}
 	if err != nil || resp.Close || int64(len(body)) == atMost {
-		c.hangUp()
+		c.hangUp() // closing the body would read an endless one to its end
 	}
+	_ = resp.Body.Close()
 	return a
 }
 
