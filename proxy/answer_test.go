@@ -200,7 +200,7 @@ func TestJudgedAnswersStream(t *testing.T) {
 	}
 }
 
-func TestEnforceWithholdsAnswers(t *testing.T) {
+func TestThreatAnswersAreWithheld(t *testing.T) {
 	t.Parallel()
 	large := strings.Repeat("x", maxOut+1)
 	for _, c := range []struct {
@@ -286,7 +286,7 @@ func TestMemoryForAnAnswerThatIsNotThere(t *testing.T) {
 	assert.Equal(t, policy.Failed, s.observer.one(t).outcome.Disposition)
 }
 
-func TestHeldAnswersThatDoNotEnd(t *testing.T) {
+func TestThreatAnswersThatDoNotEnd(t *testing.T) {
 	t.Parallel()
 	stalls := func(t *testing.T, then func(net.Conn)) string {
 		return script(t, func(c net.Conn, in *bufio.Reader) {

@@ -219,7 +219,7 @@ func TestEnforceWithoutMemoryIsUndecided(t *testing.T) {
 	assert.Empty(t, rec.requests())
 }
 
-func TestPanicInAStage(t *testing.T) {
+func TestThreatPanicInAStage(t *testing.T) {
 	t.Parallel()
 	boom := func() { panic("secret-of-a-client") }
 	undecided := checkFunc(func(r *policy.Request) policy.Verdict {

@@ -65,6 +65,7 @@ func edges() map[string][]string {
 		"test":                   {anything},
 		"test/load":              {"policy/token/tokentest"},
 		"test/budget":            {},
+		"test/threats":           {},
 	}
 }
 
@@ -82,6 +83,8 @@ func edgesOfTests() map[string][]string {
 		// The demo's own files are read as the sidecar reads them.
 		"cmd/sidewarden/demo": {"config", "policy/openapi"},
 		"test/budget":         {anything},
+		// Whole policies behind the proxy, as serve puts them together.
+		"test/threats": {anything},
 	}
 }
 
@@ -106,12 +109,12 @@ func thirds() []third {
 	return []third{
 		{"github.com/lestrrat-go/jwx/v2", []string{"policy/token/..."}, nil, "nothing of a client may reach a JOSE library unprepared (ADR 0004)"},
 		{"github.com/getkin/kin-openapi", []string{"policy/openapi"}, []string{"policy/openapi/schema"}, "one package holds the guards around the library (ADR 0004); beside it, it is a second opinion in tests"},
-		{"github.com/go-json-experiment/json", []string{"policy/openapi/...", "policy/payload", "policy/token/..."}, []string{"cmd/sidewarden/demo"}, "strict JSON is for what a client sent; what is ours is read by encoding/json"},
+		{"github.com/go-json-experiment/json", []string{"policy/openapi/...", "policy/payload", "policy/token/..."}, []string{"cmd/sidewarden/demo", "test/threats"}, "strict JSON is for what a client sent; what is ours is read by encoding/json"},
 		{"github.com/maypok86/otter/v2", []string{"policy/token"}, nil, "the cache of verified facts is the only cache"},
 		{"github.com/oasdiff/yaml3", []string{"policy/openapi"}, nil, "the contract's library reads YAML with it; raw trees are read by the same rules or they are of another contract"},
 		{"github.com/prometheus/client_golang", []string{"audit/metrics"}, nil, "labels are bounded in one place; others expose Stats"},
 		{"github.com/spf13/cobra", []string{"cmd/sidewarden"}, nil, "only the command line knows flags"},
-		{"go.uber.org/zap", []string{"cmd/...", "proxy/..."}, []string{"test/budget"}, "a core that logs has two outputs; it returns values, and the edge logs"},
+		{"go.uber.org/zap", []string{"cmd/...", "proxy/..."}, []string{"test/budget", "test/threats"}, "a core that logs has two outputs; it returns values, and the edge logs"},
 		{"go.yaml.in/yaml/v4", []string{"config"}, []string{"cmd/...", "test"}, "one strict decoder reads the one file"},
 		{"golang.org/x/time/rate", []string{"ratelimit"}, []string{"policy/limit"}, "a bucket without key bounds is a way to fill memory (ADR 0005)"},
 		{"golang.org/x/sync", []string{"cmd/sidewarden"}, nil, "only run starts what runs"},

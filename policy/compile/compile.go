@@ -169,6 +169,7 @@ func (c *compiler) compile() *Output {
 	c.checkNeeds(plans)
 	c.checkNonces(plans.all)
 	c.doubt(plans.all)
+	c.doubtSchemes(contracts, plans.all)
 	exceptions := c.exceptions(plans.all)
 	c.match(p, plans.all)
 	if len(c.problems) > 0 {

@@ -167,7 +167,8 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-func TestReferencesStayBelowTheRoot(t *testing.T) {
+func TestThreatReferencesOutOfTheRoot(t *testing.T) {
+	bait := silent(t)
 	dir := t.TempDir()
 	api := filepath.Join(dir, "api")
 	require.NoError(t, os.Mkdir(api, 0o700))
@@ -179,7 +180,9 @@ func TestReferencesStayBelowTheRoot(t *testing.T) {
 		{"a file above it", "../secret.yaml"},
 		{"an absolute path", secret},
 		{"a link that leads out", "link.yaml"},
-		{"a URL", "http://127.0.0.1:1/s.yaml"},
+		{"a URL", "http://" + bait + "/s.yaml"},
+		{"a URL over TLS", "https://" + bait + "/s.yaml"},
+		{"a URL without a scheme", "//" + bait + "/s.yaml"},
 		{"a file URL", "file://" + secret},
 		{"a file URL with a host", "file://host/etc/passwd"},
 		{"a query", "contract.yaml?x"},
@@ -196,6 +199,7 @@ func TestReferencesStayBelowTheRoot(t *testing.T) {
 			var ps openapi.Problems
 			require.ErrorAs(t, err, &ps)
 			assert.NotContains(t, err.Error(), "topsecret")
+			assert.NotContains(t, err.Error(), "root:")
 		})
 	}
 	t.Run("a loop of links ends", func(t *testing.T) {
@@ -214,7 +218,7 @@ func TestReferencesStayBelowTheRoot(t *testing.T) {
 	})
 }
 
-func TestHostileContractsEndSoonAndSayLittle(t *testing.T) {
+func TestThreatHostileContracts(t *testing.T) {
 	paths := "paths: {/p: {post: {requestBody: {content: {application/json: {schema: %s}}}, responses: {'200': {description: ok}}}}}\n"
 	bomb := "x-a0: &a0 [l, l, l, l, l, l, l, l, l]\n"
 	for i := range 12 {
@@ -243,14 +247,22 @@ func TestHostileContractsEndSoonAndSayLittle(t *testing.T) {
 		{"brackets nested deep", document("3.0.3", fmt.Sprintf(paths, strings.Repeat("{items: ", 20_000)+strings.Repeat("}", 20_000))), false},
 		{"more than a thousand bad patterns", document("3.0.3", many.String()), false},
 		{"a huge pattern", document("3.0.3", fmt.Sprintf(paths, "{type: string, pattern: '(?!"+strings.Repeat("x", 1<<20)+")'}")), false},
+		{"references in a ring", document("3.0.3", fmt.Sprintf(paths, "{$ref: '#/components/schemas/A'}")+"components: {schemas: {A: {$ref: '#/components/schemas/B'}, B: {$ref: '#/components/schemas/C'}, C: {$ref: '#/components/schemas/A'}}}\n"), false},
+		{"a schema within itself", document("3.0.3", fmt.Sprintf(paths, "{$ref: '#/components/schemas/A'}")+"components: {schemas: {A: {type: object, properties: {b: {$ref: '#/components/schemas/B'}}}, B: {type: array, items: {$ref: '#/components/schemas/A'}}}}\n"), true},
+		{"more than twenty megabytes", document("3.0.3", fmt.Sprintf(paths, "{}")) + strings.Repeat("# nothing\n", 21<<20/10), false},
 		{"a reference to itself", document("3.0.3", fmt.Sprintf(paths, "{$ref: '#/components/schemas/A'}")+"components: {schemas: {A: {$ref: '#/components/schemas/A'}}}\n"), false},
 		{"no document", "\x00\x01", false},
 		{"an empty file", "", false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			file := write(t, "contract.yaml", row.text)
+			highest := heap(t)
+			began := processor(t)
 			ends(t, func() {
 				_, err := openapi.Load(openapi.Options{File: file})
+				// What the collector does beside it counts, too.
+				assert.Less(t, processor(t)-began, slowness*10*time.Second)
+				assert.Less(t, highest(), uint64(1<<30))
 				if row.good {
 					assert.NoError(t, err)
 				} else if assert.Error(t, err) {

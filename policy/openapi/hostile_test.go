@@ -100,9 +100,9 @@ func hostileContract(version string) string {
 	return document(version, b.String())
 }
 
-// TestHostileBodiesEndSoon: each has its verdict, in a text that no body makes long.
+// TestThreatHostileBodies: each has its verdict, in a text that no body makes long.
 // BenchmarkContract shows what it costs.
-func TestHostileBodiesEndSoon(t *testing.T) {
+func TestThreatHostileBodies(t *testing.T) {
 	for _, version := range []string{"3.0.3", "3.1.0"} {
 		s := serve(t, hostileContract(version))
 		for i, h := range hostileBodies() {

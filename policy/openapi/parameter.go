@@ -225,7 +225,7 @@ func unquoted(s string) string {
 // reading judges the parameters of one request.
 type reading struct {
 	request *policy.Request
-	run     *schema.Run
+	run     *schema.Run    // nil: no schema judges the document that is read
 	text    []byte         // of the last token
 	strange bool           // a text is no UTF-8
 	verdict policy.Verdict // on what does not pass
@@ -273,7 +273,7 @@ func (rd *reading) passes(p *parameter) bool {
 	case p.opaque:
 		rd.verdict = unsupported(p.label)
 		return false
-	case p.schema == nil:
+	case p.schema == nil && !p.document:
 		return true
 	case p.allowEmpty && n == 1 && text == "" && !members:
 		return true
@@ -383,4 +383,11 @@ func (rd *reading) judged(p *parameter) bool {
 }
 
 // mark visits a token without text.
-func (rd *reading) mark(kind jsontext.Kind) { rd.run.Visit(kind, nil) }
+func (rd *reading) mark(kind jsontext.Kind) { rd.token(kind, nil) }
+
+// token visits a token with its text.
+func (rd *reading) token(kind jsontext.Kind, text []byte) {
+	if rd.run != nil {
+		rd.run.Visit(kind, text)
+	}
+}

@@ -306,7 +306,11 @@ func TestParametersOfOtherShapes(t *testing.T) {
 		{"a cut document", `/document?d={"s":`, "", "parameter-invalid query.d json"},
 		{"no document", "/document?d=", "", "parameter-invalid query.d json"},
 		{"a document twice", "/document?d={}&d={}", "", "parameter-invalid query.d repeated"},
-		{"content without a schema", "/document?bare=%7B", "", "permit"},
+		{"content without a schema", "/document?bare=%7B%22a%22:[1,null]%7D", "", "permit"},
+		{"content without a schema that is no document", "/document?bare=%7B", "", "parameter-invalid query.bare json"},
+		{"content without a schema that two read differently", `/document?bare={"a":1,"\u0061":2}`, "", "parameter-invalid query.bare json"},
+		{"content without a schema, and without a document", "/document?bare=", "", "parameter-invalid query.bare json"},
+		{"content without a schema, twice", "/document?bare=1&bare=2", "", "parameter-invalid query.bare repeated"},
 		{"a path of another type", "/p/x/ok", "", "parameter-invalid path.id type"},
 		{"a path of the type", "/p/12/ok", "", "permit"},
 		{"a deepObject that is required", "/deep?f[a]=1", "", "parameter-missing query.g"},
@@ -386,9 +390,9 @@ paths:
 	}, lines)
 }
 
-// TestHostileParametersEndSoon has what has brought validators down (threats: validator
+// TestThreatHostileParameters has what has brought validators down (threats: validator
 // crash, parameter pollution). What is sent is as long as a head may be.
-func TestHostileParametersEndSoon(t *testing.T) {
+func TestThreatHostileParameters(t *testing.T) {
 	const length = 8 << 10
 	a := parametersOf(t, "3.0.3", map[string]string{
 		"/p": `{name: f, in: query, style: deepObject, explode: true, schema: {type: object, additionalProperties: {type: integer}}},
@@ -403,7 +407,8 @@ func TestHostileParametersEndSoon(t *testing.T) {
 		{"an index bomb", "/p?f[1000000000]=x", "", "parameter-invalid query.f type"},
 		{"many indexes", "/p?" + strings.Repeat("f[1]=1&", 1000), "", "parameter-invalid query.f repeated"},
 		{"deep brackets", "/p?f" + strings.Repeat("[a]", length/3) + "=1", "", "parameter-invalid query.f style"},
-		{"content without a schema", "/p?c=%00&t=%00", "", "permit"},
+		{"content without a schema", "/p?c=1&t=%00", "", "permit"},
+		{"content without a schema, deep", "/p?c=" + strings.Repeat("[", length), "", "parameter-invalid query.c json"},
 		{"a deep document", "/p?d=" + strings.Repeat("[", length), "", "parameter-invalid query.d json"},
 		{"a deep document of objects", "/p?d=" + strings.Repeat(`{"c":`, length/5), "", "parameter-invalid query.d json"},
 		{"a document of many members", "/p?d={" + members(length/8) + "}", "", "permit"},

@@ -1,6 +1,9 @@
 package openapi
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // APIKeyScheme is the type of schemes whose credential is a key.
 const APIKeyScheme = "apiKey"
@@ -14,6 +17,9 @@ type Scheme struct {
 	// In is where the key of an apiKey is, query, header or cookie, and Field is its
 	// name there. Of other types they are empty.
 	In, Field string
+	// Auth is the authentication scheme of type http (RFC 9110, section 11.1) in lower
+	// case, such as bearer. Of other types it is empty.
+	Auth string
 }
 
 // Schemes returns the security schemes of the contract, sorted by name, whether or not
@@ -30,7 +36,7 @@ func (b *builder) schemes() []Scheme {
 		if ref == nil || ref.Value == nil {
 			continue // a requirement of it is a problem
 		}
-		s := Scheme{Name: name, Type: ref.Value.Type}
+		s := Scheme{Name: name, Type: ref.Value.Type, Auth: strings.ToLower(ref.Value.Scheme)}
 		if s.Type == APIKeyScheme {
 			s.In, s.Field = ref.Value.In, ref.Value.Name
 		}

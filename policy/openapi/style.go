@@ -249,13 +249,21 @@ func (p *parameter) split(text string) ([]policy.Pair, bool) {
 const maxDocumentDepth = 256
 
 // document judges a JSON document: strictly read, with no duplicate member, no bad
-// UTF-8 and no second value, and within the bounds of depth and numbers.
+// UTF-8 and no second value, and within the bounds of depth and numbers. That it is one
+// needs no schema.
 func (rd *reading) document(p *parameter, text string, n int) bool {
 	if n > 1 {
 		return rd.invalid(p, "", "repeated")
 	}
+	d := jsontext.NewDecoder(bytes.NewBufferString(text))
+	if p.schema == nil {
+		if alone := (reading{}); !alone.tokens(d) {
+			return rd.invalid(p, "", "json")
+		}
+		return true
+	}
 	rd.run.Begin(p.schema)
-	if !rd.tokens(jsontext.NewDecoder(bytes.NewBufferString(text))) {
+	if !rd.tokens(d) {
 		return rd.invalid(p, "", "json")
 	}
 	return rd.judged(p)
@@ -266,7 +274,7 @@ func (rd *reading) tokens(d *jsontext.Decoder) bool {
 	for {
 		kind := d.PeekKind()
 		if kind == jsontext.KindString || kind == jsontext.KindNumber {
-			if !rd.token(d, kind) {
+			if !rd.texted(d, kind) {
 				return false
 			}
 		} else if _, err := d.ReadToken(); err != nil || d.StackDepth() > maxDocumentDepth {
@@ -281,19 +289,19 @@ func (rd *reading) tokens(d *jsontext.Decoder) bool {
 	}
 }
 
-// token visits a string, a member name or a number.
-func (rd *reading) token(d *jsontext.Decoder, kind jsontext.Kind) bool {
+// texted visits a string, a member name or a number.
+func (rd *reading) texted(d *jsontext.Decoder, kind jsontext.Kind) bool {
 	value, err := d.ReadValue()
 	if err != nil {
 		return false
 	}
 	if kind == jsontext.KindNumber {
-		rd.run.Visit(kind, value)
+		rd.token(kind, value)
 		return isNumber(string(value))
 	}
 	if rd.text, err = jsontext.AppendUnquote(rd.text[:0], value); err != nil {
 		return false
 	}
-	rd.run.Visit(kind, rd.text)
+	rd.token(kind, rd.text)
 	return true
 }

@@ -131,7 +131,7 @@ func (panics) Document(_ int, _ string, tokens iter.Seq2[jsontext.Kind, []byte])
 	return policy.Permitted()
 }
 
-func TestAnswerInspectorSurvivesItsJudge(t *testing.T) {
+func TestThreatPanicOfTheJudgeOfAnswers(t *testing.T) {
 	in := payload.NewAnswerInspector(payload.AnswerOptions{MaxBytes: answerLimit, MaxDepth: 4, Schema: panics{}})
 	v := in.Inspect(answered("GET", 200, "Content-Type", "application/json"), []byte("{}"), 2, true).Schema
 	assert.Equal(t, policy.InternalError, v.Reason)

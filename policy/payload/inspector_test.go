@@ -133,7 +133,7 @@ func TestWhatTheJudgeIsAsked(t *testing.T) {
 	}
 }
 
-func TestAPanicOfTheJudgeCostsOnlyItsVerdict(t *testing.T) {
+func TestThreatPanicOfTheJudge(t *testing.T) {
 	in := inspector(t, &judge{panics: true}, "/a")
 	body := in.Inspect(post(contentType("application/json")), []byte(`{"a":"x"}`), 9, true)
 	assert.Equal(t, policy.Permitted(), body.WellFormed)

@@ -148,7 +148,7 @@ func members(n int) string {
 	return "{" + b.String()[1:] + "}"
 }
 
-func TestReadJSON(t *testing.T) {
+func TestThreatParserDifferentialInJSON(t *testing.T) {
 	for _, c := range jsonCases {
 		t.Run(c.name, func(t *testing.T) {
 			value, v := readTree([]byte(c.text), depth)

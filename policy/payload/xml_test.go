@@ -82,7 +82,7 @@ func attributes(n int) string {
 	return b.String()
 }
 
-func TestReadXML(t *testing.T) {
+func TestThreatXMLDocuments(t *testing.T) {
 	for _, c := range xmlCases {
 		t.Run(c.name, func(t *testing.T) {
 			v := payload.ReadXML([]byte(c.text), depth)
@@ -126,7 +126,7 @@ func hostileXML() map[string]string {
 	}
 }
 
-func TestHostileXMLIsRefusedSoonAndInLittleMemory(t *testing.T) {
+func TestThreatHostileXML(t *testing.T) {
 	for name, text := range hostileXML() {
 		t.Run(name, func(t *testing.T) {
 			b := []byte(text)

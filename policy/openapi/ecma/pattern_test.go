@@ -97,7 +97,7 @@ func TestPatternsMatchAsECMAScriptSays(t *testing.T) {
 	}
 }
 
-func TestPatternsThatAreRefused(t *testing.T) {
+func TestThreatPatternsThatCannotBeCompiled(t *testing.T) {
 	t.Parallel()
 	for expression, want := range map[string]string{
 		`^(a)\1$`:              `has the back reference \1 at offset 4`,
@@ -199,7 +199,7 @@ var hostile = []string{
 	`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-((?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?$`,
 }
 
-func TestPatternsTakeLinearTime(t *testing.T) {
+func TestThreatPatternsOfExponentialTime(t *testing.T) {
 	const size, times = 25_000, 8
 	fastest := func(p *Pattern, text []byte) time.Duration {
 		least := time.Hour
