@@ -38,7 +38,7 @@ func edges() map[string][]string {
 		"policy/entitlement":     {"policy"},
 		"policy/limit":           {"policy", "ratelimit"},
 		"policy/limit/limittest": {"policy/limit", "ratelimit"},
-		"policy/openapi":         {"policy", "policy/openapi/schema"},
+		"policy/openapi":         {"policy", "policy/openapi/ecma", "policy/openapi/schema"}, // ecma: one library of patterns for both compilers
 		"policy/openapi/schema":  {"policy/openapi/ecma"},
 		"policy/openapi/ecma":    {},
 		"policy/payload":         {"policy"},
