@@ -58,10 +58,10 @@ const (
 	crowdBytes   = maxSwarm / 8
 )
 
-func (m *chain) size() int {
-	n := matcherBytes + len(m.links)*linkBytes
-	for i := range m.links {
-		n += len(m.links[i].wide) * rangeBytes
+func (c *chain) size() int {
+	n := matcherBytes + len(c.links)*linkBytes
+	for i := range c.links {
+		n += len(c.links[i].wide) * rangeBytes
 	}
 	return n
 }

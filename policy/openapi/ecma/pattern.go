@@ -1,6 +1,6 @@
 package ecma
 
-// pattern is a compiled regular expression of a contract (ECMA-262, with the u flag).
+// Pattern is a compiled regular expression of a contract (ECMA-262, with the u flag).
 type Pattern struct {
 	tests []test // all must hold
 }
@@ -50,7 +50,7 @@ func compile(expression string, spent *cost) (*Pattern, error) {
 	return p, nil
 }
 
-// match reports whether the expression matches some part of the text, UTF-8.
+// Match reports whether the expression matches some part of the text, UTF-8.
 func (p *Pattern) Match(text []byte) bool {
 	for i := range p.tests {
 		if p.tests[i].matcher.match(text) != p.tests[i].want {
