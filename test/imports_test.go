@@ -38,7 +38,7 @@ func edges() map[string][]string {
 		"policy/entitlement":     {"policy"},
 		"policy/limit":           {"policy", "ratelimit"},
 		"policy/limit/limittest": {"policy/limit", "ratelimit"},
-		"policy/openapi":         {"policy", "policy/openapi/schema"},
+		"policy/openapi":         {"policy", "policy/openapi/ecma", "policy/openapi/schema"}, // ecma: one library of patterns for both compilers
 		"policy/openapi/schema":  {"policy/openapi/ecma"},
 		"policy/openapi/ecma":    {},
 		"policy/payload":         {"policy"},
@@ -115,7 +115,7 @@ func thirds() []third {
 		{"github.com/prometheus/client_golang", []string{"audit/metrics"}, nil, "labels are bounded in one place; others expose Stats"},
 		{"github.com/spf13/cobra", []string{"cmd/sidewarden"}, nil, "only the command line knows flags"},
 		{"go.uber.org/zap", []string{"cmd/...", "proxy/..."}, []string{"test/budget", "test/threats"}, "a core that logs has two outputs; it returns values, and the edge logs"},
-		{"go.yaml.in/yaml/v4", []string{"config"}, []string{"cmd/...", "test"}, "one strict decoder reads the one file"},
+		{"go.yaml.in/yaml/v4", []string{"config"}, []string{"cmd/...", "test", "test/threats"}, "one strict decoder reads the one file"},
 		{"golang.org/x/time/rate", []string{"ratelimit"}, []string{"policy/limit"}, "a bucket without key bounds is a way to fill memory (ADR 0005)"},
 		{"golang.org/x/sync", []string{"cmd/sidewarden"}, nil, "only run starts what runs"},
 		{"golang.org/x/crypto/x509roots/fallback", []string{"cmd/sidewarden"}, nil, "it changes the process, so only the process may ask for it"},

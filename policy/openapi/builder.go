@@ -9,6 +9,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"github.com/sidewarden/sidewarden/policy/openapi/ecma"
 	"github.com/sidewarden/sidewarden/policy/openapi/schema"
 )
 
@@ -89,7 +90,7 @@ func (b *builder) compilers() {
 		documents.Add(rel, b.trees[rel])
 	}
 	b.places = &places{documents: documents, trees: b.trees}
-	options := schema.Options{Modern: b.doc.IsOpenAPI31OrLater(), OmitPatterns: b.way.omit}
+	options := schema.Options{Modern: b.doc.IsOpenAPI31OrLater(), OmitPatterns: b.way.omit, Patterns: ecma.NewLibrary()}
 	if options.Modern {
 		b.places.scan()
 	} else {

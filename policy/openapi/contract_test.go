@@ -237,12 +237,42 @@ func TestThreatHostileContracts(t *testing.T) {
 		fmt.Fprintf(&big, `"a%d":{"type":"string"},`, i)
 	}
 	const head = `{"openapi":"3.0.3","info":{"title":"t","version":"1"},"components":{"schemas":{"S":{"type":"object","properties":{`
+	chain := func(n int, link string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `"C%d":%s,`, i, fmt.Sprintf(link, fmt.Sprintf(`{"$ref":"#/components/schemas/C%d"}`, i+1)))
+		}
+		return head + `}},` + b.String() + fmt.Sprintf(`"C%d":{}}},"paths":{"/p":{"get":{"responses":{"200":{"description":"ok"}}}}}}`, n)
+	}
+	var costly strings.Builder
+	for i := range 3_000 {
+		fmt.Fprintf(&costly, `"c%d":{"type":"string","pattern":"^(\\\\p{Lu}\\\\p{Ll}{0,60}[ -]?){1,20}x%d$"},`, i, i)
+	}
+	level := strings.Repeat(`{"properties":{"a":`, 200) + "{}" + strings.Repeat("}}", 200)
+	var deep, repeats strings.Builder
+	for i := range 200 {
+		fmt.Fprintf(&deep, `"d%d":%s,`, i, level)
+	}
+	for i := range 1_000 {
+		fmt.Fprintf(&repeats, `"h%d":{"schema":{}},`, i)
+	}
+	repeated := `"n":{}}}},"responses":{"R":{"description":"ok","headers":{` + strings.TrimSuffix(repeats.String(), ",") + `}}}},"paths":{`
+	for i := range 600 {
+		repeated += fmt.Sprintf(`"/r%d":{"get":{"responses":{"200":{"$ref":"#/components/responses/R"}}}},`, i)
+	}
+	const root = `"n":{}}}}},"paths":{"/p":{"post":{"requestBody":{"content":{"application/json":{"schema":{"$ref":"#/components/schemas/S"}}}},"responses":{"200":{"description":"ok"}}}}}}`
 	for _, row := range []struct {
 		name, text string
 		good       bool
 	}{
 		{"ten thousand paths", head + `"n":{"$ref":"#/components/schemas/S"}}}}},"paths":{` + wide.String() + `"/p":{"get":{"responses":{"200":{"description":"ok"}}}}}}`, true},
 		{"twenty megabytes of schemas", head + big.String() + `"n":{}}}}},"paths":{"/p":{"get":{"responses":{"200":{"description":"ok"}}}}}}`, false},
+		{"a chain of allOf", chain(8_000, `{"allOf":[%s],"required":["a"]}`), true},
+		{"a chain of properties", chain(8_000, `{"properties":{"a":%s}}`), true},
+		{"a chain of references", chain(8_000, "%s"), false},
+		{"thousands of costly patterns", head + costly.String() + root, false},
+		{"many schemas nested deep", head + deep.String() + root, false},
+		{"references that repeat much", head + repeated + `"/p":{"get":{"responses":{"200":{"description":"ok"}}}}}}`, false},
 		{"an alias bomb", document("3.0.3", bomb+fmt.Sprintf(paths, "{}")), false},
 		{"brackets nested deep", document("3.0.3", fmt.Sprintf(paths, strings.Repeat("{items: ", 20_000)+strings.Repeat("}", 20_000))), false},
 		{"more than a thousand bad patterns", document("3.0.3", many.String()), false},
@@ -259,7 +289,7 @@ func TestThreatHostileContracts(t *testing.T) {
 			highest := heap(t)
 			began := processor(t)
 			ends(t, func() {
-				_, err := openapi.Load(openapi.Options{File: file})
+				_, err := openapi.Load(openapi.Options{File: file, Answers: true})
 				// What the collector does beside it counts, too.
 				assert.Less(t, processor(t)-began, slowness*10*time.Second)
 				assert.Less(t, highest(), uint64(1<<30))

@@ -13,12 +13,31 @@ import (
 // validate reports what the specification of OpenAPI says is wrong with the
 // document. Examples and defaults are not judged: they change nothing, and wild
 // contracts are full of wrong ones.
+//
+// The library judges what a reference leads to again at every one of them, which costs
+// the square of a contract. So it is shown the document without its schemas, and then
+// each schema once.
 func (l *linter) validate(doc *openapi3.T) {
-	l.invalid(doc.Validate(context.Background(),
+	options := []openapi3.ValidationOption{
 		openapi3.EnableMultiError(),
 		openapi3.DisableExamplesValidation(),
 		openapi3.DisableSchemaDefaultsValidation(),
-		openapi3.DisableSchemaPatternValidation()))
+		openapi3.DisableSchemaPatternValidation(),
+	}
+	d := newDetacher()
+	defer d.join()
+	if place, ok := d.document(doc); !ok {
+		l.report(nil, place, "what references repeat is more than this reader takes", "write out less below what many references lead to")
+		return
+	}
+	ctx := context.Background()
+	l.invalid(nil, doc.Validate(ctx, options...))
+	if doc.IsOpenAPI31OrLater() {
+		options = append(options, openapi3.IsOpenAPI31OrLater())
+	}
+	for _, s := range d.schemas {
+		l.invalid(s.place, s.schema.Validate(ctx, options...))
+	}
 }
 
 // maxNesting bounds how deep errors within errors are followed.
@@ -27,18 +46,20 @@ const maxNesting = 100
 // invalid reports a validation error: the place from its outer layers, the cause
 // from its innermost one. An outer text repeats the inner ones, and that of a
 // schema error prints whole schemas.
-func (l *linter) invalid(err error) {
+//
+// The tokens are of the place that the error is within.
+func (l *linter) invalid(within []string, err error) {
 	if err == nil {
 		return
 	}
 	if many, ok := err.(openapi3.MultiError); ok { //nolint:errorlint // layers are taken off one by one
 		for _, e := range many {
-			l.invalid(e)
+			l.invalid(within, e)
 		}
 		return
 	}
 	var (
-		tokens []string
+		tokens = slices.Clone(within)
 		origin *openapi3.Origin
 		whole  string
 	)

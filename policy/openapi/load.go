@@ -191,7 +191,7 @@ func (l *linter) failed(err error) {
 		err = f.Err
 	}
 	if holdsValues(err) {
-		l.invalid(err)
+		l.invalid(nil, err)
 		return
 	}
 	fix := ""

@@ -43,6 +43,7 @@ type reader struct {
 	files int    // still allowed
 	// values are how many are still allowed.
 	values int
+	levels int // of what is nested deep, still allowed
 	// sources are the files that were read, by their path below the root.
 	sources map[string]*source
 	modern  bool // the first of them is OpenAPI 3.1
@@ -83,7 +84,7 @@ func open(file, dir string, maxBytes int64) (*reader, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("cannot open the root folder: %w", bare(err))
 	}
-	return &reader{root: root, dir: dir, bytes: maxBytes, files: maxFiles, values: maxValues, sources: map[string]*source{}, resources: map[string]bool{}}, path, nil
+	return &reader{root: root, dir: dir, bytes: maxBytes, files: maxFiles, values: maxValues, levels: maxLevels, sources: map[string]*source{}, resources: map[string]bool{}}, path, nil
 }
 
 func (rd *reader) close() error { return rd.root.Close() }
@@ -122,6 +123,12 @@ func (rd *reader) read(_ *openapi3.Loader, u *url.URL) ([]byte, error) {
 	if rd.values -= countValues(made.tree, rd.values); rd.values < 0 {
 		return nil, errValues
 	}
+	b := burden{tree: made.tree, levels: rd.levels}
+	if problems := b.find(); problems != nil {
+		made.err = problems
+		return nil, errors.New("it is too much to read")
+	}
+	rd.levels = b.levels
 	if len(rd.sources) == 1 {
 		rd.modern = isModern(made.tree)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v4"
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/openapi"
@@ -68,7 +69,8 @@ func TestThreatPatternsOfContracts(t *testing.T) {
 		for _, file := range files {
 			text, err := os.ReadFile(file)
 			require.NoError(t, err)
-			if tree, err := openapi.ParseDocument(text); err == nil {
+			var tree any
+			if yaml.Unmarshal(text, &tree) == nil {
 				patternsOf(tree, &expressions)
 			}
 		}

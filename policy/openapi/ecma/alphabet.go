@@ -44,7 +44,7 @@ type letters struct {
 }
 
 // newLetters returns the letters of a program, or false if there are too many.
-func newLetters(p *program) (*letters, bool) {
+func newLetters(p *program, spent *cost) (*letters, bool) {
 	sets := p.sets
 	if p.edges {
 		sets = append(slices.Clip(sets), wordSet())
@@ -60,6 +60,7 @@ func newLetters(p *program) (*letters, bool) {
 	if len(bounds)*len(sets) > maxWork {
 		return nil, false
 	}
+	spent.steps += len(bounds) * len(sets)
 	l := &letters{}
 	classes := map[string]uint8{}
 	key := make([]byte, len(sets))

@@ -12,6 +12,7 @@ const (
 	maxExpression = 8 << 10 // bytes
 	maxGroups     = 100     // within each other
 	maxRanges     = 1 << 18 // of code points, in all its classes
+	rangeSteps    = 32      // what a range costs, as steps of a program
 )
 
 // termKind says what a term matches.
@@ -59,7 +60,7 @@ type parser struct {
 }
 
 // parseExpression returns the term that an expression stands for.
-func parseExpression(text string) (term, error) {
+func parseExpression(text string, spent *cost) (term, error) {
 	if len(text) > maxExpression {
 		return term{}, &Error{fmt.Sprintf("is longer than %d bytes", maxExpression), "use several patterns in allOf"}
 	}
@@ -68,6 +69,7 @@ func parseExpression(text string) (term, error) {
 	}
 	p := &parser{text: text}
 	t, err := p.choice()
+	spent.steps += len(text) + rangeSteps*p.ranges
 	if err != nil {
 		return term{}, err
 	}

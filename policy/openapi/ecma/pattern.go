@@ -27,7 +27,11 @@ func (e *Error) Error() string { return e.Cause + ": " + e.Fix }
 // texts. The error, a *Error, says which part cannot be judged in linear time,
 // such as a back reference, or is not ECMA-262.
 func Compile(expression string) (*Pattern, error) {
-	t, err := parseExpression(expression)
+	return compile(expression, &cost{})
+}
+
+func compile(expression string, spent *cost) (*Pattern, error) {
+	t, err := parseExpression(expression, spent)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +41,7 @@ func Compile(expression string) (*Pattern, error) {
 	}
 	p := &Pattern{}
 	for _, c := range conditions {
-		m, err := newMatcher(&c.term)
+		m, err := newMatcher(&c.term, spent)
 		if err != nil {
 			return nil, err
 		}
@@ -57,22 +61,26 @@ func (p *Pattern) Match(text []byte) bool {
 }
 
 // newMatcher returns the fastest one that serves.
-func newMatcher(t *term) (matcher, error) {
+func newMatcher(t *term, spent *cost) (matcher, error) {
 	if c, ok := newChain(t); ok {
+		spent.bytes += c.size()
 		return c, nil
 	}
 	if t.size() > maxPositions {
 		return nil, &Error{"is too large with its repeats written out", "bound the length with maxLength in place of counts"}
 	}
 	p := newProgram(t)
-	l, ok := newLetters(p)
+	spent.steps += len(p.steps)
+	l, ok := newLetters(p, spent)
 	if !ok {
 		return nil, &Error{"tells too many classes of characters apart", "use fewer and smaller ones"}
 	}
-	if m, ok := newTable(p, l); ok {
+	if m, ok := newTable(p, l, spent); ok {
+		spent.bytes += m.size()
 		return m, nil
 	}
-	if m, ok := newSwarm(p, l); ok {
+	if m, ok := newSwarm(p, l, spent); ok {
+		spent.bytes += m.size()
 		return m, nil
 	}
 	return nil, &Error{"can be at too many places of a text at once", "begin it with ^, use lower counts, or bound the length with maxLength"}

@@ -20,7 +20,7 @@ func FuzzPattern(f *testing.F) {
 		f.Add(expression, "", "é\n")
 	}
 	f.Fuzz(func(t *testing.T, expression, one, other string) {
-		parsed, err := parseExpression(expression)
+		parsed, err := parseExpression(expression, &cost{})
 		if err == nil {
 			var conditions []condition
 			if conditions, err = parsed.conditions(); err == nil {
@@ -55,12 +55,12 @@ func agree(t *testing.T, term *term, texts ...string) {
 	}
 	p := newProgram(term)
 	require.LessOrEqual(t, len(p.steps), term.size()+1)
-	if l, ok := newLetters(p); ok {
-		if m, ok := newTable(p, l); ok {
+	if l, ok := newLetters(p, &cost{}); ok {
+		if m, ok := newTable(p, l, &cost{}); ok {
 			require.LessOrEqual(t, len(m.next), maxEntries+2*(maxClasses+1))
 			matchers = append(matchers, m)
 		}
-		if m, ok := newSwarm(p, l); ok {
+		if m, ok := newSwarm(p, l, &cost{}); ok {
 			matchers = append(matchers, m)
 		}
 	}
@@ -86,7 +86,7 @@ func TestFoldingKnowsEveryCase(t *testing.T) {
 func TestCountsBeyondRE2AreWrittenOut(t *testing.T) {
 	t.Parallel()
 	for expression, most := range map[string]int{`^a{0,2500}$`: 2500, `^(?:a{1,50}){0,40}$`: 2000, `^a{1000}a{0,1}$`: 1001} {
-		parsed, err := parseExpression(expression)
+		parsed, err := parseExpression(expression, &cost{})
 		require.NoError(t, err)
 		re := regexp.MustCompile(parsed.re2())
 		text := make([]byte, most+1)

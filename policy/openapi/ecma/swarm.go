@@ -95,7 +95,7 @@ func (m *swarm) match(text []byte) bool {
 }
 
 // newSwarm returns the swarm of a program without edges, or false if it is too large.
-func newSwarm(p *program, l *letters) (*swarm, bool) {
+func newSwarm(p *program, l *letters, spent *cost) (*swarm, bool) {
 	// What comes first in a text has the later steps.
 	places := map[int]int{} // by step
 	for i := len(p.steps) - 1; i >= 0; i-- {
@@ -108,6 +108,7 @@ func newSwarm(p *program, l *letters) (*swarm, bool) {
 	}
 	m := &swarm{alphabet: l.alphabet, has: make([]crowd, len(l.has))}
 	c := newClosing(p)
+	defer func() { spent.steps += len(p.steps) + len(places)*len(l.has) + c.work }()
 	after := func(step int, at around) (next crowd, matched bool) {
 		sets, matched := c.close(nil, []int{step}, at)
 		for _, i := range sets {

@@ -50,7 +50,7 @@ func (m *table) match(text []byte) bool {
 }
 
 // newTable returns the table of a program, or false if it would be too large.
-func newTable(p *program, l *letters) (*table, bool) {
+func newTable(p *program, l *letters, spent *cost) (*table, bool) {
 	b := &tableBuilder{
 		table:    &table{alphabet: l.alphabet, end: uint32(len(l.has))}, //nolint:gosec // at most maxClasses
 		letters:  l,
@@ -58,6 +58,7 @@ func newTable(p *program, l *letters) (*table, bool) {
 		searches: p.searches(),
 		known:    map[string]uint32{},
 	}
+	defer func() { spent.steps += len(b.next) + b.work + b.closing.work }()
 	b.next = make([]uint32, 2*(len(l.has)+1)) // so that no row is at stateNever or stateMatch
 	b.start = b.state([]int{p.entry}, around{start: true})
 	for i := 0; i < len(b.states); i++ {

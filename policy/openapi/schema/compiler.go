@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/sidewarden/sidewarden/policy/openapi/ecma"
 )
 
 // Options say how schemas are read.
@@ -16,6 +18,9 @@ type Options struct {
 	// OmitPatterns leaves a pattern out that cannot be compiled, with a note; else it is a
 	// problem.
 	OmitPatterns bool
+	// Patterns are shared by the compilers of one contract, so that one bound holds for
+	// all of them; nil makes new ones.
+	Patterns *ecma.Library
 }
 
 // maxNodes bounds the schemas of one contract. Only $dynamicRef makes more of them than
@@ -59,6 +64,9 @@ type scope struct {
 
 // NewCompiler returns a compiler of schemas in the documents.
 func NewCompiler(d *Documents, o Options) *Compiler {
+	if o.Patterns == nil {
+		o.Patterns = ecma.NewLibrary()
+	}
 	return &Compiler{docs: d, options: o, hasher: newHasher(), known: map[key]*node{}, folded: map[string]struct{}{}, schemas: map[Place]*Schema{}}
 }
 

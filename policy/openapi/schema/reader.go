@@ -298,7 +298,12 @@ func longestOf(format any) int {
 
 // pattern compiles an expression; nil if it cannot.
 func (rd *reader) pattern(at Place, expression string) *ecma.Pattern {
-	p, err := ecma.Compile(expression)
+	p, over, err := rd.options.Patterns.Compile(expression)
+	if over {
+		rd.problem(at, "with this pattern, those of the contract cost too much together, in memory or in time to load",
+			"use lower counts or smaller classes, bound the length with maxLength in place of counts, or use one expression in many places")
+		return nil
+	}
 	if err == nil {
 		return p
 	}
