@@ -31,7 +31,7 @@ func (g *gathering) read(e *entry) (why string) {
 	switch {
 	case len(e.members) > 0:
 		return e.object()
-	case t.Any && e.forms.Structured():
+	case t.Any && e.forms.Structured() && (len(e.values) == 1 || !e.forms.Repeats()):
 		e.structured(g)
 	case e.field.style != "" && t.Object:
 		return e.styled()
