@@ -14,9 +14,6 @@ import (
 	"github.com/sidewarden/sidewarden/policy/openapi/schema"
 )
 
-// textType is that of plain text, which a field is unless something else is said.
-const textType = "text/plain"
-
 // read finds what an entry can mean, or the word that says why it means nothing.
 func (g *gathering) read(e *entry) (why string) {
 	t := e.forms.Types()
