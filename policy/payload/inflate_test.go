@@ -209,7 +209,7 @@ func TestABombCostsNoMoreThanItsBound(t *testing.T) {
 			in.Inspect(r, bomb, -1, true)
 		}
 	})
-	assert.Less(t, result.AllocedBytesPerOp(), int64(2*maxInflation*len(bomb)))
+	assert.Less(t, result.AllocedBytesPerOp(), int64(fatness*2*maxInflation*len(bomb)))
 }
 
 // FuzzInspectCoded inspects arbitrary bytes that are said to be gzip. Nothing is unpacked

@@ -5,4 +5,5 @@ package payload_test
 const (
 	raced    = true
 	slowness = 20
+	fatness  = 2
 )

@@ -133,7 +133,7 @@ func TestThreatHostileXML(t *testing.T) {
 			assert.Equal(t, policy.Deny, payload.ReadXML(b, depth).Effect)
 			took, bytes := cost(func() { payload.ReadXML(b, depth) })
 			assert.Less(t, took, slowness*50*time.Millisecond)
-			assert.LessOrEqual(t, bytes, uint64(8*len(b)+1<<16))
+			assert.LessOrEqual(t, bytes, uint64(fatness*(8*len(b)+1<<16)))
 		})
 	}
 }
