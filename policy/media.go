@@ -16,3 +16,26 @@ func CoversMediaType(declared, sent string) bool {
 	sentMain, sentSub, _ := strings.Cut(sent, "/")
 	return ranged && main == sentMain && strings.HasSuffix(sentSub, suffix)
 }
+
+// IsJSON reports whether a media type, in lower case without parameters, is a
+// JSON type (WHATWG MIME Sniffing, section 4.6).
+func IsJSON(mediaType string) bool {
+	return mediaType == "application/json" || mediaType == "text/json" || strings.HasSuffix(mediaType, "+json")
+}
+
+// IsXML reports whether a media type, in lower case without parameters, is an
+// XML type (WHATWG MIME Sniffing, section 4.6).
+func IsXML(mediaType string) bool {
+	return mediaType == "application/xml" || mediaType == "text/xml" || strings.HasSuffix(mediaType, "+xml")
+}
+
+// Kinds of the tokens that stand before those of the value of a multipart body's part,
+// beside the kinds of JSON: its media type, in lower case without parameters; a mark
+// without text of a part that has a filename, which servers keep apart from the fields;
+// and, where the value is read as JSON, its bytes, because a contract may want the
+// document and not what it says.
+const (
+	PartType  = 'm'
+	PartFile  = 'F'
+	PartBytes = 'b'
+)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
-	"github.com/sidewarden/sidewarden/policy/payload"
 )
 
 // doubt warns of what is allowed and probably not meant.
@@ -84,7 +83,7 @@ func (c *compiler) doubtUnbound(all []*planned) {
 func (c *compiler) doubtUnread(all []*planned) {
 	found := those(all, func(p *planned) bool {
 		return p.has(policy.AzAccount) && !p.account.Unbound && len(p.account.Body) > 0 &&
-			slices.ContainsFunc(p.contract.RequestMediaTypes, func(t string) bool { return !payload.IsJSON(t) })
+			slices.ContainsFunc(p.contract.RequestMediaTypes, func(t string) bool { return !policy.IsJSON(t) })
 	})
 	if len(found) > 0 {
 		c.warn("account.rules", "az.account can not decide for bodies of "+names(found)+

@@ -47,7 +47,7 @@ func (a *Answers) Head(status int, mediaType string, body bool) (v policy.Verdic
 		}
 		return policy.Denied(policy.ContentTypeUndeclared, ""), false
 	}
-	if isJSON(mediaType) {
+	if policy.IsJSON(mediaType) {
 		return policy.Verdict{}, true
 	}
 	return policy.Permitted(), false

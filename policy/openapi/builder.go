@@ -9,6 +9,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/openapi/ecma"
 	"github.com/sidewarden/sidewarden/policy/openapi/schema"
 )
@@ -296,7 +297,7 @@ func (b *builder) contents(c *schema.Compiler, at schema.Place, content openapi3
 	all := make([]media, 0, len(content))
 	for _, key := range sortedKeys(content) {
 		m := media{key: key, name: mediaName(key)}
-		m.json = isJSON(m.name)
+		m.json = policy.IsJSON(m.name)
 		declared, ok := b.places.child(at, "content", key)
 		if !ok {
 			b.at(at.Child("content", key), lost, lostFix)
@@ -334,5 +335,5 @@ func (b *builder) successes(op *Operation, o *openapi3.Operation) {
 		}
 	}
 	op.SuccessMediaTypes = slices.Sorted(maps.Keys(names))
-	op.AnswersJSON = len(names) > 0 && !slices.ContainsFunc(op.SuccessMediaTypes, func(n string) bool { return !isJSON(n) })
+	op.AnswersJSON = len(names) > 0 && !slices.ContainsFunc(op.SuccessMediaTypes, func(n string) bool { return !policy.IsJSON(n) })
 }

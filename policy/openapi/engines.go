@@ -3,7 +3,8 @@ package openapi
 import (
 	"maps"
 	"slices"
-	"strings"
+
+	"github.com/sidewarden/sidewarden/policy"
 )
 
 // Engine is what judges a part of a request or of an answer by the contract.
@@ -105,13 +106,8 @@ func (m *media) engine() Engine {
 		return EngineUndecided
 	case handlePermit, handleOctets:
 	}
-	if m.json || isXML(name) || isForm(name) {
+	if m.json || policy.IsXML(name) || isForm(name) {
 		return EngineSyntax
 	}
 	return EngineSize
-}
-
-// isXML reports whether the media type is XML (RFC 7303), as payload reads it.
-func isXML(name string) bool {
-	return name == "application/xml" || name == "text/xml" || strings.HasSuffix(name, "+xml")
 }

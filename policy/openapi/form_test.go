@@ -77,15 +77,15 @@ func sentParts(all ...aPart) iter.Seq2[jsontext.Kind, []byte] {
 			yield(jsontext.KindString, []byte(p.name))
 			mediaType, file := strings.CutSuffix(p.mediaType, asFile)
 			p.mediaType = mediaType
-			yield(partType, []byte(p.mediaType))
+			yield(policy.PartType, []byte(p.mediaType))
 			if file {
-				yield(partFile, nil)
+				yield(policy.PartFile, nil)
 			}
-			if !isJSON(p.mediaType) {
+			if !policy.IsJSON(p.mediaType) {
 				yield(jsontext.KindString, []byte(p.body))
 				continue
 			}
-			yield(partBytes, []byte(p.body))
+			yield(policy.PartBytes, []byte(p.body))
 			d := jsontext.NewDecoder(bytes.NewBufferString(p.body))
 			for {
 				token, err := d.ReadToken()

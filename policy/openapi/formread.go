@@ -8,15 +8,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/openapi/schema"
-)
-
-// Tokens of payload before those of the value of a part: its media type, that it has a
-// filename, and the bytes of a JSON document.
-const (
-	partType  jsontext.Kind = 'm'
-	partFile  jsontext.Kind = 'F'
-	partBytes jsontext.Kind = 'b'
 )
 
 // gathering is one form while it is judged: its fields by name, in the order of their
@@ -114,11 +107,11 @@ func (g *gathering) gather(tokens iter.Seq2[jsontext.Kind, []byte]) bool {
 			begun = true
 		case !named:
 			name, named, v = string(text), true, formValue{}
-		case kind == partType:
+		case kind == policy.PartType:
 			v.mediaType = string(text)
-		case kind == partFile:
+		case kind == policy.PartFile:
 			v.file = true
-		case kind == partBytes:
+		case kind == policy.PartBytes:
 			v.bytes, v.document = bytes.Clone(text), recording{}
 		case v.document == nil:
 			v.bytes = bytes.Clone(text)

@@ -11,6 +11,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/openapi/schema"
 )
 
@@ -51,7 +52,7 @@ func (f *formField) takes(mediaType string) bool {
 
 // isJSON reports whether the contract says that the value is written as JSON.
 func (f *formField) isJSON() bool {
-	return slices.ContainsFunc(f.mediaTypes, func(m media) bool { return isJSON(m.name) })
+	return slices.ContainsFunc(f.mediaTypes, func(m media) bool { return policy.IsJSON(m.name) })
 }
 
 // fills reports whether the value is the document of an array or object, and one of the
@@ -87,7 +88,7 @@ func (f *formField) names(mediaType string) bool {
 // neither JSON nor text, while the schema wants more than a text.
 func (f *formField) opaque(t schema.Types) bool {
 	return len(f.mediaTypes) > 0 && !t.Any && !t.String && !slices.ContainsFunc(f.mediaTypes, func(m media) bool {
-		return isJSON(m.name) || strings.HasPrefix(m.name, "text/") || strings.Contains(m.name, "*")
+		return policy.IsJSON(m.name) || strings.HasPrefix(m.name, "text/") || strings.Contains(m.name, "*")
 	})
 }
 

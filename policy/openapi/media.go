@@ -58,13 +58,13 @@ func (m *media) handling(name string) handling {
 	switch {
 	case m.schema == nil:
 		return handlePermit
-	case isJSON(name):
+	case policy.IsJSON(name):
 		return handleDocument
 	case m.form != nil && isForm(name):
 		return handleForm
 	case m.silent:
 		return handlePermit
-	case isForm(name), isXML(name):
+	case isForm(name), policy.IsXML(name):
 		return handleNothing
 	case strings.HasPrefix(name, "text/"):
 		if m.textual {
@@ -130,10 +130,4 @@ func mediaName(s string) string {
 	}
 	name, _, _ := strings.Cut(s, ";")
 	return strings.ToLower(strings.TrimSpace(name))
-}
-
-// isJSON reports whether the media type is JSON (RFC 8259, RFC 6839, and the old
-// text/json). It agrees with payload, which reads the bodies.
-func isJSON(name string) bool {
-	return name == "application/json" || name == "text/json" || strings.HasSuffix(name, "+json")
 }

@@ -62,7 +62,7 @@ func newParameter(p *openapi3.Parameter, at schema.Place, c *schema.Compiler) (p
 		required: p.Required, allowEmpty: p.AllowEmptyValue,
 	}
 	for key, content := range p.Content { // exactly one, as the document was validated
-		made.document = isJSON(mediaName(key))
+		made.document = policy.IsJSON(mediaName(key))
 		if content != nil && content.Schema != nil {
 			made.opaque = !made.document
 			made.schema = c.Schema(at.Child("content", key, "schema"))

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/sidewarden/sidewarden/policy"
 )
 
 // protocolOf names the protocol that carries many actions over one operation, by
@@ -51,7 +53,7 @@ func looksLikeGraphQL(op *Operation, o *openapi3.Operation) bool {
 		return false
 	}
 	for key, content := range o.RequestBody.Value.Content {
-		if !isJSON(mediaName(key)) || content == nil || content.Schema == nil {
+		if !policy.IsJSON(mediaName(key)) || content == nil || content.Schema == nil {
 			continue
 		}
 		if query := content.Schema.Value.Properties["query"]; query != nil && query.Value.Type.Is("string") {

@@ -60,18 +60,6 @@ func (d Declared) allows(mediaType string) bool {
 // TakesForm reports whether a form is declared, by name or by a range that covers one.
 func (d Declared) TakesForm() bool { return d.allows(formType) || d.allows(formDataType) }
 
-// IsJSON reports whether a media type, in lower case without parameters, is a
-// JSON type (WHATWG MIME Sniffing, section 4.6).
-func IsJSON(mediaType string) bool {
-	return mediaType == "application/json" || mediaType == "text/json" || strings.HasSuffix(mediaType, "+json")
-}
-
-// IsXML reports whether a media type, in lower case without parameters, is an
-// XML type (WHATWG MIME Sniffing, section 4.6).
-func IsXML(mediaType string) bool {
-	return mediaType == "application/xml" || mediaType == "text/xml" || strings.HasSuffix(mediaType, "+xml")
-}
-
 // ContentTypeOf returns the media type of the request's body, in lower case and
 // without parameters, and what in.ctype says of it. The media type is the
 // client's word, and empty unless the verdict permits. The Inspector and the
@@ -106,7 +94,7 @@ func contentType(h http.Header, declared Declared) (string, policy.Verdict) {
 	case !declared.allows(mediaType):
 		return deny(policy.ContentTypeUndeclared)
 	}
-	if charset, has := params["charset"]; has && (IsJSON(mediaType) || IsXML(mediaType) || IsForm(mediaType)) && !strings.EqualFold(charset, "utf-8") {
+	if charset, has := params["charset"]; has && (policy.IsJSON(mediaType) || policy.IsXML(mediaType) || IsForm(mediaType)) && !strings.EqualFold(charset, "utf-8") {
 		return deny(policy.ContentTypeCharset)
 	}
 	return mediaType, policy.Permitted()

@@ -141,8 +141,8 @@ func TestFormats(t *testing.T) {
 		"application/json": "json", "text/json": "json", "application/vnd.x+json": "json", "application/jsonp": "",
 		"application/xml": "xml", "text/xml": "xml", "image/svg+xml": "xml", "application/xml-dtd": "", "text/plain": "",
 	} {
-		assert.Equal(t, want == "json", payload.IsJSON(mediaType), mediaType)
-		assert.Equal(t, want == "xml", payload.IsXML(mediaType), mediaType)
+		assert.Equal(t, want == "json", policy.IsJSON(mediaType), mediaType)
+		assert.Equal(t, want == "xml", policy.IsXML(mediaType), mediaType)
 	}
 }
 

@@ -17,10 +17,10 @@ type Judge interface {
 	// Judge judges the parameters of r and its body. Present reports that there
 	// is a body. MediaType is its type as sent, in lower case without
 	// parameters, and one that the operation declares. Tokens are those of the
-	// document if IsJSON(mediaType), as ReadJSON hands them on. A form (IsForm), and
+	// document if policy.IsJSON(mediaType), as ReadJSON hands them on. A form (IsForm), and
 	// any multipart body of named parts, has those of one object, in which names may
 	// repeat, and a string that is no text is the bytes of a part; before the value of a part
-	// stand PartType and, if that type is JSON, PartBytes. Text in UTF-8 is one string,
+	// stand policy.PartType and, if that type is JSON, policy.PartBytes. Text in UTF-8 is one string,
 	// and so are the bytes of a type that is neither text nor XML. Otherwise there are
 	// none, and without a body neither: the Judge also says whether one is required.
 	//
@@ -140,10 +140,10 @@ func (in *Inspector) content(r *policy.Request, body *policy.Body, b []byte, cod
 	switch {
 	case !coding.Passes():
 		body.FormToken = in.formToken(mediaType, coding, false)
-	case IsJSON(mediaType):
+	case policy.IsJSON(mediaType):
 		in.json(r, body, mediaType, b)
 		return
-	case IsXML(mediaType):
+	case policy.IsXML(mediaType):
 		body.WellFormed = ReadXML(b, in.options.MaxDepth)
 	default:
 		var read fields

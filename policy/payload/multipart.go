@@ -25,16 +25,6 @@ const (
 	textType     = "text/plain"
 )
 
-// Tokens that stand before those of a part's value: its media type, in lower case
-// without parameters; a mark without text of a part that has a filename, which servers
-// keep apart from the fields; and, where the value is read as JSON, its bytes, because a
-// contract may want the document and not what it says.
-const (
-	PartType  jsontext.Kind = 'm'
-	PartFile  jsontext.Kind = 'F'
-	PartBytes jsontext.Kind = 'b'
-)
-
 func isMultipart(mediaType string) bool { return strings.HasPrefix(mediaType, "multipart/") }
 
 // part is one part of a multipart body.
@@ -174,14 +164,14 @@ func (m *multipart) content(p part, h header) error {
 	switch {
 	case isMultipart(p.mediaType):
 		return &fault{policy.MultipartNested, ""}
-	case IsJSON(p.mediaType):
+	case policy.IsJSON(p.mediaType):
 		if !utf8Named(h.charset) {
 			return &fault{policy.MultipartEncoding, "charset"}
 		}
 		if v := ReadJSON(p.body, m.maxDepth, nil); !v.Passes() {
 			return &fault{v.Reason, v.Detail}
 		}
-	case IsXML(p.mediaType):
+	case policy.IsXML(p.mediaType):
 		if !utf8Named(h.charset) {
 			return &fault{policy.MultipartEncoding, "charset"}
 		}
@@ -230,8 +220,8 @@ func (m *multipart) all(yield func(jsontext.Kind, []byte) bool) {
 		if p.absent {
 			continue
 		}
-		if !yield(jsontext.KindString, []byte(p.name)) || !yield(PartType, []byte(p.mediaType)) ||
-			p.file && !yield(PartFile, nil) || !p.value(m.maxDepth, yield) {
+		if !yield(jsontext.KindString, []byte(p.name)) || !yield(policy.PartType, []byte(p.mediaType)) ||
+			p.file && !yield(policy.PartFile, nil) || !p.value(m.maxDepth, yield) {
 			return
 		}
 	}
@@ -240,10 +230,10 @@ func (m *multipart) all(yield func(jsontext.Kind, []byte) bool) {
 
 // value yields the tokens of the part's value and reports whether to go on.
 func (p *part) value(maxDepth int, yield func(jsontext.Kind, []byte) bool) bool {
-	if !IsJSON(p.mediaType) {
+	if !policy.IsJSON(p.mediaType) {
 		return yield(jsontext.KindString, p.body)
 	}
-	if !yield(PartBytes, p.body) {
+	if !yield(policy.PartBytes, p.body) {
 		return false
 	}
 	more := true

@@ -348,10 +348,10 @@ func FuzzMultipart(f *testing.F) {
 			if kind == jsontext.KindEndObject || kind == jsontext.KindEndArray {
 				depth--
 			}
-			if kind == payload.PartType {
+			if kind == policy.PartType {
 				require.Equal(t, 1, depth)
 				value := i + 1
-				if kinds[value] == payload.PartFile {
+				if kinds[value] == policy.PartFile {
 					value++
 				}
 				sameAsPart(t, r, texts[i-1], texts[i], texts[value], value > i+1)
