@@ -23,6 +23,14 @@ type Options struct {
 	Patterns *ecma.Library
 }
 
+// foreign is the keyword by which a value belongs to the other direction.
+func (o *Options) foreign() string {
+	if o.Answers {
+		return "writeOnly"
+	}
+	return "readOnly"
+}
+
 // maxNodes bounds the schemas of one contract. Only $dynamicRef makes more of them than
 // the contract has.
 const maxNodes = 1_000_000

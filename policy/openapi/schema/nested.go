@@ -9,10 +9,7 @@ import (
 // open begins to judge an array or object.
 func (r *Run) open(kind jsontext.Kind) {
 	r.choose(kind, nil)
-	if a := r.lone; a.node != nil {
-		r.lone.node = nil
-		r.need(a.node, a.parent, a.role, a.certain, a.known)
-	}
+	r.activate()
 	f := frame{
 		first: int32(r.base), last: int32(len(r.acts)), array: kind == jsontext.KindBeginArray,
 		from: r.from,
@@ -59,7 +56,7 @@ func (r *Run) refused(n *node, types typeSet) string {
 	case n.types != 0 && n.types&types == 0:
 		return "type"
 	case n.foreign:
-		return r.schema.foreignKeyword()
+		return r.schema.compiler.options.foreign()
 	case n.enum != nil && len(n.enum.nested) == 0:
 		return "enum"
 	case n.con != nil && len(n.con.nested) == 0:
@@ -213,7 +210,7 @@ func (r *Run) member(f *frame, k int32, rules *objectRules, text []byte) Standin
 		r.evaluates(f, k)
 	}
 	if rules.rest != nil {
-		if !mine && !rules.rest.never {
+		if !mine && rules.rest.opens() {
 			standing = Openly
 		}
 		r.ask(rules.rest, k, roleRest, false, known)
@@ -236,7 +233,7 @@ func standingOf(known bool, s Standing) Standing {
 
 // open returns how a schema may know a name that it does not list.
 func (o *objectRules) open() Standing {
-	if len(o.patterns) > 0 || o.additional != nil && !o.additional.never || o.rest != nil && !o.rest.never {
+	if len(o.patterns) > 0 || o.additional.opens() || o.rest.opens() {
 		return Openly
 	}
 	return Undeclared

@@ -44,11 +44,7 @@ func (rd *reader) read() {
 	rd.readArray()
 	rd.readObject()
 	rd.branches()
-	foreign := "readOnly"
-	if rd.options.Answers {
-		foreign = "writeOnly"
-	}
-	rd.node.foreign = rd.flag(foreign)
+	rd.node.foreign = rd.flag(rd.options.foreign())
 	rd.doubts()
 	rd.node.trivial = rd.node.isTrivial()
 }

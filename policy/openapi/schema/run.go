@@ -201,10 +201,7 @@ func (r *Run) start() {
 // need lets a node judge the value that begins, for the sake of the parent, and returns
 // its activation: each node has one, whoever asks.
 func (r *Run) need(n *node, parent int32, why role, certain, known bool) int32 {
-	if a := r.lone; a.node != nil {
-		r.lone.node = nil
-		r.need(a.node, a.parent, a.role, a.certain, a.known)
-	}
+	r.activate()
 	if i, ok := r.active(n); ok {
 		r.again(i, parent, why, certain, known)
 		return i
@@ -231,6 +228,14 @@ func (r *Run) need(n *node, parent int32, why role, certain, known bool) int32 {
 		r.links[int(a.links)+k] = r.need(s.node, -1, s.role, certain && s.role == roleAll, known && s.role != roleNot)
 	}
 	return i
+}
+
+// activate gives the only schema of the value that begins an activation, if it has none.
+func (r *Run) activate() {
+	if a := r.lone; a.node != nil {
+		r.lone.node = nil
+		r.need(a.node, a.parent, a.role, a.certain, a.known)
+	}
 }
 
 // active returns the activation that a node has at the value that begins.

@@ -97,7 +97,7 @@ func (r *Run) judge(n *node, kind jsontext.Kind, types typeSet, text []byte) str
 	case n.types != 0 && n.types&types == 0:
 		return "type"
 	case n.foreign:
-		return r.schema.foreignKeyword()
+		return r.schema.compiler.options.foreign()
 	case n.enum != nil && !r.among(n.enum, kind, text):
 		return "enum"
 	case n.con != nil && !r.among(n.con, kind, text):

@@ -78,7 +78,7 @@ func (z *sizer) array(f Forms, depth int) (int64, bool) {
 
 func (z *sizer) object(f Forms, depth int) (int64, bool) {
 	for _, at := range f.all {
-		if rules := at.node.object; rules != nil && (rules.additional.opens() || rules.rest.opens() || len(rules.patterns) > 0) {
+		if rules := at.node.object; rules != nil && rules.open() == Openly {
 			return 0, false
 		}
 	}

@@ -155,7 +155,7 @@ func (f Forms) Scalar() bool {
 	if !t.Any {
 		return t.String || t.Number || t.Integer || t.Boolean || t.Null
 	}
-	return !slices.ContainsFunc(f.all, func(at form) bool { return at.node.array != nil || at.node.object != nil })
+	return !f.Structured()
 }
 
 // Repeats reports whether several texts may be the value, as an array: that type is named,
