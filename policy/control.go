@@ -13,7 +13,11 @@ type Control string
 
 // The controls that have a check in this version. The catalogue has all of them.
 const (
+	InFrame      Control = "in.frame"
+	InPath       Control = "in.path"
+	InHdr        Control = "in.hdr"
 	PathGateway  Control = "path.gateway"
+	MTLSClient   Control = "mtls.client"
 	InRoute      Control = "in.route"
 	InMethod     Control = "in.method"
 	TokPresent   Control = "tok.present"
@@ -40,6 +44,8 @@ const (
 	InSchema     Control = "in.schema"
 	OutSize      Control = "out.size"
 	OutSchema    Control = "out.schema"
+	TLSVer       Control = "tls.ver"
+	TLSCert      Control = "tls.cert"
 )
 
 // Family says how an answer of the backend reads for a control (measurement

@@ -16,8 +16,12 @@ type Request struct {
 	// Time is when the head was read: the only clock of a check.
 	Time time.Time
 	Peer Peer
+	// Source is the address of the client as far as the configured hops in front of the
+	// sidecar tell it: that of the peer where none is configured or the peer is none of them.
+	Source netip.Addr
 
 	Method   string      // client's, as sent
+	Target   string      // client's, the request-target as it stands in the request line; of HTTP/2, :path
 	Path     string      // client's, escaped, exactly as it is forwarded behind the prefix of the backend
 	RawQuery string      // client's, exactly as it is forwarded
 	Host     string      // client's
@@ -25,6 +29,7 @@ type Request struct {
 	Query    []Pair      // RawQuery by ParseQuery
 	Header   http.Header // client's; shared with the proxy, so never changed
 
+	Frame    Frame          // by the connection
 	Match    Match          // by the Matcher
 	Auth     Authentication // by the Authenticator
 	Spent    []Verdict      // by the Spender, in the Spender's own order

@@ -50,6 +50,7 @@ func (h *Handler) begin(w http.ResponseWriter, req *http.Request) *exchange {
 		Time:     h.options.Now(),
 		Peer:     peerOf(req.RemoteAddr),
 		Method:   req.Method,
+		Target:   req.RequestURI,
 		Path:     path,
 		RawQuery: query,
 		Host:     req.Host,
@@ -58,6 +59,7 @@ func (h *Handler) begin(w http.ResponseWriter, req *http.Request) *exchange {
 		Header:   forwardedHeader(req.Header),
 		Body:     policy.Body{Size: req.ContentLength},
 	}
+	x.request.Source = x.request.Peer.Addr
 	x.request.Peer.Certificate = certificateOf(req.TLS)
 	x.outcome.Class = policy.ClassNone // until it is forwarded
 	return x

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"net/http"
@@ -29,7 +30,7 @@ type problem struct {
 func statusOf(f policy.Finding) int {
 	if f.Verdict.Effect == policy.Deny {
 		if entry, ok := policy.Lookup(f.Rule.Control); ok {
-			return entry.Status
+			return cmp.Or(f.Verdict.Reason.Status(), entry.Status)
 		}
 	}
 	if f.Verdict.Reason == policy.InternalError {

@@ -41,16 +41,18 @@ func edges() map[string][]string {
 		"policy/openapi":         {"policy", "policy/openapi/ecma", "policy/openapi/schema"}, // ecma: one library of patterns for both compilers
 		"policy/openapi/schema":  {"policy/openapi/ecma"},
 		"policy/openapi/ecma":    {},
+		"policy/message":         {"policy"},
 		"policy/payload":         {"policy"},
 		"policy/token":           {"policy"},
 		"policy/token/tokentest": {"policy", "policy/token"},
 		"policy/policytest":      {"policy"},
 		"policy/compile": {
-			"config", "policy", "policy/account", "policy/entitlement", "policy/limit", "policy/openapi",
+			"config", "policy", "policy/account", "policy/entitlement", "policy/limit", "policy/message", "policy/openapi",
 			"policy/payload", "policy/token", "ratelimit",
 		},
 		"ratelimit":       {},
-		"proxy":           {"policy", "audit"},
+		"proxy":           {"policy", "audit", "proxy/frame"},
+		"proxy/frame":     {"policy"}, // the verdicts that it hands to the request
 		"proxy/admin":     {"policy", "audit"},
 		"audit":           {"policy"},
 		"audit/metrics":   {"audit", "policy"},

@@ -1,0 +1,7 @@
+package policy
+
+// Status returns the HTTP status of an answer that blocks for this reason, where it is
+// another one than that of the control; 0 where it is not.
+func (r Reason) Status() int {
+	return 0
+}
