@@ -65,6 +65,9 @@ type Operation struct {
 	// MaxIn is how many bytes of a request body are inspected; a longer body is
 	// judged by in.size without being held.
 	MaxIn int64
+	// Strip names header fields that are taken away before a request is forwarded; nil
+	// takes none away. It is set where in.hdr enforces.
+	Strip Stripper
 	// HoldOut reports that a Response rule enforces, so that the answer must be
 	// inspected before it is forwarded.
 	HoldOut bool

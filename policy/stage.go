@@ -38,3 +38,10 @@ type Check interface {
 type Observer interface {
 	Observe(r *Request, d Decision, o Outcome)
 }
+
+// Stripper names the header fields of a request that the backend must not see, as they
+// are keyed in its Header: what in.hdr finds and does not block for. It judges facts and
+// changes nothing.
+type Stripper interface {
+	Strip(r *Request) []string
+}
