@@ -10,11 +10,11 @@ import (
 // scan is where a jsonReader is between two tokens.
 type scan struct {
 	last    place
-	open    []uint32 // what is open: the number of an object, or 0 for an array
-	in      uint32   // the last of them, or 0
-	objects uint32   // so far
-	members int      // members and elements so far
-	names   nameSet  // of members
+	open    []members // of what is open
+	object  bool      // the last of them is one
+	objects uint32    // so far
+	members int       // members and elements so far
+	names   nameSet
 }
 
 // place is what the last token was.
@@ -28,7 +28,7 @@ const (
 )
 
 func (s *scan) begin() {
-	s.last, s.open, s.in, s.objects, s.members = placeBegin, s.open[:0], 0, 0, 0
+	s.last, s.open, s.object, s.objects, s.members = placeBegin, s.open[:0], false, 0, 0
 	s.names.begin()
 }
 
@@ -59,10 +59,10 @@ func (r *jsonReader) next() bool {
 	if r.scan.members++; r.scan.members > MaxMembers {
 		return false
 	}
-	if r.scan.in == 0 {
-		return r.value(c, at)
+	if r.scan.object {
+		return c == '"' && r.member(at)
 	}
-	return c == '"' && r.member(at)
+	return r.value(c, at)
 }
 
 // visible returns the first byte from an offset on that is no white space, and where it
@@ -80,7 +80,7 @@ func visible(b []byte, at int) (byte, int) {
 func (r *jsonReader) member(at int) bool {
 	r.kind, r.name, r.depth = jsontext.KindString, true, len(r.scan.open)
 	r.scan.last = placeName
-	return r.str(at) && r.scan.names.add(r.scan.in, r.text, len(r.text) < r.end-r.start-2)
+	return r.str(at) && r.scan.names.add(&r.scan.open[r.depth-1], r.text, len(r.text) < r.end-r.start-2)
 }
 
 // value reads a scalar, or the beginning of an array or object.
@@ -124,27 +124,31 @@ func (r *jsonReader) begins(c byte, at int) bool {
 		return false
 	}
 	r.kind, r.start, r.end, r.text = jsontext.Kind(c), at, at+1, nil
-	r.scan.last, r.scan.in = placeOpen, 0
-	if c == '{' {
+	r.scan.last, r.scan.object = placeOpen, c == '{'
+	if r.scan.object {
 		r.scan.objects++
-		r.scan.in = r.scan.objects
+		r.scan.open = append(r.scan.open, r.scan.names.open(r.scan.objects))
+	} else {
+		r.scan.open = append(r.scan.open, members{})
 	}
-	r.scan.open = append(r.scan.open, r.scan.in)
 	return true
 }
 
 // close reads the end of the array or object that is open.
 func (r *jsonReader) close(c byte, at int) bool {
 	depth := len(r.scan.open) - 1
-	if c != '}' && c != ']' || (c == '}') != (r.scan.in != 0) {
+	if c != '}' && c != ']' || (c == '}') != r.scan.object {
 		return false
 	}
 	r.kind, r.name, r.start, r.end, r.text, r.depth = jsontext.Kind(c), false, at, at+1, nil, depth
-	r.scan.last, r.scan.open, r.scan.in = placeValue, r.scan.open[:depth], 0
+	if r.scan.object {
+		r.scan.names.close(&r.scan.open[depth])
+	}
+	r.scan.last, r.scan.open = placeValue, r.scan.open[:depth]
 	if depth == 0 {
 		return r.finish()
 	}
-	r.scan.in = r.scan.open[depth-1]
+	r.scan.object = r.scan.open[depth-1].object != 0
 	return true
 }
 

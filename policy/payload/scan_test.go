@@ -2,6 +2,7 @@ package payload_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -67,7 +68,41 @@ func readerSeeds() []string {
 		` { "name" : [ "text that is longer than a word" , -0.5e+10 , true , false , null , {} , [ ] ] } `,
 		`{"aé":1,"a\u00e9":2,"\ud83d\ude00":"😀","":[{"x":{"y":0}},{"x":{}}]}`,
 		`["\"\\\/\b\f\n\r\t\u0000","\ud83d\uDE00","\ud83d","\ude00","12345678\u005c"]`,
+		`{"a":0,"b":0,"c":0,"d":0,"e":0,"f":0,"g":0,"h":0,"i":{"a":0},"j":0,"k":0,"l":0,"m":0,"n":0,"o":0,"p":0,"q":0,"r":0}`,
 		`[0,-0,1,10,1.0,1e1,1E-1,0e0,1.5e308,9e308,1e-308,1e309,` + strings.Repeat("1", 40) + `]`,
+	}
+}
+
+func TestNamesAreToldApart(t *testing.T) {
+	for _, n := range []int{1, 2, 15, 16, 17, 18, 40, 300} {
+		var names []string
+		for i := range n {
+			// Names of one length that differ in one letter, and others around them.
+			names = append(names, fmt.Sprintf("a%sz", strings.Repeat("b", i%3)+string(rune(0x4e00+i))+"cc"))
+		}
+		object := func(names ...string) string {
+			text := ""
+			for i, name := range names {
+				value := "0"
+				if i%4 == 3 { // names within come between, some of them again
+					value = `[{"` + names[0] + `":{"` + name + `":0},"` + name + `":[]}]`
+				}
+				text += `,"` + name + `":` + value
+			}
+			return "{" + text[1:] + "}"
+		}
+		requireAgreement(t, []byte(object(names...)), depth)
+		require.True(t, payload.ReadJSON([]byte(object(names...)), depth, nil).Passes(), n)
+		for i, name := range names {
+			escaped := fmt.Sprintf(`%s\u%04x`, name[:len(name)-1], name[len(name)-1])
+			for _, text := range []string{object(append(names, name)...), object(append(names, escaped)...), object(append([]string{escaped}, names...)...)} {
+				v := payload.ReadJSON([]byte(text), depth, nil)
+				require.Equal(t, policy.JSONDuplicateMember, v.Reason, "%d of %d", i, n)
+				if i%10 == 0 {
+					requireAgreement(t, []byte(text), depth)
+				}
+			}
+		}
 	}
 }
 
