@@ -3,6 +3,7 @@ package payload_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -30,19 +31,29 @@ func requireAgreement(t *testing.T, b []byte, maxDepth int) {
 		return
 	}
 	count, want := payload.Reread(b, maxDepth)
-	require.Equal(t, want, v)
-	require.Len(t, kinds, count)
+	require.Equal(t, want, v, "%s", b)
+	wantKinds, wantTexts := decoded(b, count)
+	if !slices.Equal(wantKinds, kinds) || !slices.Equal(wantTexts, texts) {
+		require.Equal(t, wantKinds, kinds, "%s", b)
+		require.Equal(t, wantTexts, texts, "%s", b)
+	}
+}
+
+// decoded returns the first tokens of a document, by jsontext.
+func decoded(b []byte, count int) (kinds []jsontext.Kind, texts []string) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(b))
-	for i := range kinds {
+	for range count {
 		token, err := d.ReadToken()
-		require.NoError(t, err)
-		require.Equal(t, token.Kind(), kinds[i])
+		if err != nil {
+			break
+		}
 		text := ""
-		if kinds[i] == jsontext.KindString || kinds[i] == jsontext.KindNumber {
+		if token.Kind() == jsontext.KindString || token.Kind() == jsontext.KindNumber {
 			text = token.String()
 		}
-		require.Equal(t, text, texts[i])
+		kinds, texts = append(kinds, token.Kind()), append(texts, text)
 	}
+	return kinds, texts
 }
 
 func TestReadersAgree(t *testing.T) {
@@ -93,14 +104,13 @@ func TestNamesAreToldApart(t *testing.T) {
 		}
 		requireAgreement(t, []byte(object(names...)), depth)
 		require.True(t, payload.ReadJSON([]byte(object(names...)), depth, nil).Passes(), n)
-		for i, name := range names {
+		for i := 0; i < n; i += 1 + n/20 {
+			name := names[i]
 			escaped := fmt.Sprintf(`%s\u%04x`, name[:len(name)-1], name[len(name)-1])
 			for _, text := range []string{object(append(names, name)...), object(append(names, escaped)...), object(append([]string{escaped}, names...)...)} {
 				v := payload.ReadJSON([]byte(text), depth, nil)
 				require.Equal(t, policy.JSONDuplicateMember, v.Reason, "%d of %d", i, n)
-				if i%10 == 0 {
-					requireAgreement(t, []byte(text), depth)
-				}
+				requireAgreement(t, []byte(text), depth)
 			}
 		}
 	}
