@@ -101,12 +101,12 @@ func (h *hasher) valuesOf(raw []any) *values {
 const fewTexts = 8
 
 // text reports whether a text is one of the values.
-func (set *values) text(text []byte) bool {
-	if len(set.texts) > fewTexts {
-		_, ok := set.texts[string(text)]
+func (v *values) text(text []byte) bool {
+	if len(v.texts) > fewTexts {
+		_, ok := v.texts[string(text)]
 		return ok
 	}
-	for _, one := range set.few {
+	for _, one := range v.few { //nolint:modernize // slices.Contains would copy a long text
 		if one == string(text) {
 			return true
 		}

@@ -103,11 +103,11 @@ func (r *Run) objectEnded(f *frame, rules *objectRules, a *act) (keyword, name s
 
 // missing returns the required properties, if one of them may not be there. The bits are
 // those of the object, and of others behind it.
-func (rules *objectRules) missing(bits []uint64) []*property {
-	if len(rules.required) == 0 || rules.tracked <= 64 && bits[0]&rules.needed == rules.needed {
+func (o *objectRules) missing(bits []uint64) []*property {
+	if len(o.required) == 0 || o.tracked <= 64 && bits[0]&o.needed == o.needed {
 		return nil
 	}
-	return rules.required
+	return o.required
 }
 
 // has reports whether the object has a tracked property.
