@@ -171,12 +171,7 @@ func (j *Judge) value(run *schema.Run, m *media, name string, tokens iter.Seq2[j
 // document judges the tokens of a value by a schema, then the properties that no
 // schema declares.
 func (j *Judge) document(run *schema.Run, s *schema.Schema, tokens iter.Seq2[jsontext.Kind, []byte]) policy.Verdict {
-	run.Begin(s)
-	for kind, text := range tokens {
-		if run.Visit(kind, text); run.Failed() {
-			break
-		}
-	}
+	run.Judge(s, tokens)
 	return j.said(run)
 }
 

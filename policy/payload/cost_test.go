@@ -95,6 +95,7 @@ func TestHostileJSONIsReadSoon(t *testing.T) {
 		"names in escapes":   fill(64<<10, `{"`, `\u0061`, `":0}`),
 		"a late surrogate":   fill(64<<10, `["`, `a`, `","\ud800"]`),
 		"many surrogates":    fill(64<<10, `[`, `"\ud800",`, `0]`),
+		"surrogates in text": fill(64<<10, `"`, `\ud800`, `"`),
 		"text without end":   fill(64<<10, `"`, `a`, ``),
 		"white space":        fill(64<<10, ``, " ", `0`),
 		"trailing data":      fill(64<<10, `0`, " ", `0`),

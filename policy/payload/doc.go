@@ -6,6 +6,8 @@
 // well-formed, what a [Judge] says of it by the contract, and the values that
 // account rules select. JSON is read in one pass over its tokens, each of which the
 // judge and the selectors are told when the bounds have let it pass; there is no tree.
+// A scanner of our own says yes or no; what it does not take is read once more, by
+// jsontext, which says why.
 // [Ctype], [Size] and [WellFormed] are the checks. An
 // [AnswerInspector] does so for answers, of which [AnswerSize] judges the size.
 //

@@ -17,3 +17,10 @@ func Fields(h http.Header, mediaType string, body []byte) (kinds []jsontext.Kind
 	}
 	return kinds, texts, v
 }
+
+// Reread returns what jsontext and the bounds say of a document in UTF-8, for the tests:
+// why it is refused, and how many tokens come before that.
+func Reread(b []byte, maxDepth int) (tokens int, v policy.Verdict) {
+	tokens, err := reread(b, maxDepth)
+	return tokens, verdictOf(err)
+}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"hash/maphash"
+	"maps"
+	"slices"
 )
 
 // digest stands for a value: equal values have equal ones. Two that differ have
@@ -89,5 +91,25 @@ func (h *hasher) valuesOf(raw []any) *values {
 			set.nested = append(set.nested, h.tree(v))
 		}
 	}
+	if len(set.texts) <= fewTexts {
+		set.few = slices.Sorted(maps.Keys(set.texts))
+	}
 	return set
+}
+
+// fewTexts is how many are compared one by one, which mostly ends at their length.
+const fewTexts = 8
+
+// text reports whether a text is one of the values.
+func (v *values) text(text []byte) bool {
+	if len(v.texts) > fewTexts {
+		_, ok := v.texts[string(text)]
+		return ok
+	}
+	for _, one := range v.few { //nolint:modernize // slices.Contains would copy a long text
+		if one == string(text) {
+			return true
+		}
+	}
+	return false
 }

@@ -1,6 +1,9 @@
 package schema
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // isEmail accepts a mailbox of RFC 5321, section 4.1.2, which is ASCII.
 func isEmail(s []byte) bool {
@@ -28,7 +31,7 @@ func isDotted(s []byte) bool {
 			if before == '.' {
 				return false
 			}
-		case !isLetter(c) && !isDigit(c) && bytes.IndexByte([]byte("!#$%&'*+-/=?^_`{|}~"), c) < 0:
+		case !isLetter(c) && !isDigit(c) && strings.IndexByte("!#$%&'*+-/=?^_`{|}~", c) < 0:
 			return false
 		}
 		before = c

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/mail"
 	"net/netip"
 	"net/url"
@@ -71,6 +72,18 @@ func TestFormats(t *testing.T) {
 
 // FuzzFormats: each format accepts nothing that the standard library's parser of the
 // same thing refuses; and all that it accepts, where both speak of the same.
+func TestDatesAreThoseOfTheCalendar(t *testing.T) {
+	for year := range 2001 {
+		for month := 1; month <= 12; month++ {
+			for day := 28; day <= 31; day++ {
+				there := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC).Day() == day
+				text := fmt.Sprintf("%04d-%02d-%02d", year, month, day)
+				require.Equal(t, there, isDate([]byte(text)), text)
+			}
+		}
+	}
+}
+
 func FuzzFormats(f *testing.F) {
 	for _, s := range []string{
 		"", "2024-02-29", "1990-12-31T23:59:60Z", "2026-01-02T03:04:05.123+02:00", "a.b@example.com", `"a b"@c.d`, "a@[IPv6:::1]",

@@ -1,7 +1,5 @@
 package schema
 
-import "time"
-
 // isDate accepts a full-date of RFC 3339, section 5.6.
 func isDate(s []byte) bool {
 	if len(s) != len("0000-00-00") || s[4] != '-' || s[7] != '-' {
@@ -13,7 +11,21 @@ func isDate(s []byte) bool {
 	if !a || !b || !c || month < 1 || month > 12 || day < 1 {
 		return false
 	}
-	return day <= time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
+	return day <= days(year, month)
+}
+
+// days returns how many days a month has, in the proleptic Gregorian calendar.
+func days(year, month int) int {
+	switch month {
+	case 4, 6, 9, 11:
+		return 30
+	case 2:
+		if year%4 == 0 && year%100 != 0 || year%400 == 0 {
+			return 29
+		}
+		return 28
+	}
+	return 31
 }
 
 // isDateTime accepts a date-time of RFC 3339, section 5.6. A leap second may be where

@@ -1,6 +1,9 @@
 package schema
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // isURI accepts an absolute URI of RFC 3986: with a scheme, ASCII only.
 func isURI(s []byte) bool {
@@ -90,10 +93,20 @@ func isURIText(s []byte, also string) bool {
 				return false
 			}
 			i += 2
-		case bytes.IndexByte([]byte("-._~!$&'()*+,;="), c) >= 0:
-		case bytes.IndexByte([]byte(also), c) < 0:
+		case isMark(c):
+		case strings.IndexByte(also, c) < 0:
 			return false
 		}
 	}
 	return true
+}
+
+// isMark reports whether a character is a sub-delim, or unreserved and neither letter nor
+// digit.
+func isMark(c byte) bool {
+	switch c {
+	case '-', '.', '_', '~', '!', '$', '&', '\'', '(', ')', '*', '+', ',', ';', '=':
+		return true
+	}
+	return false
 }

@@ -1,23 +1,24 @@
 package schema
 
 import (
-	"slices"
-
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 // open begins to judge an array or object.
 func (r *Run) open(kind jsontext.Kind) {
-	r.choose(kind, nil)
+	if len(r.picks) > 0 {
+		r.choose(kind, nil)
+	}
 	r.activate()
-	f := frame{
-		first: int32(r.base), last: int32(len(r.acts)), array: kind == jsontext.KindBeginArray,
-		from: r.from,
-		sums: int32(len(r.sums)), records: int32(len(r.records)),
-	}
+	hashed := false
 	if n := len(r.frames); n > 0 {
-		f.hashed = r.frames[n-1].hashed || r.frames[n-1].unique
+		hashed = r.frames[n-1].hashed || r.frames[n-1].unique
 	}
+	r.frames = append(r.frames, frame{
+		first: int32(r.base), last: int32(len(r.acts)), array: kind == jsontext.KindBeginArray, from: r.from,
+		sums: int32(len(r.sums)), records: int32(len(r.records)), hashed: hashed,
+	})
+	f := &r.frames[len(r.frames)-1]
 	types := typeObject
 	if f.array {
 		types = typeArray
@@ -45,16 +46,21 @@ func (r *Run) open(kind jsontext.Kind) {
 			}
 		}
 	}
-	r.frames = append(r.frames, f)
+	if f.last-f.first == 1 && !f.array && !f.hashed {
+		n := r.acts[f.first].node
+		f.simple = n.object != nil && n.object.simple && n.pick == nil
+	}
 }
 
 // refused returns the keyword by which a node refuses every value of a nested type.
 func (r *Run) refused(n *node, types typeSet) string {
 	switch {
-	case n.never:
-		return "boolean"
 	case n.types != 0 && n.types&types == 0:
 		return "type"
+	case !n.narrow:
+		return ""
+	case n.never:
+		return "boolean"
 	case n.foreign:
 		return r.schema.compiler.options.foreign()
 	case n.enum != nil && len(n.enum.nested) == 0:
@@ -65,17 +71,19 @@ func (r *Run) refused(n *node, types typeSet) string {
 	return ""
 }
 
-// item makes the activations of the next item, if the value that begins is one.
-func (r *Run) item() {
-	n := len(r.frames)
-	if n == 0 {
-		return
-	}
-	f := &r.frames[n-1]
-	if !f.array {
+// item makes room for the value that begins in the array or object f, if it is in one.
+func (r *Run) item(f *frame) {
+	switch {
+	case f == nil:
+	case f.array:
+		r.nextItem(f)
+	default:
 		f.due = false
-		return
 	}
+}
+
+// nextItem makes the activations of the next item.
+func (r *Run) nextItem(f *frame) {
 	i := int(f.count)
 	f.count++
 	f.token, f.shown = "*", true
@@ -87,20 +95,20 @@ func (r *Run) item() {
 		if rules == nil || r.lost(a) {
 			continue
 		}
-		certain, known := a.certain, a.known
+		known := a.known
 		inner := rules.items
 		if i < len(rules.prefix) {
 			inner = rules.prefix[i]
 		}
 		if inner != nil {
 			r.evaluates(f, k)
-			r.ask(inner, k, roleAll, certain, known)
+			r.ask(inner, k, roleAll)
 		}
 		if rules.contains != nil {
 			r.need(rules.contains, k, roleContains, false, known)
 		}
 		if rules.rest != nil {
-			r.ask(rules.rest, k, roleRest, false, known)
+			r.ask(rules.rest, k, roleRest)
 		}
 	}
 }
@@ -108,21 +116,24 @@ func (r *Run) item() {
 // ask lets a node judge the value that begins, unless every value satisfies it. While
 // it is the only one, and asks no other of the same value, it needs no activation: most
 // values are text or numbers that one schema judges.
-func (r *Run) ask(n *node, parent int32, why role, certain, known bool) {
+func (r *Run) ask(n *node, parent int32, why role) {
 	switch {
 	case n.trivial:
 	case r.lone.node == nil && len(r.acts) == r.base && len(n.subs) == 0:
-		r.lone = ask{n, parent, why, certain, known}
+		r.lone = ask{n, parent, why}
 	default:
-		r.need(n, parent, why, certain, known)
+		p := &r.acts[parent]
+		r.need(n, parent, why, why == roleAll && p.certain, p.known)
 	}
 }
 
 // name makes the activations of a member by its name.
-func (r *Run) name(text []byte) {
-	f := &r.frames[len(r.frames)-1]
+func (r *Run) name(f *frame, text []byte) {
 	f.count++
 	f.due = true
+	if f.simple && r.simpleMember(f, text) {
+		return
+	}
 	f.token, f.shown = "", false
 	if f.hashed {
 		f.name = r.schema.hasher.bytes(hashName, text)
@@ -158,6 +169,24 @@ func (r *Run) name(text []byte) {
 	}
 }
 
+// simpleMember makes the activation of a member that a simple object lists. It reports false
+// if it does not.
+func (r *Run) simpleMember(f *frame, text []byte) bool {
+	a := &r.acts[f.first]
+	p := a.node.object.property(text)
+	if p == nil || p.node == nil {
+		return false
+	}
+	if p.bit >= 0 {
+		r.bits[int(a.bits)+p.bit/64] |= 1 << (p.bit % 64)
+	}
+	f.token, f.shown = p.name, true
+	if r.start(); !r.lost(a) {
+		r.ask(p.node, f.first, roleAll)
+	}
+	return true
+}
+
 // outer returns the place of the innermost open array or object.
 func (r *Run) outer() (pointer string, whole bool) {
 	f := r.frames[len(r.frames)-1]
@@ -171,7 +200,7 @@ func (r *Run) outer() (pointer string, whole bool) {
 // it knows the name.
 func (r *Run) member(f *frame, k int32, rules *objectRules, text []byte) Standing {
 	a := &r.acts[k]
-	certain, known, lost := a.certain, a.known, r.lost(a)
+	known, lost := a.known, r.lost(a)
 	standing, mine := Undeclared, false
 	if p := rules.property(text); p != nil {
 		if p.bit >= 0 {
@@ -181,7 +210,7 @@ func (r *Run) member(f *frame, k int32, rules *objectRules, text []byte) Standin
 			standing, mine = Declared, true
 			f.token, f.shown = p.name, true
 			if !lost {
-				r.ask(p.node, k, roleAll, certain, known)
+				r.ask(p.node, k, roleAll)
 			}
 		}
 	}
@@ -191,19 +220,19 @@ func (r *Run) member(f *frame, k int32, rules *objectRules, text []byte) Standin
 	for i := range rules.patterns {
 		if p := &rules.patterns[i]; p.pattern.Match(text) {
 			standing, mine = max(standing, Openly), true
-			r.ask(p.node, k, roleAll, certain, known)
+			r.ask(p.node, k, roleAll)
 		}
 	}
 	if !mine && rules.additional != nil {
 		mine = true
 		if rules.additional.never {
 			r.acts[k].failed = true
-			if certain {
+			if r.acts[k].certain {
 				r.failOuter("additionalProperties")
 			}
 		} else {
 			standing = Openly
-			r.ask(rules.additional, k, roleAll, certain, known)
+			r.ask(rules.additional, k, roleAll)
 		}
 	}
 	if mine {
@@ -213,7 +242,7 @@ func (r *Run) member(f *frame, k int32, rules *objectRules, text []byte) Standin
 		if !mine && rules.rest.opens() {
 			standing = Openly
 		}
-		r.ask(rules.rest, k, roleRest, false, known)
+		r.ask(rules.rest, k, roleRest)
 	}
 	return standingOf(known, standing)
 }
@@ -276,109 +305,4 @@ func (r *Run) names(f *frame, text []byte) {
 			}
 		}
 	}
-}
-
-// close ends the judgement of an array or object.
-func (r *Run) close() {
-	f := r.frames[len(r.frames)-1]
-	r.frames = r.frames[:len(r.frames)-1]
-	r.base = int(f.first)
-	var d digest
-	if f.hashed {
-		kind := byte('}')
-		if f.array {
-			kind = ']'
-		}
-		d = r.schema.hasher.pair(kind, f.sum, digest{})
-	}
-	twice := f.unique && repeated(r.sums[f.sums:])
-	for k := int(f.first); k < int(f.last); k++ {
-		if keyword, name := r.ended(&f, &r.acts[k], twice, d); keyword != "" {
-			r.acts[k].failed = true
-			if r.acts[k].certain {
-				r.fail(keyword, name)
-			}
-		}
-		if r.failed {
-			return
-		}
-	}
-	r.settle(int(f.first), &f)
-	if r.failed {
-		r.blame(&f)
-		return
-	}
-	r.sums, r.records = r.sums[:f.sums], r.records[:f.records]
-	r.deliver(int(f.first), f.from, d)
-}
-
-// ended returns the keyword by which an array or object that was read fails, and the
-// member that it is about.
-func (r *Run) ended(f *frame, a *act, twice bool, d digest) (keyword, name string) {
-	n := a.node
-	switch {
-	case n.enum != nil && !holds(n.enum, d):
-		return "enum", ""
-	case n.con != nil && !holds(n.con, d):
-		return "const", ""
-	case f.array && n.array != nil:
-		return n.array.ended(int(f.count), int(a.hits), twice), ""
-	case !f.array && n.object != nil:
-		return r.objectEnded(f, n.object, a)
-	}
-	return "", ""
-}
-
-func holds(set *values, d digest) bool { return slices.Contains(set.nested, d) }
-
-func (rules *arrayRules) ended(count, hits int, twice bool) string {
-	switch {
-	case count < rules.minItems:
-		return "minItems"
-	case rules.maxItems >= 0 && count > rules.maxItems:
-		return "maxItems"
-	case rules.unique && twice:
-		return "uniqueItems"
-	case rules.contains == nil:
-		return ""
-	case hits < rules.minContains && rules.minContains == 1:
-		return "contains"
-	case hits < rules.minContains:
-		return "minContains"
-	case rules.maxContains >= 0 && hits > rules.maxContains:
-		return "maxContains"
-	}
-	return ""
-}
-
-func (r *Run) objectEnded(f *frame, rules *objectRules, a *act) (keyword, name string) {
-	count := int(f.count)
-	switch {
-	case count < rules.minProperties:
-		return "minProperties", ""
-	case rules.maxProperties >= 0 && count > rules.maxProperties:
-		return "maxProperties", ""
-	}
-	for _, p := range rules.required {
-		if !r.has(a, p) && !r.excused(f, a, p.name) {
-			return "required", p.name
-		}
-	}
-	for i := range rules.dependent {
-		d := &rules.dependent[i]
-		if !r.has(a, d.trigger) {
-			continue
-		}
-		for _, p := range d.needs {
-			if !r.has(a, p) {
-				return "dependentRequired", ""
-			}
-		}
-	}
-	return "", ""
-}
-
-// has reports whether the object has a tracked property.
-func (r *Run) has(a *act, p *property) bool {
-	return r.bits[int(a.bits)+p.bit/64]&(1<<(p.bit%64)) != 0
 }

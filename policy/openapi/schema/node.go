@@ -24,6 +24,8 @@ type node struct {
 	object *objectRules
 
 	content content // what its texts stand for
+	// narrow reports that it is never or foreign, or has enum or const.
+	narrow bool
 
 	subs []sub
 	pick *pick // the discriminator, if one chooses among oneOf or anyOf
@@ -141,6 +143,11 @@ type objectRules struct {
 	dependent []dependency
 	// listed reports that the schema lists properties or patternProperties.
 	listed bool
+	// simple reports that the object is judged by properties and additionalProperties,
+	// without patterns, names and what is unevaluated.
+	simple bool
+	// needed has the bits of required, if there are at most 64.
+	needed uint64
 }
 
 type property struct {
@@ -164,6 +171,7 @@ type dependency struct {
 type values struct {
 	null, yes, no bool
 	texts         map[string]struct{}
+	few           []string            // the texts, if they are soon compared
 	numbers       map[string]struct{} // by decimal.appendCanonical
 	nested        []digest            // of arrays and objects
 }

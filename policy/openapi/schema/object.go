@@ -36,6 +36,12 @@ func (rd *reader) readObject() {
 	}
 	rd.readDependent(o)
 	o.table = newNameTable(o.properties)
+	o.simple = len(o.patterns) == 0 && o.names == nil && o.rest == nil
+	for _, p := range o.required {
+		if o.tracked <= 64 {
+			o.needed |= 1 << p.bit
+		}
+	}
 	if o.minProperties > 0 || o.maxProperties >= 0 || len(o.properties) > 0 || len(o.patterns) > 0 ||
 		o.additional != nil || o.names != nil || o.rest != nil {
 		rd.node.object = o

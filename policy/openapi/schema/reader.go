@@ -23,7 +23,7 @@ type reader struct {
 func (rd *reader) read() {
 	switch raw := rd.raw.(type) {
 	case bool:
-		rd.node.never, rd.node.trivial = !raw, raw
+		rd.node.never, rd.node.narrow, rd.node.trivial = !raw, !raw, raw
 		return
 	case map[string]any:
 		rd.m = raw
@@ -47,6 +47,7 @@ func (rd *reader) read() {
 	rd.node.foreign = rd.flag(rd.options.foreign())
 	rd.doubts()
 	rd.node.trivial = rd.node.isTrivial()
+	rd.node.narrow = rd.node.foreign || rd.node.enum != nil || rd.node.con != nil
 }
 
 // wrong reports a keyword whose value cannot be read.

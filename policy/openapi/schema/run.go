@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"iter"
+
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -15,6 +17,7 @@ type Run struct {
 	// branches that do not fit. It is set before Begin.
 	Strangers bool
 
+	visit  func(jsontext.Kind, []byte) bool // for Judge, made once
 	schema *Schema
 	frames []frame
 	acts   []act
@@ -68,12 +71,11 @@ const (
 	chosenFirst               // the first of the subs
 )
 
-// ask is what lets a schema judge a value: for whose sake, and what depends on it.
+// ask is what lets a schema judge a value: for whose sake.
 type ask struct {
-	node           *node // nil: nobody asks
-	parent         int32
-	role           role
-	certain, known bool
+	node   *node // nil: nobody asks
+	parent int32 // not below 0
+	role   role
 }
 
 // from is how long the memory of activations was before a value.
@@ -106,6 +108,7 @@ type frame struct {
 	array   bool
 	due     bool // a member's value comes next
 	shown   bool // token may be told
+	simple  bool // an object that one schema judges, by its properties
 	listed  bool // some schema lists properties
 	strange bool // there is a property that no schema declares
 	unique  bool // some schema wants different items
@@ -119,6 +122,18 @@ type Fault struct {
 	// "*" for the index of an array.
 	Pointer string
 	Keyword string
+}
+
+// Judge begins, and visits tokens until there is a fault.
+func (r *Run) Judge(s *Schema, tokens iter.Seq2[jsontext.Kind, []byte]) {
+	if r.visit == nil {
+		r.visit = func(kind jsontext.Kind, text []byte) bool {
+			r.Visit(kind, text)
+			return !r.failed
+		}
+	}
+	r.Begin(s)
+	tokens(r.visit)
 }
 
 // Begin forgets the last value; the tokens that follow are those of the next.
@@ -148,23 +163,27 @@ func (r *Run) Visit(kind jsontext.Kind, text []byte) {
 	if r.failed {
 		return
 	}
+	var f *frame
+	if n := len(r.frames); n > 0 {
+		f = &r.frames[n-1]
+	}
 	switch kind {
 	case jsontext.KindBeginObject, jsontext.KindBeginArray:
-		r.item()
+		r.item(f)
 		r.open(kind)
 	case jsontext.KindEndObject, jsontext.KindEndArray:
-		if len(r.frames) > 0 {
-			r.close()
+		if f != nil {
+			r.close(f)
 		}
 	case jsontext.KindString:
-		if n := len(r.frames); n > 0 && !r.frames[n-1].array && !r.frames[n-1].due {
-			r.name(text)
+		if f != nil && !f.array && !f.due {
+			r.name(f, text)
 			return
 		}
-		r.item()
+		r.item(f)
 		r.scalar(kind, text)
 	case jsontext.KindNull, jsontext.KindFalse, jsontext.KindTrue, jsontext.KindNumber:
-		r.item()
+		r.item(f)
 		r.scalar(kind, text)
 	case jsontext.KindInvalid:
 	}
@@ -206,26 +225,30 @@ func (r *Run) need(n *node, parent int32, why role, certain, known bool) int32 {
 		r.again(i, parent, why, certain, known)
 		return i
 	}
-	i := int32(len(r.acts))
-	if len(r.acts) > r.base {
+	i := r.add(n, parent, why, certain, known)
+	if int(i) > r.base {
 		r.mark(n, i)
 	}
+	links := len(r.links)
+	for range n.subs {
+		r.links = append(r.links, 0)
+	}
+	for k := range n.subs {
+		s := &n.subs[k]
+		r.links[links+k] = r.need(s.node, -1, s.role, certain && s.role == roleAll, known && s.role != roleNot)
+	}
+	return i
+}
+
+// add makes an activation.
+func (r *Run) add(n *node, parent int32, why role, certain, known bool) int32 {
+	i := int32(len(r.acts))
 	a := act{node: n, parent: parent, role: why, certain: certain, known: known, links: int32(len(r.links)), bits: int32(len(r.bits))}
 	r.acts = append(r.acts, a)
 	if n.object != nil {
 		for range (n.object.tracked + 63) / 64 {
 			r.bits = append(r.bits, 0)
 		}
-	}
-	if len(n.subs) == 0 {
-		return i
-	}
-	for range n.subs {
-		r.links = append(r.links, 0)
-	}
-	for k := range n.subs {
-		s := &n.subs[k]
-		r.links[int(a.links)+k] = r.need(s.node, -1, s.role, certain && s.role == roleAll, known && s.role != roleNot)
 	}
 	return i
 }
@@ -234,7 +257,8 @@ func (r *Run) need(n *node, parent int32, why role, certain, known bool) int32 {
 func (r *Run) activate() {
 	if a := r.lone; a.node != nil {
 		r.lone.node = nil
-		r.need(a.node, a.parent, a.role, a.certain, a.known)
+		p := &r.acts[a.parent]
+		r.add(a.node, a.parent, a.role, a.role == roleAll && p.certain, p.known)
 	}
 }
 

@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"slices"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -14,7 +13,9 @@ const maxPatternText = 64 << 10
 // scalar judges a value that is neither array nor object.
 func (r *Run) scalar(kind jsontext.Kind, text []byte) {
 	r.parsed = false
-	r.choose(kind, text)
+	if len(r.picks) > 0 {
+		r.choose(kind, text)
+	}
 	types := r.typesOf(kind, text)
 	if r.lone.node != nil {
 		r.alone(kind, types, text)
@@ -38,16 +39,20 @@ func (r *Run) alone(kind jsontext.Kind, types typeSet, text []byte) {
 	a := r.lone
 	r.lone.node = nil
 	keyword := r.judge(a.node, kind, types, text)
+	f := &r.frames[len(r.frames)-1]
 	switch {
 	case r.failed:
 		return
-	case keyword != "" && a.certain:
+	case keyword == "":
+	case a.role == roleAll && r.acts[a.parent].certain:
 		r.fail(keyword, "")
 		return
+	default:
+		r.tell(f, a.parent, a.role, true)
 	}
-	f := &r.frames[len(r.frames)-1]
-	r.tell(f, a.parent, a.role, keyword != "")
-	r.sum(f, r.summed(kind, text))
+	if f.hashed || f.unique {
+		r.sum(f, r.digest(kind, text))
+	}
 }
 
 // summed returns the digest of a scalar, if the array or object that it is in asks for
@@ -78,7 +83,12 @@ func (r *Run) typesOf(kind jsontext.Kind, text []byte) typeSet {
 
 // plainDigits reports whether a literal has neither fraction nor exponent.
 func plainDigits(text []byte) bool {
-	return !slices.ContainsFunc(text, func(c byte) bool { return c == '.' || c|0x20 == 'e' })
+	for _, c := range text {
+		if c == '.' || c|0x20 == 'e' {
+			return false
+		}
+	}
+	return true
 }
 
 // number returns the number at hand, parsed once.
@@ -91,21 +101,34 @@ func (r *Run) number(text []byte) decimal {
 
 // judge returns the keyword by which a scalar fails, "" for none.
 func (r *Run) judge(n *node, kind jsontext.Kind, types typeSet, text []byte) string {
+	if n.types != 0 && n.types&types == 0 {
+		return "type"
+	}
+	if n.narrow {
+		if keyword := r.narrowed(n, kind, text); keyword != "" {
+			return keyword
+		}
+	}
+	switch {
+	case types == typeString && n.text != nil:
+		return r.text(n.text, text)
+	case types&typeNumber != 0 && n.number != nil:
+		return n.number.judge(r.number(text))
+	}
+	return ""
+}
+
+// narrowed returns the keyword by which a scalar fails that is compared as a whole.
+func (r *Run) narrowed(n *node, kind jsontext.Kind, text []byte) string {
 	switch {
 	case n.never:
 		return "boolean"
-	case n.types != 0 && n.types&types == 0:
-		return "type"
 	case n.foreign:
 		return r.schema.compiler.options.foreign()
 	case n.enum != nil && !r.among(n.enum, kind, text):
 		return "enum"
 	case n.con != nil && !r.among(n.con, kind, text):
 		return "const"
-	case types == typeString && n.text != nil:
-		return r.text(n.text, text)
-	case types&typeNumber != 0 && n.number != nil:
-		return n.number.judge(r.number(text))
 	}
 	return ""
 }
@@ -119,8 +142,7 @@ func (r *Run) among(set *values, kind jsontext.Kind, text []byte) bool {
 	case jsontext.KindFalse:
 		return set.no
 	case jsontext.KindString:
-		_, ok := set.texts[string(text)]
-		return ok
+		return set.text(text)
 	case jsontext.KindNumber:
 		r.scratch = r.number(text).appendCanonical(r.scratch[:0])
 		_, ok := set.numbers[string(r.scratch)]
