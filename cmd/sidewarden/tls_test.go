@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sidewarden/sidewarden/config"
+	"github.com/sidewarden/sidewarden/proxy"
 )
 
 // made is a certificate in files.
@@ -94,14 +95,15 @@ func TestWhatIsAskedOfClientCertificates(t *testing.T) {
 	}{
 		{config.ClientAuthNone, "", true, true, true},
 		{config.ClientAuthRequest, "", true, true, true},
-		{config.ClientAuthRequest, authority.certFile, true, false, true},
+		{config.ClientAuthRequest, authority.certFile, true, true, true}, // for mtls.client to judge
 		{config.ClientAuthRequire, "", false, true, true},
 		{config.ClientAuthRequire, authority.certFile, false, false, true},
 	} {
-		listen, err := listenTLS(&config.Config{Listen: config.Listen{TLS: &config.ListenTLS{
+		var keys opened
+		require.NoError(t, keys.openListen(&config.Config{Listen: config.Listen{TLS: &config.ListenTLS{
 			CertFile: server.certFile, KeyFile: server.keyFile, ClientCAFile: c.ca, ClientAuth: c.auth,
-		}}})
-		require.NoError(t, err)
+		}}}))
+		listen := proxy.NewListenTLS(*keys.listen).Config()
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 			for _, row := range []struct {
 				who    string
@@ -137,11 +139,13 @@ func TestBrokenAuthoritiesAreRefused(t *testing.T) {
 		"a PEM cut short": write("cut.pem", "-----BEGIN CERTIFICATE-----\nMIIB"),
 	} {
 		for _, auth := range []string{config.ClientAuthRequest, config.ClientAuthRequire} {
-			listen, err := listenTLS(&config.Config{Listen: config.Listen{TLS: &config.ListenTLS{
+			var keys opened
+			err := keys.openListen(&config.Config{Listen: config.Listen{TLS: &config.ListenTLS{
 				CertFile: server.certFile, KeyFile: server.keyFile, ClientCAFile: file, ClientAuth: auth,
 			}}})
 			require.ErrorContains(t, err, "listen.tls.client_ca_file", rule)
-			assert.Nil(t, listen, rule)
+			require.ErrorContains(t, err, filepath.Base(file), rule)
+			assert.Nil(t, keys.listen, rule)
 		}
 	}
 }
