@@ -504,9 +504,10 @@ func exposed(t *testing.T) map[string]metric {
 		Introspection: func() []metrics.Introspection {
 			return []metrics.Introspection{{Issuer: "docs", Results: map[string]uint64{"active": 0}}}
 		},
-		Exceptions: func() []metrics.Exception { return []metrics.Exception{{ID: "docs"}} },
-		Endpoints:  func() map[string]int { return map[string]int{"shadow": 1} },
-		Logs:       func() map[string]audit.LogStats { return map[string]audit.LogStats{"stdout": {}} },
+		Exceptions:   func() []metrics.Exception { return []metrics.Exception{{ID: "docs"}} },
+		Endpoints:    func() map[string]int { return map[string]int{"shadow": 1} },
+		Certificates: func() map[string]time.Time { return map[string]time.Time{"listen": time.Unix(1, 0)} },
+		Logs:         func() map[string]audit.LogStats { return map[string]audit.LogStats{"stdout": {}} },
 	}})
 	op := &policy.Operation{ID: "docs", Rules: []*policy.Rule{{Control: policy.TokSig, Mode: policy.Shadow}}}
 	m.Use(&policy.Policy{Digest: "docs", Operations: []*policy.Operation{op}})
