@@ -27,17 +27,30 @@ type TLS struct {
 	Expires time.Time `json:"expires,omitzero"`
 }
 
-// hop returns what a record says of a hop; nil of a plain one.
-func (b *builder) hop(t *policy.TLS) *TLS {
+// peerHop returns what a record says of the connection of the peer; nil of a plain one.
+func (b *builder) peerHop() *TLS {
+	t := b.r.Peer.TLS
 	if t == nil {
 		return nil
 	}
-	hop := &TLS{Version: t.Version, Cipher: t.Cipher, State: string(t.Fault)}
+	hop := &TLS{Version: t.Version, Cipher: t.Cipher}
 	if c := t.Certificate; c != nil {
 		hop.State, hop.Expires = c.State(b.r.Time), c.Until.UTC()
-		if c.Thumbprint != "" {
-			hop.Certificate = b.options.Pseudonyms.Of(TypeCertificate, c.Thumbprint)
-		}
+		hop.Certificate = b.options.Pseudonyms.Of(TypeCertificate, c.Thumbprint)
+	}
+	return hop
+}
+
+// backendHop returns what a record says of the connection to the backend; nil of a plain
+// one, and where none was wanted. Without a verified certificate there is none.
+func (b *builder) backendHop() *TLS {
+	if b.r.Response == nil || b.r.Response.TLS == nil {
+		return nil
+	}
+	t := b.r.Response.TLS
+	hop := &TLS{Version: t.Version, Cipher: t.Cipher, State: string(t.Fault)}
+	if c := t.Certificate; c != nil {
+		hop.State, hop.Expires = policy.StateVerified, c.Until.UTC()
 	}
 	return hop
 }

@@ -29,7 +29,7 @@ func TestRecordTellsHowBothHopsAreSecured(t *testing.T) {
 	assert.NotContains(t, string(line(t, rec)), "planted", "a record names nobody")
 	assert.NotContains(t, string(line(t, rec)), own.Thumbprint)
 
-	rec = of(nil, &policy.TLS{Version: "TLS 1.2", Cipher: "x", Certificate: &policy.Certificate{Trust: policy.TrustVerified, ForClients: true, Until: until}})
+	rec = of(nil, &policy.TLS{Version: "TLS 1.2", Cipher: "x", Certificate: &policy.Certificate{Trust: policy.TrustVerified, Until: until}})
 	assert.Nil(t, rec.Client.TLS, "a plain connection")
 	assert.Equal(t, &audit.TLS{Version: "TLS 1.2", Cipher: "x", State: "verified", Expires: until.UTC()}, rec.Be.TLS)
 	rec = of(&policy.TLS{Version: "TLS 1.3"}, nil)

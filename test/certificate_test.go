@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -119,6 +120,38 @@ func (s *story) cert(ts *testscript.TestScript, args []string) error {
 		}
 	}
 	return c.write(ts.MkAbs(args[0]), ts.MkAbs(args[1]))
+}
+
+// handshake MODE VERSION [SUITE] [shows=CERT] shakes hands with openssl, by a version such
+// as tls1_2 alone and, of that, by a cipher suite as openssl calls it; with shows, asks for
+// the certificate that the sidecar shows.
+func (s *story) handshake(ts *testscript.TestScript, args []string) error {
+	c, err := s.in(args[0])
+	if err != nil {
+		return err
+	}
+	flags := []string{"s_client", "-connect", c.data, "-" + args[1], "-showcerts"}
+	suite, shown := "DEFAULT:@SECLEVEL=0", "" // what openssl itself would not offer is offered
+	for _, arg := range args[2:] {
+		if file, is := strings.CutPrefix(arg, "shows="); is {
+			shown = file
+		} else {
+			suite = arg + ":@SECLEVEL=0"
+		}
+	}
+	cmd := exec.Command("openssl", append(flags, "-cipher", suite)...)
+	out, err := cmd.CombinedOutput() // without input it ends after the handshake
+	if err != nil {
+		return fmt.Errorf("openssl: %w\n%s", err, out)
+	}
+	if shown == "" {
+		return nil
+	}
+	return compare([]string{"certificate=" + strings.TrimSpace(ts.ReadFile(shown))}, func(string) (string, error) {
+		_, text, _ := strings.Cut(string(out), "-----BEGIN")
+		text, _, _ = strings.Cut(text, "-----END CERTIFICATE-----")
+		return "-----BEGIN" + text + "-----END CERTIFICATE-----", nil
+	})
 }
 
 // corpusCertificates are the client certificates of the corpus, by the name that its

@@ -43,7 +43,7 @@ func (s *story) serve(_ *testscript.TestScript, args []string) error {
 		if err != nil {
 			return err
 		}
-		s.sidecars[mode], err = start(config, "BACKEND=http://"+s.backend.address, "IDP="+s.idp.issuer()+"/jwks", "ISSUER="+s.idp.issuer(),
+		s.sidecars[mode], err = start(config, "BACKEND=http://"+s.backend.address, "BACKEND_TLS=https://"+s.backend.address, "IDP="+s.idp.issuer()+"/jwks", "ISSUER="+s.idp.issuer(),
 			"AUDIT="+filepath.Join(s.dir, mode+".jsonl"), "PSEUDONYM="+pseudonymKey,
 			"OPAQUE=http://"+s.clerk.address+"/idp", "OTHER=http://"+s.clerk.address+"/other", "CLIENT_SECRET="+asksSecret)
 		if err != nil {
@@ -230,16 +230,25 @@ func (s *story) runIDP(ts *testscript.TestScript, args []string) error {
 	return s.idp.up(keys, args[2], []byte(strings.ReplaceAll(ts.ReadFile(args[3]), "@issuer@", s.idp.issuer())))
 }
 
-// backend up|down starts or stops it; backend saw N asks that N requests came
+// backend up|down starts or stops it; backend tls CERT KEY makes it an https one, with
+// TLS 1.2 and 1.3, at $BACKEND_TLS; backend saw N asks that N requests came
 // since the last such line; backend last FIELD=VALUE... looks at the latest one:
 // method, target, host, body, header.NAME.
-func (s *story) backendIs(_ *testscript.TestScript, args []string) error {
+func (s *story) backendIs(ts *testscript.TestScript, args []string) error {
 	switch args[0] {
 	case "up":
 		return s.backend.up()
 	case "down":
 		s.backend.down()
 		return nil
+	case "tls":
+		pair, err := tls.LoadX509KeyPair(ts.MkAbs(args[1]), ts.MkAbs(args[2]))
+		if err != nil {
+			return err
+		}
+		s.backend.down()
+		s.backend.secure = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+		return s.backend.up()
 	case "saw":
 		defer func() { s.marked = len(s.backend.requests()) }()
 		return eventually(func() error {
