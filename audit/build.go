@@ -76,6 +76,7 @@ func (b *builder) build(d policy.Decision) *Record {
 	b.meet()
 	rec.Op = b.op()
 	b.http(&rec.HTTP)
+	rec.Client.TLS, rec.Be.TLS = b.peerHop(), b.backendHop()
 	b.texts(rec)
 	rec.Be.Instance = b.sieve.name("be.instance", b.o.Instance, false)
 	b.trace(rec)

@@ -60,7 +60,7 @@ func cuts() []func(*Record) {
 				r.Claimed = &claimed
 			}
 		},
-		func(r *Record) { r.Permits, r.NotApplicable = nil, nil },
+		func(r *Record) { r.Permits, r.NotApplicable, r.Client.TLS, r.Be.TLS = nil, nil, nil, nil },
 		func(r *Record) { r.Findings, r.Observations = head(r.Findings, 8), head(r.Observations, 8) },
 		func(r *Record) {
 			r.Op.Template, r.Account.Carrier, r.Enforced = "", "", nil

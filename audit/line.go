@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+	"time"
 
 	"github.com/sidewarden/sidewarden/policy"
 )
@@ -23,7 +24,7 @@ func (r *Record) append(dst []byte) ([]byte, error) {
 	w := writer{b: append(dst, '{')}
 	w.int(`"v":`, int64(r.V))
 	w.str(`"record_id":`, r.RecordID)
-	w.time(`"time":`, r)
+	w.time(`"time":`, r.Time)
 	w.float(`"duration_ms":`, r.DurationMS)
 	w.str(`"trace_id":`, r.TraceID)
 	w.some(`"parent_span_id":`, r.ParentSpanID)
@@ -75,6 +76,7 @@ func (w *writer) message(r *Record) {
 	w.open(`"client":{`)
 	w.str(`"ip":`, r.Client.IP)
 	w.int(`"status":`, int64(r.Client.Status))
+	w.hop(r.Client.TLS)
 	w.end('}')
 }
 
@@ -163,6 +165,7 @@ func (w *writer) answer(r *Record) {
 	w.str(`"class":`, string(r.Be.Class))
 	w.some(`"instance":`, r.Be.Instance)
 	w.float(`"latency_ms":`, r.Be.LatencyMS)
+	w.hop(r.Be.TLS)
 	w.end('}')
 	if r.Observations == nil {
 		w.open(`"observations":null`)
@@ -244,9 +247,9 @@ func (w *writer) float(name string, f float64) {
 	w.b = strconv.AppendFloat(w.b, f, 'f', -1, 64)
 }
 
-func (w *writer) time(name string, r *Record) {
+func (w *writer) time(name string, t time.Time) {
 	w.open(name)
-	b, err := r.Time.AppendText(append(w.b, '"'))
+	b, err := t.AppendText(append(w.b, '"'))
 	if err != nil {
 		w.err = err
 		return

@@ -135,7 +135,7 @@ func (p *Pseudonymizer) Of(t Type, value string) string {
 		m = &p.paths
 	case TypeKey:
 		m = &p.keys
-	case TypeClient, TypePrincipal, TypeActor, TypeToken, TypeIssuer, TypePeer, TypeBucket:
+	case TypeClient, TypePrincipal, TypeActor, TypeToken, TypeIssuer, TypePeer, TypeBucket, TypeCertificate:
 	}
 	if m == nil || len(value) > maxRemembered {
 		return p.digest(t, name{value: value})
@@ -164,7 +164,7 @@ func (p *Pseudonymizer) Owned(t Type, issuer, value string) string {
 		m = &p.principals
 	case TypeActor:
 		m = &p.actors
-	case TypeAccount, TypePath, TypeKey, TypeToken, TypeIssuer, TypePeer, TypeBucket:
+	case TypeAccount, TypePath, TypeKey, TypeToken, TypeIssuer, TypePeer, TypeBucket, TypeCertificate:
 	}
 	if m == nil || len(issuer)+len(value) > maxRemembered {
 		return p.digest(t, n)

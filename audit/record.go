@@ -155,6 +155,8 @@ type Client struct {
 	IP string `json:"ip"`
 	// Status is the HTTP status that the client got; 0 for no answer.
 	Status int `json:"status"`
+	// TLS is how the connection of the peer is secured; absent of a plain one.
+	TLS *TLS `json:"tls,omitempty"`
 }
 
 // Account is whose data a request is about, as pseudonyms.
@@ -214,7 +216,8 @@ type Claimed struct {
 	Iss string `json:"iss,omitempty"`
 }
 
-// Auth is the outcome of the authentication.
+// Auth is the outcome of the authentication by the credential. What mtls.client says of
+// the connection is no part of it.
 type Auth struct {
 	// Outcome is success (an identity, and no authentication control objects),
 	// failure (one objects), none (no credential) or error (could not decide).
@@ -274,6 +277,8 @@ type Backend struct {
 	// LatencyMS is the time from forwarding to the head of the answer, in
 	// milliseconds.
 	LatencyMS float64 `json:"latency_ms"`
+	// TLS is how the connection to the backend is secured; absent of a plain one.
+	TLS *TLS `json:"tls,omitempty"`
 }
 
 // Observation is what the answer says about one control at one position.

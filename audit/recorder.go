@@ -60,7 +60,7 @@ func NewRecorder(o Options) *Recorder {
 	o.Instance, o.Version = s.text("instance", o.Instance, maxText), s.text("sidecar_version", o.Version, maxText)
 	rc := &Recorder{options: o, authn: make(map[policy.Control]bool), claimSets: newClaimSets(), applied: s.applied}
 	for _, e := range policy.Catalogue() {
-		rc.authn[e.ID] = e.Family == policy.AuthN
+		rc.authn[e.ID] = e.Family == policy.AuthN && e.ID != policy.MTLSClient // which judges no credential
 	}
 	rc.Use(o.Contract)
 	return rc

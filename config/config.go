@@ -43,18 +43,12 @@ type Config struct {
 type Listen struct {
 	Address      string     `yaml:"address" required:"true" doc:"Address as host:port. An empty host means every interface."`
 	TLS          *ListenTLS `yaml:"tls" doc:"Serve TLS instead of plain HTTP."`
+	HTTP2        bool       `yaml:"http2" default:"true" doc:"Offer HTTP/2 to clients that connect with TLS. A plain listener does not speak it without h2c."`
+	H2C          bool       `yaml:"h2c" default:"false" doc:"Speak HTTP/2 without TLS to clients that begin with it (RFC 9113 section 3.3), on a plain listener, for example for gRPC from a gateway on the same host."`
 	MaxHeadBytes Size       `yaml:"max_head_bytes" default:"256KiB" positive:"true" doc:"Largest request line and headers. A transport bound: it holds in every mode."`
 	HeadTimeout  Duration   `yaml:"head_timeout" default:"60s" positive:"true" doc:"Time to receive the request line and headers. A transport bound: it holds in every mode."`
 	BodyTimeout  Duration   `yaml:"body_timeout" default:"30s" positive:"true" doc:"Time in which a body must arrive that is held for an enforcing control."`
 	IdleTimeout  Duration   `yaml:"idle_timeout" default:"5m" positive:"true" doc:"Time after which an unused connection is closed. It must outlive the connection pool of the gateway, else reused connections break."`
-}
-
-// ListenTLS is the server side of TLS.
-type ListenTLS struct {
-	CertFile     string `yaml:"cert_file" required:"true" file:"true" doc:"PEM file with the certificate chain, leaf first."`
-	KeyFile      string `yaml:"key_file" required:"true" file:"true" doc:"PEM file with the private key of the certificate."`
-	ClientCAFile string `yaml:"client_ca_file" file:"true" doc:"PEM file with the authorities that sign client certificates. Default: none is asked for; a client proves that it has the key of its certificate, and nobody says whose it is, which is enough for tokens that are bound to a certificate."`
-	ClientAuth   string `yaml:"client_auth" default:"none" enum:"none|request|require" doc:"Whether a client certificate is asked for. Request: a client may have none. Require: without one there is no connection, in every mode and without a record. With client_ca_file a certificate that none of the authorities signed ends the handshake, too. Tokens can be bound to the certificate, see docs/rationale.md."`
 }
 
 // Admin is the administrative listener.
@@ -70,6 +64,7 @@ type Backend struct {
 	InstanceHeader     string      `yaml:"instance_header" doc:"Response header that names the instance that answered. Gaps are then told per instance."`
 	TLS                *BackendTLS `yaml:"tls" doc:"TLS towards an https backend. Without it the authorities of the system are trusted."`
 	Timeouts           Timeouts    `yaml:"timeouts" doc:"Time bounds towards the backend."`
+	HTTP               string      `yaml:"http" default:"auto" enum:"auto|h1|h2c" doc:"Version of HTTP towards the backend. Auto: HTTP/2 where an https backend offers it, else HTTP/1.1. H1: HTTP/1.1 alone. H2c: HTTP/2 without TLS, for an http backend that speaks it, as gRPC servers do; then no connection can become a WebSocket."`
 	MaxIdleConnections int         `yaml:"max_idle_connections" default:"512" min:"1" doc:"Most unused connections kept open to the backend."`
 	SoftDeny           []SoftDeny  `yaml:"soft_deny" doc:"How this backend refuses with a status of success. Without it such an answer is taken as a success."`
 	LoginPaths         []string    `yaml:"login_paths" doc:"Paths of login pages. A redirect there is a refusal by authentication, not a success."`
@@ -77,14 +72,6 @@ type Backend struct {
 
 // Encrypted reports whether the backend is reached over TLS.
 func (b Backend) Encrypted() bool { return strings.HasPrefix(b.URL, "https:") }
-
-// BackendTLS is the client side of TLS towards the backend.
-type BackendTLS struct {
-	CAFile     string `yaml:"ca_file" file:"true" doc:"PEM file with the authorities that sign the certificate of the backend. Default: those of the system."`
-	CertFile   string `yaml:"cert_file" file:"true" doc:"PEM file with the client certificate to present."`
-	KeyFile    string `yaml:"key_file" file:"true" doc:"PEM file with the private key of the client certificate."`
-	ServerName string `yaml:"server_name" doc:"Name to verify in the certificate of the backend. Default: the host of backend.url."`
-}
 
 // Timeouts are the time bounds towards the backend.
 type Timeouts struct {

@@ -36,7 +36,7 @@ func rules() []string {
 		dpop-algorithms-none dpop-nonce-key dpop-nonce-key-idle dpop-header dpop-tokenless sender-constraint
 		content-coding max-inflation
 		unavailable-evidence-dir
-		client-certificate client-cert-header client-cert-header-proof
+		client-certificate client-cert-header client-cert-header-proof client-certificates client-certificates-effect listen-h2c backend-h2c
 		unavailable-trace-inject`)
 }
 

@@ -25,6 +25,16 @@ const (
 	// ClientAuthRequire asks for a client certificate.
 	ClientAuthRequire = "require"
 
+	// TLS13 is the lowest version of TLS where 1.2 is not taken.
+	TLS13 = "1.3"
+
+	// HTTPAuto speaks HTTP/2 with a backend that offers it over TLS.
+	HTTPAuto = "auto"
+	// HTTPOne speaks HTTP/1.1 alone.
+	HTTPOne = "h1"
+	// HTTPTwoClear speaks HTTP/2 without TLS.
+	HTTPTwoClear = "h2c"
+
 	// ReplayOff accepts a token any number of times.
 	ReplayOff = "off"
 	// ReplaySingleUse accepts a token once.

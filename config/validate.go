@@ -23,6 +23,7 @@ func (v *validator) validate() {
 	v.proof()
 	v.credential()
 	v.certificates()
+	v.versions()
 	v.listeners()
 	v.backend()
 	v.contracts()

@@ -44,8 +44,6 @@ const (
 	InSchema     Control = "in.schema"
 	OutSize      Control = "out.size"
 	OutSchema    Control = "out.schema"
-	TLSVer       Control = "tls.ver"
-	TLSCert      Control = "tls.cert"
 )
 
 // Family says how an answer of the backend reads for a control (measurement

@@ -106,6 +106,11 @@ type Peer struct {
 	// Certificate is the DER form of the client certificate of a TLS connection that
 	// ends here: the peer has its private key. Nil without one.
 	Certificate []byte
+	// Verified reports that Certificate is one that the configured authorities signed, for
+	// TLS clients, and that it is valid now.
+	Verified bool
+	// TLS is how the connection is secured; nil of a plain one.
+	TLS *TLS
 }
 
 // Match is what the Matcher found.
@@ -333,6 +338,9 @@ type Response struct {
 	// Aborted reports that the answer ended before it was complete by the
 	// backend's doing.
 	Aborted bool
+	// TLS is how the connection to the backend is secured, or why there is none; nil of a
+	// plain one.
+	TLS *TLS
 }
 
 // Upgraded reports whether the answer turns the connection into another protocol

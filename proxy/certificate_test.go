@@ -111,11 +111,18 @@ func TestTheClientCertificateOfAConnection(t *testing.T) {
 
 			require.Eventually(t, func() bool { return len(s.observer.all()) == 3 }, 30*time.Second, time.Millisecond)
 			for _, seen := range s.observer.all() {
-				want := policy.Peer{Addr: seen.request.Peer.Addr}
-				if c.own != nil {
-					want.Certificate = c.own.Certificate[0]
+				peer := seen.request.Peer
+				require.NotNil(t, peer.TLS)
+				assert.Equal(t, tls.VersionName(c.version), peer.TLS.Version)
+				assert.NotEmpty(t, peer.TLS.Cipher)
+				assert.False(t, peer.Verified, "nobody was asked")
+				if c.own == nil {
+					assert.Nil(t, peer.Certificate)
+					assert.Nil(t, peer.TLS.Certificate)
+					continue
 				}
-				assert.Equal(t, want, seen.request.Peer)
+				assert.Equal(t, c.own.Certificate[0], peer.Certificate)
+				assert.Equal(t, policy.StateUnverified, peer.TLS.Certificate.State(seen.request.Time))
 			}
 			for range 3 {
 				assert.Equal(t, http.Header{"Accept-Encoding": {"gzip"}, "User-Agent": {"Go-http-client/" + map[string]string{"HTTP/1.1": "1.1", "HTTP/2.0": "2.0"}[c.proto]}}, <-forwarded)

@@ -17,6 +17,8 @@ func challenge(header http.Header, p *policy.Policy, r *policy.Request, f policy
 	switch reason := f.Verdict.Reason; {
 	case r.Auth.Challenge != "":
 		header.Set(name, r.Auth.Challenge) // of a credential that is no token
+	case f.Rule.Control == policy.MTLSClient:
+		header.Set(name, tokenChallenge(p, "")) // nothing is wrong with the token
 	case reason == policy.CredentialMissing:
 		header.Set(name, tokenChallenge(p, "")) // no error code (RFC 6750, section 3.1)
 		if proofs && !isDPoP(p.Scheme) {

@@ -75,6 +75,7 @@ func (x *exchange) answered(resp *http.Response) error {
 	}
 	facts := x.request.Response
 	facts.Status, facts.Header = resp.StatusCode, resp.Header
+	facts.TLS = backendHop(resp.TLS)
 	facts.Body.Size = resp.ContentLength
 	if name := x.h.options.InstanceHeader; name != "" {
 		if instance := resp.Header.Get(name); instance != "" {
@@ -139,6 +140,9 @@ func instanceOf(name string) string {
 func (x *exchange) unanswered(_ http.ResponseWriter, req *http.Request, err error) {
 	if r := x.request.Response; r == nil || r.Status == 0 {
 		x.outcome.Backend = x.h.options.Now().Sub(x.forwardedAt)
+		if r != nil {
+			r.TLS = backendFault(err)
+		}
 	}
 	x.h.options.Log.Debug("the backend did not answer", zap.String("decision_id", x.request.ID), zap.Error(err))
 	x.judging.Wait()

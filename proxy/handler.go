@@ -27,6 +27,8 @@ type Options struct {
 	PathPrefix string
 	// Transport sends requests to the backend; NewTransport makes it.
 	Transport http.RoundTripper
+	// Listen is the TLS of the data listener; nil where it is plain.
+	Listen *ListenTLS
 	// InstanceHeader names the response header in which a backend instance names
 	// itself. Optional.
 	InstanceHeader string

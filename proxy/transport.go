@@ -19,7 +19,10 @@ type Backend struct {
 	Idle time.Duration
 	// MaxIdle bounds unused connections.
 	MaxIdle int
-	TLS     *tls.Config
+	// TLS is that of an https backend; it verifies the certificate of the backend.
+	TLS *tls.Config
+	// HTTP says which versions of HTTP are spoken.
+	HTTP HTTPVersions
 }
 
 // NewTransport returns the transport to the backend. It never changes a message:
@@ -36,6 +39,6 @@ func NewTransport(b Backend) *http.Transport {
 		MaxIdleConns:          b.MaxIdle,
 		MaxIdleConnsPerHost:   b.MaxIdle,
 		DisableCompression:    true,
-		ForceAttemptHTTP2:     b.TLS != nil,
+		Protocols:             b.HTTP.protocols(),
 	}
 }

@@ -3,6 +3,7 @@ package test_test
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -18,6 +19,7 @@ import (
 // the answer is 200 and a small JSON document.
 type backend struct {
 	address string
+	secure  *tls.Config // nil for plain HTTP
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -48,6 +50,9 @@ func (b *backend) up() error {
 	b.mu.Lock()
 	b.listener, b.address = l, l.Addr().String()
 	b.mu.Unlock()
+	if b.secure != nil {
+		l = tls.NewListener(l, b.secure)
+	}
 	go func() {
 		for {
 			c, err := l.Accept()

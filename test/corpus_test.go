@@ -45,6 +45,9 @@ type request struct {
 	// Proof is sent beside the token, which then has the scheme DPoP; nil sends none.
 	Proof  *proven     `json:"proof"`
 	Header [][2]string `json:"header"`
+	// Certificate is the client certificate, "none" for none, sent where they are asked
+	// for; "" sends the request where there is no TLS.
+	Certificate string `json:"certificate"`
 	// Around leaves out the proof of the gateway, which every other request has.
 	Around bool `json:"around"`
 	// Body is sent with a declared length, or chunked.

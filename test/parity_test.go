@@ -25,11 +25,17 @@ import (
 // sends, and in enforce nothing of a request that is blocked.
 func TestParity(t *testing.T) {
 	t.Parallel()
-	bare := newTrack(t, "", false)
-	shadows := map[bool]*track{false: newTrack(t, "shadow", false), true: newTrack(t, "shadow", true)}
-	enforces := map[bool]*track{false: newTrack(t, "enforce", false), true: newTrack(t, "enforce", true)}
+	certificates := newCorpusCertificates(t)
+	bare := newTrack(t, "", "", nil)
+	shadows, enforces := map[string]*track{}, map[string]*track{}
+	for _, kind := range []string{"", kindKeyed, kindCertified} {
+		shadows[kind], enforces[kind] = newTrack(t, "shadow", kind, certificates), newTrack(t, "enforce", kind, certificates)
+	}
 	for i, v := range corpus(t) {
-		c, shadow, enforce := v.call(), shadows[v.Keyed], enforces[v.Keyed]
+		c, shadow, enforce := v.call(), shadows[v.kind()], enforces[v.kind()]
+		if v.Request.Certificate != "" {
+			c.encrypted, c.certificate = true, certificates.pairs[v.Request.Certificate]
+		}
 		// Not the name, which is the client's: no identifier gets into a record.
 		c.header = append(c.header, [2]string{"X-Request-Id", fmt.Sprintf("request.%d", i)})
 		c.from = fmt.Sprintf("127.1.%d.%d", i/200, 1+i%200) // a peer of its own
@@ -109,7 +115,21 @@ func askedToo(t *testing.T, text string) string {
 	return strings.Replace(asked, "token:\n", "decision_timeout: 10s\ntoken:\n", 1) // a busy machine is no finding
 }
 
-func newTrack(t *testing.T, mode string, keyed bool) *track {
+// The kinds of sidecars that vectors are for: with API keys in place of tokens, and with
+// TLS that asks for client certificates.
+const kindKeyed, kindCertified = "keyed", "certified"
+
+func (v *vector) kind() string {
+	switch {
+	case v.Keyed:
+		return kindKeyed
+	case v.Request.Certificate != "":
+		return kindCertified
+	}
+	return ""
+}
+
+func newTrack(t *testing.T, mode, kind string, certificates *corpusCertificates) *track {
 	t.Helper()
 	b, err := newBackend()
 	require.NoError(t, err)
@@ -131,7 +151,10 @@ func newTrack(t *testing.T, mode string, keyed bool) *track {
 	require.NotEqual(t, string(text), limited)
 	proven := strings.Replace(limited, "gateway: {", `gateway: {proof: {header: X-Gateway-Proof, secret: "${env:PROOF}"}, `, 1)
 	require.NotEqual(t, limited, proven)
-	if keyed {
+	if kind == kindCertified {
+		proven = certificates.asking(t, proven)
+	}
+	if kind == kindKeyed {
 		proven = keyedBy(t, proven)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "api-keys.json"), corpusKeys(t), 0o600))
 	} else {
@@ -175,6 +198,7 @@ type verdict struct{ effect, reason, detail, cause string }
 
 func (t *track) play(tt *testing.T, v vector, c call) played {
 	tt.Helper()
+	c.encrypted = c.encrypted && t.sidecar != nil // the bare proxy has no TLS
 	before := c
 	before.header = slices.Clone(c.header)
 	before.header[len(before.header)-1][1] += "-before"

@@ -1,17 +1,11 @@
 package test_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -49,7 +43,7 @@ func (s *story) serve(_ *testscript.TestScript, args []string) error {
 		if err != nil {
 			return err
 		}
-		s.sidecars[mode], err = start(config, "BACKEND=http://"+s.backend.address, "IDP="+s.idp.issuer()+"/jwks", "ISSUER="+s.idp.issuer(),
+		s.sidecars[mode], err = start(config, "BACKEND=http://"+s.backend.address, "BACKEND_TLS=https://"+s.backend.address, "IDP="+s.idp.issuer()+"/jwks", "ISSUER="+s.idp.issuer(),
 			"AUDIT="+filepath.Join(s.dir, mode+".jsonl"), "PSEUDONYM="+pseudonymKey,
 			"OPAQUE=http://"+s.clerk.address+"/idp", "OTHER=http://"+s.clerk.address+"/other", "CLIENT_SECRET="+asksSecret)
 		if err != nil {
@@ -236,39 +230,25 @@ func (s *story) runIDP(ts *testscript.TestScript, args []string) error {
 	return s.idp.up(keys, args[2], []byte(strings.ReplaceAll(ts.ReadFile(args[3]), "@issuer@", s.idp.issuer())))
 }
 
-// cert CERT KEY writes a self-signed certificate for localhost and its key.
-func (s *story) cert(ts *testscript.TestScript, args []string) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return err
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	return errors.Join(
-		os.WriteFile(ts.MkAbs(args[0]), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600),
-		os.WriteFile(ts.MkAbs(args[1]), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
-}
-
-// backend up|down starts or stops it; backend saw N asks that N requests came
+// backend up|down starts or stops it; backend tls CERT KEY makes it an https one, with
+// TLS 1.2 and 1.3, at $BACKEND_TLS; backend saw N asks that N requests came
 // since the last such line; backend last FIELD=VALUE... looks at the latest one:
 // method, target, host, body, header.NAME.
-func (s *story) backendIs(_ *testscript.TestScript, args []string) error {
+func (s *story) backendIs(ts *testscript.TestScript, args []string) error {
 	switch args[0] {
 	case "up":
 		return s.backend.up()
 	case "down":
 		s.backend.down()
 		return nil
+	case "tls":
+		pair, err := tls.LoadX509KeyPair(ts.MkAbs(args[1]), ts.MkAbs(args[2]))
+		if err != nil {
+			return err
+		}
+		s.backend.down()
+		s.backend.secure = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+		return s.backend.up()
 	case "saw":
 		defer func() { s.marked = len(s.backend.requests()) }()
 		return eventually(func() error {

@@ -35,7 +35,7 @@ func TestScript(t *testing.T) {
 			"serve": command((*story).serve), "ready": command((*story).ready), "terminate": command((*story).terminate), "reload": command((*story).reload),
 			"token": command((*story).token), "proof": command((*story).proof), "keys": command((*story).keys), "idp": command((*story).runIDP),
 			"introspection": command((*story).introspection), "opaque": command((*story).opaque),
-			"cert": command((*story).cert), "backend": command((*story).backendIs),
+			"cert": command((*story).cert), "handshake": command((*story).handshake), "backend": command((*story).backendIs),
 			"req": command((*story).req), "await": command((*story).await), "raw": command((*story).raw),
 			"denied": command((*story).denied), "permitted": command((*story).permitted),
 			"garbage": command((*story).garbage), "bodies-equal": command((*story).bodiesEqual),
@@ -115,6 +115,7 @@ func setUp(env *testscript.Env) error {
 	env.Values["story"] = s
 	env.Setenv("PATH", filepath.Dir(path)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	env.Setenv("BACKEND", "http://"+b.address)
+	env.Setenv("BACKEND_TLS", "https://"+b.address)
 	env.Setenv("IDP", s.idp.issuer()+"/jwks")
 	env.Setenv("ISSUER", s.idp.issuer())
 	env.Setenv("AUDIT", filepath.Join(env.WorkDir, "check.jsonl"))

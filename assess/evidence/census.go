@@ -104,6 +104,9 @@ type CensusStats struct {
 	// which there was none.
 	Names      uint64 `json:"names"`
 	Objections uint64 `json:"objections"`
+	// Certificates counts requests with a verified certificate that found no room in the
+	// list of its hop.
+	Certificates uint64 `json:"certificates"`
 }
 
 // Census counts what callers send as credentials: per issuer, client and operation,
@@ -117,6 +120,7 @@ type Census struct {
 	maxClients, maxEntries int
 	keys                   func() map[string][]KeyLife
 	stats                  censusCounters
+	hops                   hops
 
 	issuers atomic.Pointer[map[string]*censusIssuer] // replaced under mu, never changed
 
@@ -125,7 +129,7 @@ type Census struct {
 	clients map[clientKey]struct{}
 }
 
-type censusCounters struct{ issuers, clients, entries, keyIDs, names, objections atomic.Uint64 }
+type censusCounters struct{ issuers, clients, entries, keyIDs, names, objections, certificates atomic.Uint64 }
 
 type clientKey struct{ issuer, client string }
 
@@ -182,6 +186,7 @@ func (c *Census) Stats() CensusStats {
 	return CensusStats{
 		Issuers: c.stats.issuers.Load(), Clients: c.stats.clients.Load(), Entries: c.stats.entries.Load(),
 		KeyIDs: c.stats.keyIDs.Load(), Names: c.stats.names.Load(), Objections: c.stats.objections.Load(),
+		Certificates: c.stats.certificates.Load(),
 	}
 }
 
@@ -192,6 +197,7 @@ func (c *Census) Consume(rec *audit.Record) {
 	if rec.Op.ID == policy.HealthID {
 		return // nobody judged it
 	}
+	c.hops.count(c, rec)
 	k, proven := c.place(rec)
 	e := c.entry(k)
 	if e == nil {

@@ -26,6 +26,8 @@ type CensusDocument struct {
 	// Issuers has every configured issuer, sorted, then NoToken and Other if there were
 	// any.
 	Issuers []CensusIssuer `json:"issuers"`
+	// TLS is how both hops were secured.
+	TLS CensusTLS `json:"tls"`
 	// Overflow counts requests that are not counted where they belong.
 	Overflow CensusStats `json:"overflow"`
 }
@@ -155,6 +157,7 @@ func (c *Census) Document() CensusDocument {
 	for _, name := range slices.SortedFunc(maps.Keys(byName), compareNames) {
 		doc.Issuers = append(doc.Issuers, *byName[name])
 	}
+	doc.TLS = c.hops.document()
 	doc.Overflow = c.Stats()
 	return doc
 }

@@ -119,6 +119,9 @@
 // key id. Names are those of closed sets, of the contract and of the configuration, or
 // pseudonyms.
 //
+// It says also how both hops were secured: versions, cipher suites, and the certificates
+// that authorities vouched for, at most 256 of each hop.
+//
 // It is bounded too. 1000 clients and 2048 pairs of client and operation have counts
 // of their own, each with 32 names of a kind, and 64 key ids of each issuer are told
 // apart; everything else is counted as "other". Who came first stays. A census that

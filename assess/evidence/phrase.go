@@ -25,6 +25,8 @@ func phraseOfControl(c policy.Control) phrase {
 	switch c {
 	case policy.PathGateway:
 		return phrase{"whether a request came through the gateway", "that did not come through the gateway"}
+	case policy.MTLSClient:
+		return phrase{"the client certificate", "without a client certificate that counts"}
 	case policy.InRoute:
 		return phrase{"whether the contract has the path", "for a path that the contract does not have"}
 	case policy.InMethod:

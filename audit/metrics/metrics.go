@@ -62,6 +62,7 @@ type Metrics struct {
 	requests, denials, observations *prometheus.CounterVec
 	effects                         map[policy.Control]*effects // complete and never changed after New
 	failOpen                        map[policy.Control]prometheus.Counter
+	backendTLS                      map[string]prometheus.Counter // by state; complete
 	reloads                         map[bool]prometheus.Counter
 	reloadOK                        prometheus.Gauge
 
@@ -117,6 +118,11 @@ func (m *Metrics) fixed() {
 	m.registry.MustRegister(&folded{operations: m.all, counters: []prometheus.Collector{m.requests, counters}})
 	failOpen := m.vec("fail_open_total", "Undecided verdicts that let a request through because their control is listed under insecure_fail_open.", "control")
 	reloads := m.vec("reload_total", "Reloads of the configuration by result.", "result")
+	handshakes := m.vec("backend_tls_total", "Requests to a backend that is reached over TLS, by whether its certificate was verified, or why there was no connection.", "state")
+	m.backendTLS = map[string]prometheus.Counter{policy.StateVerified: handshakes.WithLabelValues(policy.StateVerified)}
+	for _, fault := range policy.TransportFaults() {
+		m.backendTLS[string(fault)] = handshakes.WithLabelValues(string(fault))
+	}
 	m.effects = make(map[policy.Control]*effects)
 	m.failOpen = make(map[policy.Control]prometheus.Counter)
 	for _, entry := range policy.Catalogue() {
@@ -203,6 +209,11 @@ func (m *Metrics) all() []*operation {
 func (m *Metrics) Consume(rec *audit.Record) {
 	op := m.operation(rec.Op.ID)
 	op.consume(m, rec)
+	if t := rec.Be.TLS; t != nil {
+		if c, known := m.backendTLS[t.State]; known {
+			c.Inc()
+		}
+	}
 	for i := range rec.Findings {
 		m.finding(op.label, &rec.Findings[i])
 	}

@@ -70,7 +70,8 @@ func sources() metrics.Sources {
 		Exceptions: func() []metrics.Exception {
 			return []metrics.Exception{{ID: "EX-1", Expires: time.Unix(1801440000, 0), Matches: 9}, {ID: "EX-2", Expires: time.Unix(1, 0)}}
 		},
-		Endpoints: func() map[string]int { return map[string]int{"shadow": 2, "dead": 0} },
+		Endpoints:    func() map[string]int { return map[string]int{"shadow": 2, "dead": 0} },
+		Certificates: func() map[string]time.Time { return map[string]time.Time{"listen": time.Unix(1801440000, 0)} },
 		Logs: func() map[string]audit.LogStats {
 			return map[string]audit.LogStats{"file": {Written: 7, Failed: 2, Dropped: audit.Drops{Allowed: 5, Denied: 1}}}
 		},
@@ -409,4 +410,17 @@ func BenchmarkConsume(b *testing.B) {
 	for b.Loop() {
 		m.Consume(rec)
 	}
+}
+
+func TestTheBackendsCertificateIsCounted(t *testing.T) {
+	m := newMetrics()
+	for _, state := range []string{"verified", "verified", "untrusted", "anything else"} {
+		m.Consume(&audit.Record{Be: audit.Backend{TLS: &audit.TLS{State: state}}})
+	}
+	m.Consume(&audit.Record{})
+	got := scrape(t, m, "text/plain")
+	assert.Contains(t, got, `sidewarden_backend_tls_total{state="verified"} 2`)
+	assert.Contains(t, got, `sidewarden_backend_tls_total{state="untrusted"} 1`)
+	assert.Contains(t, got, `sidewarden_backend_tls_total{state="name"} 0`, "what is alerted on is there from the start")
+	assert.NotContains(t, got, "anything else")
 }

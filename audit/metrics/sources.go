@@ -27,6 +27,9 @@ type Sources struct {
 	Exceptions func() []Exception
 	// Endpoints counts the endpoints by kind, a closed set that the source gives whole.
 	Endpoints func() map[string]int
+	// Certificates tells when certificates of our own are over, by what they are used for,
+	// a closed set.
+	Certificates func() map[string]time.Time
 	// Logs tells of the audit logs, by the name of their sink.
 	Logs func() map[string]audit.LogStats
 }
@@ -105,6 +108,7 @@ var (
 	expiry     = desc("exception_expiry_timestamp_seconds", "When an exception of the configuration ends, or ended.", "exception")
 	matches    = desc("exception_matches_total", "Findings that an exception covered.", "exception")
 	endpoints  = desc("endpoints", "Endpoints that were asked for, declared by the contract or not, and those that nobody asked for, by kind.", "kind")
+	certExpiry = desc("certificate_expiry_timestamp_seconds", "When a certificate that the sidecar itself shows is over, by what it is used for.", "use")
 	records    = desc("audit_records_total", "Audit records by sink and result of writing.", "sink", "result")
 	dropped    = desc("audit_dropped_total", "Audit records that found no room in the queue, by class of record.", "class")
 )
@@ -115,7 +119,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements [prometheus.Collector].
 func (s *scraped) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{policyInfo, refused, keyAge, keyReads, keyReady, keys, keySkipped, keyRetired, tokenCache, questions, answers, expiry, matches, endpoints, records, dropped} {
+	for _, d := range []*prometheus.Desc{policyInfo, refused, keyAge, keyReads, keyReady, keys, keySkipped, keyRetired, tokenCache, questions, answers, expiry, matches, endpoints, certExpiry, records, dropped} {
 		out <- d
 	}
 }
@@ -151,6 +155,11 @@ func (s *scraped) Collect(out chan<- prometheus.Metric) {
 	if s.sources.Endpoints != nil {
 		for kind, n := range s.sources.Endpoints() {
 			gauge(out, endpoints, float64(n), kind)
+		}
+	}
+	if s.sources.Certificates != nil {
+		for use, until := range s.sources.Certificates() {
+			gauge(out, certExpiry, float64(until.Unix()), use)
 		}
 	}
 	if s.sources.Logs != nil {

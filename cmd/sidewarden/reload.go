@@ -99,7 +99,7 @@ func (s *sidecar) watch(ctx context.Context, r *runners) error {
 func (s *sidecar) fingerprint() [sha256.Size]byte {
 	h := sha256.New()
 	l := s.current.Load()
-	for _, path := range append([]string{s.options.path}, l.output.Files...) {
+	for _, path := range slices.Concat([]string{s.options.path}, l.output.Files, keyFilesOf(l.config)) {
 		b, err := os.ReadFile(path)
 		_, _ = fmt.Fprintf(h, "%s %d %t:", path, len(b), err == nil) // a hash takes everything
 		_, _ = h.Write(b)
@@ -114,14 +114,19 @@ func (s *sidecar) tryReload(r *runners, told string) string {
 	if err == nil {
 		err = s.restartOnly(next.config)
 	}
+	var keys *opened
+	if err == nil {
+		keys, err = openings(next, s.options.path)
+	}
 	if err != nil {
 		if err.Error() != told {
 			s.metrics.Reloaded(false)
-			s.log.Error("the configuration was not reloaded, the policy in force stays", zap.Error(err))
+			s.log.Error("the configuration was not reloaded, the policy and the keys in force stay", zap.Error(err))
 		}
 		return err.Error()
 	}
 	next.printWarnings(s.options.warnings)
+	s.useKeys(next.config, keys)
 	s.apply(next, r)
 	s.metrics.Reloaded(true)
 	s.log.Info("reloaded", zap.String("policy", next.output.Policy.Digest))
@@ -179,8 +184,14 @@ func (s *sidecar) restartOnly(next *config.Config) error {
 func openedOnce(c *config.Config) map[string]any {
 	backend := c.Backend
 	backend.SoftDeny, backend.LoginPaths = nil, nil // hints of the policy
+	listen := c.Listen
+	if listen.TLS != nil {
+		kept := *listen.TLS
+		kept.Clients = nil // for mtls.client
+		listen.TLS = &kept
+	}
 	return map[string]any{
-		"product": c.Product, "environment": c.Environment, "listen": c.Listen, "admin": c.Admin, "backend": backend,
+		"product": c.Product, "environment": c.Environment, "listen": listen, "admin": c.Admin, "backend": backend,
 		"gateway.request_id_header": c.Gateway.RequestIDHeader, "credential.header": c.Credential.Header, "payload.max_held_bytes": c.Payload.MaxHeldBytes,
 		"audit.file": c.Audit.File, "audit.pseudonym_key": c.Audit.PseudonymKey.Reveal(),
 	}

@@ -20,7 +20,8 @@ func serveCommand() *cobra.Command {
 		Long: `Run the sidecar until SIGTERM or SIGINT, then drain and exit.
 
 The configuration is read again on SIGHUP, and when its content, that of the contract or of another file that it
-names changes. A broken one changes nothing: the policy in force stays, and the metric reload_success is 0.
+names changes, certificates and keys included. A broken one changes nothing: the policy and the keys in force stay, and
+the metric reload_success is 0.
 
 Audit records go to standard output unless audit.file says otherwise; the operator's log goes to standard error.
 

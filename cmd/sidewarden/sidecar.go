@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -57,7 +56,9 @@ type sidecar struct {
 	endpoints *evidence.Endpoints
 	refusals  *proxy.Refusals
 	excepted  *exceptionLedger
-	transport *http.Transport
+	transport *proxy.BackendTransport
+	listenTLS *proxy.ListenTLS // nil where the listener is plain
+	keys      atomic.Pointer[opened]
 
 	data, admin         *http.Server
 	dataAddr, adminAddr net.Listener
@@ -80,16 +81,16 @@ func newSidecar(l *loaded, o serveOptions) (*sidecar, error) {
 	if err != nil {
 		return nil, err
 	}
-	times := l.config.Backend.Timeouts
-	s.transport = proxy.NewTransport(proxy.Backend{
-		Connect: times.Connect.Std(), Response: times.Response.Std(), Idle: times.Idle.Std(),
-		MaxIdle: l.config.Backend.MaxIdleConnections, TLS: open.backend,
-	})
-	options.Observer, options.Transport = s.recorder, s.transport
+	s.keys.Store(open)
+	if open.listen != nil {
+		s.listenTLS = proxy.NewListenTLS(*open.listen)
+	}
+	s.transport = proxy.NewBackendTransport(proxy.NewTransport(open.transport(l.config)))
+	options.Observer, options.Transport, options.Listen = s.recorder, s.transport, s.listenTLS
 	options.Now, options.NewID, options.Log = time.Now, s.newID, s.log
 	s.handler = proxy.New(options)
 	s.metrics.Use(l.output.Policy)
-	return s, s.listen(open.listen)
+	return s, s.listen()
 }
 
 func (s *sidecar) newID() string { return s.ids.New(time.Now()) }
@@ -140,6 +141,7 @@ func (s *sidecar) observers() error {
 		Introspection:    s.introspection,
 		Exceptions:       func() []metrics.Exception { return s.excepted.forMetrics(s.current.Load().config) },
 		Endpoints:        s.endpointsByKind,
+		Certificates:     s.certificateExpiries,
 		Logs:             func() map[string]audit.LogStats { return map[string]audit.LogStats{sinkName(cfg): s.records.Stats()} },
 	}})
 	s.evidence = evidence.New(evidenceOptions(l))
@@ -231,10 +233,13 @@ func vocabulary(l *loaded) audit.Contract {
 
 // listen opens both listeners, so that a taken address is told before anything
 // starts.
-func (s *sidecar) listen(serverTLS *tls.Config) error {
+func (s *sidecar) listen() error {
 	cfg := s.startedAs.config
 	s.data = proxy.NewServer(s.handler, s.startedAs.bounds(), s.log)
-	s.data.TLSConfig = serverTLS
+	s.data.Protocols = proxy.ListenProtocols(cfg.Listen.HTTP2, cfg.Listen.H2C)
+	if s.listenTLS != nil {
+		s.data.TLSConfig = s.listenTLS.Config()
+	}
 	options := admin.Options{Ready: s.notReady, Metrics: s.metrics.Handler()}
 	if !cfg.Admin.InsecureExposeMetrics {
 		options.Sources = map[string]func() (any, error){

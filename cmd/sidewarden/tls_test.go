@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -20,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sidewarden/sidewarden/config"
+	"github.com/sidewarden/sidewarden/proxy"
 )
 
 // made is a certificate in files.
@@ -94,14 +96,15 @@ func TestWhatIsAskedOfClientCertificates(t *testing.T) {
 	}{
 		{config.ClientAuthNone, "", true, true, true},
 		{config.ClientAuthRequest, "", true, true, true},
-		{config.ClientAuthRequest, authority.certFile, true, false, true},
+		{config.ClientAuthRequest, authority.certFile, true, true, true}, // for mtls.client to judge
 		{config.ClientAuthRequire, "", false, true, true},
 		{config.ClientAuthRequire, authority.certFile, false, false, true},
 	} {
-		listen, err := listenTLS(&config.Config{Listen: config.Listen{TLS: &config.ListenTLS{
+		var keys opened
+		require.NoError(t, keys.openListen(&config.Config{Listen: config.Listen{TLS: &config.ListenTLS{
 			CertFile: server.certFile, KeyFile: server.keyFile, ClientCAFile: c.ca, ClientAuth: c.auth,
-		}}})
-		require.NoError(t, err)
+		}}}))
+		listen := proxy.NewListenTLS(*keys.listen).Config()
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 			for _, row := range []struct {
 				who    string
@@ -137,11 +140,108 @@ func TestBrokenAuthoritiesAreRefused(t *testing.T) {
 		"a PEM cut short": write("cut.pem", "-----BEGIN CERTIFICATE-----\nMIIB"),
 	} {
 		for _, auth := range []string{config.ClientAuthRequest, config.ClientAuthRequire} {
-			listen, err := listenTLS(&config.Config{Listen: config.Listen{TLS: &config.ListenTLS{
+			var keys opened
+			err := keys.openListen(&config.Config{Listen: config.Listen{TLS: &config.ListenTLS{
 				CertFile: server.certFile, KeyFile: server.keyFile, ClientCAFile: file, ClientAuth: auth,
 			}}})
 			require.ErrorContains(t, err, "listen.tls.client_ca_file", rule)
-			assert.Nil(t, listen, rule)
+			require.ErrorContains(t, err, filepath.Base(file), rule)
+			assert.Nil(t, keys.listen, rule)
 		}
 	}
+}
+
+// What is broken names its field and its file, and never holds what is in it.
+func TestThreatBrokenKeyMaterial(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	server, other, authority := issue(t, dir, "server", nil), issue(t, dir, "other", nil), issue(t, dir, "authority", nil)
+	write := func(name string, text ...[]byte) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, bytes.Join(text, nil), 0o600))
+		return path
+	}
+	read := func(path string) []byte {
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		return b
+	}
+	locked := write("locked.pem", read(server.certFile))
+	require.NoError(t, os.Chmod(locked, 0))
+	broken := map[string]string{ // for certificates
+		"missing": filepath.Join(dir, "nowhere.pem"), "a folder": dir, "empty": write("empty.pem"), "blank": write("blank.pem", []byte("\n \n")),
+		"no PEM": write("text.pem", []byte("certificates")), "a key": server.keyFile,
+		"one of two cut":               write("cut.pem", read(authority.certFile), read(authority.certFile)[:200]),
+		"one of two is no certificate": write("half.pem", read(authority.certFile), []byte("-----BEGIN CERTIFICATE-----\nbm90aGluZw==\n-----END CERTIFICATE-----\n")),
+		"too long":                     write("long.pem", bytes.Repeat([]byte("x"), maxKeyFile+1)),
+	}
+	if os.Geteuid() != 0 { // nothing is unreadable to root
+		broken["unreadable"] = locked
+	}
+	keys := map[string]string{
+		"missing": broken["missing"], "a folder": dir, "empty": broken["empty"], "no PEM": broken["no PEM"], "of another certificate": other.keyFile,
+		"a certificate": server.certFile, "cut": write("cut-key.pem", read(server.keyFile)[:80]),
+	}
+	listen := func(cert, key, ca string) (string, error) {
+		var o opened
+		err := o.openListen(&config.Config{Listen: config.Listen{TLS: &config.ListenTLS{
+			CertFile: cert, KeyFile: key, ClientCAFile: ca, ClientAuth: config.ClientAuthRequest,
+		}}})
+		assert.Equal(t, err == nil, o.listen != nil)
+		return "listen.tls.", err
+	}
+	backend := func(cert, key, ca string) (string, error) {
+		var o opened
+		return "backend.tls.", o.openBackend(&config.Config{Backend: config.Backend{
+			URL: "https://127.0.0.1:9000", TLS: &config.BackendTLS{CertFile: cert, KeyFile: key, CAFile: ca},
+		}})
+	}
+	for _, side := range []func(cert, key, ca string) (string, error){listen, backend} {
+		_, err := side(server.certFile, server.keyFile, authority.certFile)
+		require.NoError(t, err, "what is good")
+		refused := func(name, field, file, cert, key, ca string) {
+			at, err := side(cert, key, ca)
+			require.Error(t, err, "%s: %s", name, field)
+			caField := map[string]string{"listen.tls.ca_file": "listen.tls.client_ca_file"}
+			want := at + field
+			if caField[want] != "" {
+				want = caField[want]
+			}
+			assert.Contains(t, err.Error(), want, name)
+			assert.Contains(t, err.Error(), file, "%s: %s", name, field)
+			assert.NotContains(t, err.Error(), "BEGIN", name)
+		}
+		for name, file := range broken {
+			refused(name, "cert_file", file, file, server.keyFile, authority.certFile)
+			refused(name, "ca_file", file, server.certFile, server.keyFile, file)
+		}
+		for name, file := range keys {
+			refused(name, "key_file", file, server.certFile, file, authority.certFile)
+		}
+		// All problems are told at once.
+		_, err = side(broken["missing"], keys["a folder"], broken["empty"])
+		for _, part := range []string{"cert_file", "key_file", "ca_file"} {
+			assert.ErrorContains(t, err, part)
+		}
+	}
+}
+
+// A chain is shown whole, and what makes a difference makes another digest.
+func TestKeysAreToldApart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a, b := issue(t, dir, "a", nil), issue(t, dir, "b", nil)
+	ids := map[[32]byte]bool{}
+	for _, c := range []*config.ListenTLS{
+		{CertFile: a.certFile, KeyFile: a.keyFile}, {CertFile: b.certFile, KeyFile: b.keyFile},
+		{CertFile: a.certFile, KeyFile: a.keyFile, ClientCAFile: b.certFile}, {CertFile: a.certFile, KeyFile: a.keyFile, ClientCAFile: a.certFile},
+	} {
+		for range 2 {
+			var o opened
+			require.NoError(t, o.openListen(&config.Config{Listen: config.Listen{TLS: c}}))
+			ids[o.listenID] = true
+			assert.Equal(t, []string{c.CertFile, c.KeyFile}, keyFilesOf(&config.Config{Listen: config.Listen{TLS: c}})[:2], "the files are watched")
+		}
+	}
+	assert.Len(t, ids, 4)
 }

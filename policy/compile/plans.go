@@ -144,6 +144,9 @@ func (c *compiler) tokenChecks(issuers []token.Issuer) map[policy.Control]policy
 	if c.gateway != nil {
 		checks[policy.PathGateway] = c.gateway
 	}
+	if mtls := c.mtls(); mtls != nil {
+		checks[policy.MTLSClient] = mtls
+	}
 	if c.keyed() {
 		checks[policy.KeyValid] = token.Key{}
 	}

@@ -62,6 +62,8 @@ func (c *compiler) idle(operation string, control policy.Control) (fix string, i
 	switch control {
 	case policy.PathGateway:
 		return "add gateway.proof", !c.cfg.Gateway.Proof.Configured()
+	case policy.MTLSClient:
+		return "add to listen.tls: {client_auth: request, client_ca_file: clients.pem}", !c.mutual()
 	case policy.TokSig, policy.TokIss, policy.TokTyp, policy.TokAud, policy.TokTime, policy.TokTTL, policy.TokBind:
 		return "remove it: no token arrives with credential.kind " + c.cfg.Credential.Kind, c.tokenless()
 	case policy.TokRevoked:

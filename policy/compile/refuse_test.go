@@ -15,7 +15,7 @@ func TestWhatHasNothingBehindItIsRefused(t *testing.T) {
 	for _, c := range []struct{ name, text, field, cause, fix string }{
 		{"a family without a check", "controls: {waf: enforce}", "controls.waf", missing, "remove it"},
 		{"such a family in shadow", "controls: {ab: shadow}", "controls.ab", missing, "remove it"},
-		{"such a family of an operation", "operations: {listSites: {controls: {mtls: enforce}}}", "operations.listSites.controls.mtls", missing, "remove it"},
+		{"client certificates that nobody asks for", "operations: {listSites: {controls: {mtls: enforce}}}", "operations.listSites.controls.mtls", idle, "add to listen.tls: {client_auth: request, client_ca_file: clients.pem}"},
 		{"a limit without limits", "controls: {rate.app: enforce}", `controls["rate.app"]`, idle, "add a limit with a rate, and without account in its key"},
 		{"a limit per customer without one by account", "limits: [{name: l, key: [client], rate: 1/s}]\ncontrols: {rate.customer: enforce}", `controls["rate.customer"]`, idle, "add a limit with a rate, and with account in its key"},
 		{"a limit per application with one by account alone", "limits: [{name: l, key: [account], rate: 1/s}]\ncontrols: {rate.app: enforce}", `controls["rate.app"]`, idle, "add a limit with a rate, and without account in its key"},

@@ -39,12 +39,16 @@ type plan struct {
 	mode     policy.Mode
 	answer   http.HandlerFunc     // of the backend; nil answers 200
 	damage   func(*policy.Policy) // to the policy; nil does none
+	listen   string               // of the configuration, with its field; "" is plain
+	keys     *proxy.ListenKeys    // of the listener; nil is plain
+	now      func() time.Time     // nil is the clock
 }
 
 // world is a client, a sidecar and a backend.
 type world struct {
 	addr    string
 	handler *proxy.Handler
+	tls     *proxy.ListenTLS // nil of a plain listener
 
 	mu   sync.Mutex
 	got  []received
@@ -69,12 +73,12 @@ func compiled(t *testing.T, p plan) (*compile.Output, error) {
 	dir := t.TempDir()
 	text := fmt.Sprintf(`version: 1
 product: threats
-listen: {address: "127.0.0.1:0"}
+listen: {address: "127.0.0.1:0"%s}
 backend: {url: "http://127.0.0.1:9"}
 mode: %s
 spec: {file: openapi.yaml}
 controls: {tok: off, az: off}
-%s`, p.mode, p.settings)
+%s`, p.listen, p.mode, p.settings)
 	for name, content := range map[string]string{"openapi.yaml": p.contract, "sidewarden.yaml": text} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
@@ -97,10 +101,29 @@ func newWorld(t *testing.T, p plan) *world {
 	w.handler = proxy.New(proxy.Options{
 		Policy: out.Policy, Observer: w, Backend: &url.URL{Scheme: "http", Host: backend}, Transport: transport,
 		MaxHeldBytes: 64 << 20, BodyTimeout: time.Minute, AnswerTimeout: time.Minute,
-		Now: time.Now, NewID: func() string { return "id" }, Log: zap.NewNop(),
+		Now: p.clock(), NewID: func() string { return "id" }, Log: zap.NewNop(), Listen: p.listener(w),
 	})
-	w.addr = serve(t, proxy.NewServer(w.handler, proxy.Bounds{HeadBytes: 16 << 10, Head: time.Minute, Idle: time.Minute}, zap.NewNop()))
+	server := proxy.NewServer(w.handler, proxy.Bounds{HeadBytes: 16 << 10, Head: time.Minute, Idle: time.Minute}, zap.NewNop())
+	if w.tls != nil {
+		server.TLSConfig = w.tls.Config()
+	}
+	w.addr = serve(t, server)
 	return w
+}
+
+func (p *plan) clock() func() time.Time {
+	if p.now == nil {
+		return time.Now
+	}
+	return p.now
+}
+
+// listener gives the world the TLS of its listener.
+func (p *plan) listener(w *world) *proxy.ListenTLS {
+	if p.keys != nil {
+		w.tls = proxy.NewListenTLS(*p.keys)
+	}
+	return w.tls
 }
 
 func serve(t *testing.T, server *http.Server) string {
@@ -110,6 +133,10 @@ func serve(t *testing.T, server *http.Server) string {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		if server.TLSConfig != nil {
+			_ = server.ServeTLS(l, "", "")
+			return
+		}
 		_ = server.Serve(l)
 	}()
 	t.Cleanup(func() {

@@ -35,6 +35,8 @@ func (v *view) inputs(c policy.Control) []Input {
 		return append(v.accounts(), v.delegations())
 	case "path.gateway":
 		return []Input{{"peer", v.r.Peer.Addr.String()}, {"proof", v.set("gateway.proof")}}
+	case policy.MTLSClient:
+		return []Input{{"connection", v.connection()}, {"clients", v.set("listen.tls.clients")}}
 	case policy.InCtype:
 		return v.contentType()
 	case policy.InSize:
@@ -48,6 +50,18 @@ func (v *view) inputs(c policy.Control) []Input {
 		return v.limits(c)
 	}
 	return nil
+}
+
+// connection tells how the request came. One of a file came over no TLS.
+func (v *view) connection() string {
+	t := v.r.Peer.TLS
+	switch {
+	case t == nil:
+		return "none over TLS: a file has no client certificate"
+	case t.Certificate == nil:
+		return plain(t.Version) + " without a client certificate"
+	}
+	return plain(t.Version) + " with a client certificate: " + t.Certificate.State(v.r.Time)
 }
 
 func (v *view) methods() []Input {
