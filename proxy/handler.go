@@ -84,7 +84,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	defer h.flying.leave()
 	x := h.begin(w, req)
 	defer x.end()
-	if x.decideHead(req.Context()); x.blocked {
+	x.decideHead(req.Context())
+	if x.settleFraming(); x.blocked {
 		return
 	}
 	if x.takeBody(req); x.done {

@@ -12,6 +12,7 @@ type answerWriter struct {
 	status   int
 	bytes    int64
 	hijacked bool // the connection is a tunnel now: nothing more can be written or flushed here
+	guard    *guard
 }
 
 // WriteHeader remembers the first final status; an informational one may precede it.
@@ -38,6 +39,7 @@ func (w *answerWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err == nil {
 		w.hijacked, w.status = true, http.StatusSwitchingProtocols
+		w.guard.release()
 	}
 	return c, rw, err
 }

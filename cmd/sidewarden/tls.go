@@ -35,7 +35,10 @@ func listenTLS(c *config.Config) (*tls.Config, error) {
 		problems = append(problems, c.At("listen.tls.cert_file", fmt.Sprintf("the certificate or its key can not be used: %v", err),
 			"give PEM files of one certificate and its key"))
 	}
-	result := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, ClientAuth: clientAuth(*t)}
+	result := &tls.Config{
+		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, ClientAuth: clientAuth(*t),
+		NextProtos: []string{"h2", "http/1.1"},
+	}
 	if t.ClientCAFile != "" {
 		// Never without a pool: crypto/tls would take the authorities of the system.
 		if result.ClientCAs, err = compile.CertPool(t.ClientCAFile); err != nil {
