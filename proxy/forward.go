@@ -146,6 +146,10 @@ func (x *exchange) unanswered(_ http.ResponseWriter, req *http.Request, err erro
 	case x.done: // the answer was withheld
 	case x.tunnel != nil:
 		x.untunnelled(x.request.Response)
+	case x.bodyBroke() && x.conn.bodyFault().Effect == policy.Deny:
+		// The client is there. That its body ends with an error has ended the context.
+		x.request.Response = nil
+		x.refuseBroken()
 	case req.Context().Err() != nil:
 		x.request.Response = nil
 		panic(http.ErrAbortHandler) // returning would answer 200 to a client that closed only its side

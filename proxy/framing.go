@@ -7,9 +7,10 @@ import (
 )
 
 // frameOf returns what the connection tells of the framing of its next request. A
-// request of HTTP/2 has no other framing than that of its frames.
+// request of HTTP/2, whose connection has no guard, has no other framing than that of
+// its frames. The preface of one is no request, although net/http hands it on.
 func frameOf(g *guard, req *http.Request) policy.Frame {
-	if req.ProtoMajor >= 2 {
+	if g == nil && req.ProtoMajor >= 2 && req.Method != "PRI" {
 		return policy.Frame{Head: policy.Permitted(), Body: policy.Inapplicable()}
 	}
 	return g.frame()

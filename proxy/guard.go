@@ -259,12 +259,14 @@ func (g *guard) judged(head policy.Verdict, refused, strict bool) {
 	}
 }
 
-// release makes the guard transparent: what follows is no HTTP of ours.
-func (g *guard) release() {
-	if g != nil {
-		g.tunnel.Store(true)
-		g.through.Store(true)
+// release makes the guard transparent: what follows is no HTTP of ours. It begins with
+// the bytes that net/http has read ahead. Nobody reads at that time.
+func (g *guard) release(ahead []byte) {
+	if len(ahead) > 0 {
+		g.keep(ahead, nil)
 	}
+	g.tunnel.Store(true)
+	g.through.Store(true)
 }
 
 // Write looks for the answers of net/http itself, and gives another one where the policy
@@ -274,7 +276,9 @@ func (g *guard) Write(b []byte) (int, error) {
 		return g.Conn.Write(b)
 	}
 	status := statusCode(b)
-	if !ownAnswer(b, status) {
+	// Without keep-alive net/http's own answer to an Expect looks like one of a handler,
+	// which takes the fact of its request before it answers.
+	if !ownAnswer(b, status) && !(status == "417" && g.waiting()) {
 		return g.Conn.Write(b)
 	}
 	own := g.listener.refused(refusal{
@@ -288,6 +292,13 @@ func (g *guard) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return len(b), nil
+}
+
+// waiting reports whether there is a head that no handler has taken.
+func (g *guard) waiting() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.queued > 0
 }
 
 // refusedHead returns what in.frame says of the head that net/http refused. It is called

@@ -39,7 +39,13 @@ func (w *answerWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err == nil {
 		w.hijacked, w.status = true, http.StatusSwitchingProtocols
-		w.guard.release()
+		// What net/http has read ahead belongs to the tunnel, and ReverseProxy reads on
+		// from the connection.
+		ahead, _ := rw.Reader.Peek(rw.Reader.Buffered()) // as many as are there
+		if w.guard != nil {
+			w.guard.release(ahead)
+			_, _ = rw.Reader.Discard(len(ahead)) // the same
+		}
 	}
 	return c, rw, err
 }
