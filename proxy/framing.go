@@ -54,5 +54,7 @@ func (x *exchange) refuseBroken() {
 			return
 		}
 	}
+	// Where a body ends that could not be read, the next request may not begin.
+	x.w.Header().Set("Connection", "close")
 	x.fail(http.StatusBadRequest)
 }

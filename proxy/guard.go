@@ -26,21 +26,21 @@ type guard struct {
 	net.Conn
 	listener *Listener
 
-	scanner frame.Scanner // of whoever reads
-	surplus []byte        // what came behind the end of a message, for the next read
-	failure error         // what the connection said when the surplus came
+	surplus []byte // what came behind the end of a message, for the next read
+	failure error  // what the connection said when the surplus came
 
 	through atomic.Bool // nobody follows it any more
 	tunnel  atomic.Bool // what passes is no HTTP of ours
 	stopped atomic.Bool // nothing that follows is a request
 	closing atomic.Bool
 
-	mu     sync.Mutex
-	heads  [2]policy.Verdict // of requests that the handler has not taken yet, the first first
-	queued int
-	body   policy.Verdict // of the message at hand; a denial once its body broke its framing
-	blind  bool           // requests come whose facts nobody has
-	strict bool           // a body that breaks its framing is not read on
+	mu      sync.Mutex
+	scanner frame.Scanner
+	heads   [2]policy.Verdict // of requests that the handler has not taken yet, the first first
+	queued  int
+	body    policy.Verdict // of the message at hand; a denial once its body broke its framing
+	blind   bool           // requests come whose facts nobody has
+	strict  bool           // a body that breaks its framing is not read on
 }
 
 // tlsGuard is a guard above TLS. net/http takes the state of the connection from it.
@@ -140,6 +140,8 @@ func (g *guard) take(p []byte) (int, error) {
 
 // follow looks at the next bytes and returns how many of them may be delivered now.
 func (g *guard) follow(b []byte) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	n := 0
 	for {
 		k, e := g.scanner.Scan(b[n:])
@@ -152,12 +154,11 @@ func (g *guard) follow(b []byte) int {
 			g.through.Store(true)
 			return n
 		case frame.BadBody:
-			g.mu.Lock()
 			g.body = g.scanner.Fault()
-			g.mu.Unlock()
 			return n
-		case frame.Lost:
-			g.lose()
+		case frame.Lost: // net/http reads no such head either, and answers 431
+			g.through.Store(true)
+			g.blind = true
 			return len(b)
 		case frame.More, frame.End:
 			return n
@@ -166,24 +167,16 @@ func (g *guard) follow(b []byte) int {
 }
 
 // push queues the fact of a head for the handler. There are never more than two: the
-// request at work and one whose head came before the handler asked.
+// request at work and one whose head came before the handler asked. It requires that mu
+// is held.
 func (g *guard) push(head policy.Verdict) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	if g.queued == len(g.heads) {
-		g.blind = true // it cannot be said any more which fact is whose
+		g.through.Store(true) // it cannot be said any more which fact is whose
+		g.goBlind()
 		return
 	}
 	g.heads[g.queued] = head
 	g.queued++
-}
-
-// lose gives the connection up: from here on nobody knows where requests begin.
-func (g *guard) lose() {
-	g.through.Store(true)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.blind = true
 }
 
 // frame takes the fact of the request that the handler has now.
@@ -276,50 +269,54 @@ func (g *guard) Write(b []byte) (int, error) {
 		return g.Conn.Write(b)
 	}
 	status := statusCode(b)
-	// Without keep-alive net/http's own answer to an Expect looks like one of a handler,
-	// which takes the fact of its request before it answers.
-	if !ownAnswer(b, status) && !(status == "417" && g.waiting()) {
+	head, bodiless, own := g.refusal(b, status)
+	if !own {
 		return g.Conn.Write(b)
 	}
-	own := g.listener.refused(refusal{
-		peer: g.RemoteAddr().String(), status: status, head: g.refusedHead(status), bodiless: g.scanner.Bodiless(),
-	})
-	if own == nil {
+	answer := g.listener.refused(refusal{peer: g.RemoteAddr().String(), status: status, head: head, bodiless: bodiless})
+	if answer == nil {
 		return g.Conn.Write(b)
 	}
 	g.stopped.Store(true)
-	if _, err := g.Conn.Write(own); err != nil {
+	if _, err := g.Conn.Write(answer); err != nil {
 		return 0, err
 	}
 	return len(b), nil
 }
 
-// waiting reports whether there is a head that no handler has taken.
-func (g *guard) waiting() bool {
+// refusal reports whether b is an answer of net/http itself, what in.frame then says of
+// the head that it refused, and whether an answer to that has no body.
+func (g *guard) refusal(b []byte, status string) (head policy.Verdict, bodiless, own bool) {
+	if status == "" {
+		return policy.Verdict{}, false, false
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.queued > 0
-}
-
-// refusedHead returns what in.frame says of the head that net/http refused. It is called
-// by the goroutine that read it.
-func (g *guard) refusedHead(status string) policy.Verdict {
-	g.mu.Lock()
-	head := policy.Permitted()
-	if g.queued > 0 {
+	waiting := g.queued > 0
+	switch {
+	case !waiting && !g.scanner.Pending() && !g.through.Load():
+		return policy.Verdict{}, false, false // a handler has the request
+	case ownAnswer(b, status):
+	case status == "417" && waiting:
+		// Without keep-alive it looks like the answer of a handler, which takes the fact of
+		// its request before it answers.
+	default:
+		return policy.Verdict{}, false, false
+	}
+	bodiless = g.scanner.Bodiless()
+	if status == "431" {
+		return policy.Verdict{}, bodiless, true // a bound of the transport and no fault
+	}
+	if waiting {
 		head = g.heads[g.queued-1]
 	}
-	g.mu.Unlock()
-	switch {
-	case status == "431":
-		return policy.Verdict{} // a bound of the transport and no fault
-	case head.Effect == policy.Deny:
-		return head
+	if head.Effect != policy.Deny {
+		head = g.scanner.Partial()
 	}
-	if part := g.scanner.Partial(); part.Effect == policy.Deny {
-		return part
+	if head.Effect != policy.Deny {
+		head = policy.Denied(policy.FrameRefused, "")
 	}
-	return policy.Denied(policy.FrameRefused, "")
+	return head, bodiless, true
 }
 
 // CloseWrite half-closes the connection. net/http needs that to end an answer to a

@@ -33,7 +33,7 @@ const (
 	ExtensionBytes    = 256
 	AllExtensionBytes = 8 << 10
 	// TrailerBytes bounds the trailer section with the empty line that ends it.
-	TrailerBytes = 4 << 10
+	TrailerBytes = 3 << 10
 	// chunkDigits and chunkLimit bound the size of a chunk, leading zeros included.
 	chunkDigits = 16
 	chunkLimit  = 1 << 60
@@ -127,6 +127,9 @@ func (s *Scanner) Partial() policy.Verdict {
 	h := readHead(s.part[s.blank(s.part):])
 	return h.verdict()
 }
+
+// Pending reports whether a head has begun that is not complete.
+func (s *Scanner) Pending() bool { return s.state == inHead && len(s.part) > 0 }
 
 // Bodiless reports whether an answer to the message of the last head has no body, being
 // one to HEAD.

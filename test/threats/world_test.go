@@ -99,14 +99,26 @@ func newWorld(t *testing.T, p plan) *world {
 		MaxHeldBytes: 64 << 20, BodyTimeout: time.Minute, AnswerTimeout: time.Minute,
 		Now: time.Now, NewID: func() string { return "id" }, Log: zap.NewNop(),
 	})
-	w.addr = serve(t, proxy.NewServer(w.handler, proxy.Bounds{HeadBytes: 16 << 10, Head: time.Minute, Idle: time.Minute}, zap.NewNop()))
+	w.addr = serveOn(t, proxy.NewServer(w.handler, proxy.Bounds{HeadBytes: 16 << 10, Head: time.Minute, Idle: time.Minute}, zap.NewNop()), func(l net.Listener) net.Listener {
+		return &proxy.Listener{
+			Listener: l, HeadBytes: 16 << 10, Refusals: &proxy.Refusals{}, Observer: w, Policy: w.handler.Policy,
+			Now: time.Now, NewID: func() string { return "id" },
+		}
+	})
 	return w
 }
 
 func serve(t *testing.T, server *http.Server) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return serveOn(t, server, func(l net.Listener) net.Listener { return l })
+}
+
+// serveOn serves on a new listener, as wrap makes it.
+func serveOn(t *testing.T, server *http.Server, wrap func(net.Listener) net.Listener) string {
+	t.Helper()
+	opened, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	l := wrap(opened)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
