@@ -16,14 +16,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sidewarden/sidewarden/policy"
-	"github.com/sidewarden/sidewarden/policy/message"
 )
 
-// framing are the rules of in.frame.
+// framing are the rules of in.frame: they say what the connection tells.
 func framing(m policy.Mode) []*policy.Rule {
 	return []*policy.Rule{
-		{Control: policy.InFrame, Phase: policy.HeadPhase, Mode: m, Check: message.Frame{}},
-		{Control: policy.InFrame, Phase: policy.BodyPhase, Mode: m, Check: message.FrameOfBody{}},
+		{Control: policy.InFrame, Phase: policy.HeadPhase, Mode: m, Check: checkFunc(func(r *policy.Request) policy.Verdict { return r.Frame.Head })},
+		{Control: policy.InFrame, Phase: policy.BodyPhase, Mode: m, Check: checkFunc(func(r *policy.Request) policy.Verdict { return r.Frame.Body })},
 	}
 }
 
@@ -299,6 +298,18 @@ func TestABlindConnectionIsCountedAndGoesOn(t *testing.T) {
 	}
 	assert.EqualValues(t, 1, s.refusals.Blind())
 	assert.Len(t, rec.requests(), 4)
+}
+
+// What net/http refuses on a blind connection is not put down to the fault before it.
+func TestARefusalOnABlindConnectionHasNoFinding(t *testing.T) {
+	t.Parallel()
+	s := start(t, framed(policy.Shadow), record(t).addr)
+	answers := talk(t, s.addr, "GET /1 HTTP/1.1\nHost: h\n\nGET /2 HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n")
+	require.Len(t, answers, 2)
+	assert.Equal(t, 400, answers[1].StatusCode)
+	refused := s.observer.several(t, 2)[1]
+	assert.Equal(t, policy.Failed, refused.outcome.Disposition)
+	assert.Empty(t, refused.decision.Findings)
 }
 
 // What passes although in.frame enforces for everything else is the last of its

@@ -304,11 +304,13 @@ func (g *guard) refusal(b []byte, status string) (head policy.Verdict, bodiless,
 		return policy.Verdict{}, false, false
 	}
 	bodiless = g.scanner.Bodiless()
-	if status == "431" {
+	switch {
+	case status == "431":
 		return policy.Verdict{}, bodiless, true // a bound of the transport and no fault
-	}
-	if waiting {
+	case waiting:
 		head = g.heads[g.queued-1]
+	case g.through.Load():
+		return policy.Undecided(policy.FrameBlind, nil), bodiless, true
 	}
 	if head.Effect != policy.Deny {
 		head = g.scanner.Partial()
