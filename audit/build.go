@@ -245,6 +245,9 @@ func (b *builder) sort(rec *Record, d policy.Decision) {
 	b.lists(rec, d)
 	for i := range d.Findings {
 		f := &d.Findings[i]
+		if echoes(d, i) {
+			continue
+		}
 		c := f.Rule.Control
 		rec.HTTP.PartiallyInspected = rec.HTTP.PartiallyInspected || f.Verdict.Reason == policy.NotInspected
 		if f.Rule.Mode == policy.Enforce {
@@ -266,12 +269,24 @@ func (b *builder) sort(rec *Record, d policy.Decision) {
 	}
 }
 
+// echoes reports whether a finding says nothing beside an earlier one of its control: of
+// one that judges the head and the body, the body had nothing to add.
+func echoes(d policy.Decision, i int) bool {
+	f := &d.Findings[i]
+	return f.Verdict.Effect == policy.NotApplicable && slices.ContainsFunc(d.Findings[:i], func(earlier policy.Finding) bool {
+		return earlier.Rule.Control == f.Rule.Control
+	})
+}
+
 // lists makes the lists of the record as long as they will be, those of controls
 // out of one piece.
 func (b *builder) lists(rec *Record, d policy.Decision) {
 	permits, inapplicable, enforced := 0, 0, 0
 	for i := range d.Findings {
 		f := &d.Findings[i]
+		if echoes(d, i) {
+			continue
+		}
 		if f.Rule.Mode == policy.Enforce {
 			enforced++
 		}

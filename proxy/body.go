@@ -100,7 +100,7 @@ func (x *exchange) refuseBody(err error) {
 		x.fail(http.StatusRequestTimeout)
 		return
 	}
-	x.fail(http.StatusBadRequest)
+	x.refuseBroken()
 }
 
 // heldBody is a body that was judged before it is forwarded: the bytes that were

@@ -37,9 +37,17 @@
 // judged and sent, however long the answer lasts, and a body that does not come to
 // its end in time gives them up.
 //
+// # Framing
+//
+// A [Listener] follows the bytes of each connection of HTTP/1 by a second parser, package
+// frame, and tells the handler what of a request is ambiguous, for in.frame to judge. It
+// changes no byte. Behind a message at fault that passed, as in shadow, nobody knows
+// where requests begin, and the rest of the connection is blind, which is counted. What
+// net/http refuses by itself has a record, too; where in.frame enforces, it has our
+// answer.
+//
 // # What is left to others
 //
-// The verdicts are policy's, records audit's. Ambiguous framing and targets are
-// forwarded as a bare proxy would, until the controls in.frame, in.path and
-// in.hdr exist.
+// The verdicts are policy's, records audit's. Ambiguous targets and fields are forwarded
+// as a bare proxy would, until the controls in.path and in.hdr exist.
 package proxy

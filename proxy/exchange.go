@@ -23,6 +23,7 @@ type exchange struct {
 	policy *policy.Policy
 	plan   *policy.Operation
 	w      *answerWriter
+	conn   *guard // of the connection; nil without one
 
 	request  *policy.Request
 	decision policy.Decision
@@ -43,7 +44,8 @@ type exchange struct {
 }
 
 func (h *Handler) begin(w http.ResponseWriter, req *http.Request) *exchange {
-	x := &exchange{h: h, policy: h.policy.Load(), w: &answerWriter{ResponseWriter: w}}
+	g := guardOf(req.Context())
+	x := &exchange{h: h, policy: h.policy.Load(), w: &answerWriter{ResponseWriter: w, guard: g}, conn: g}
 	path, query := targetOf(req)
 	x.request = &policy.Request{
 		ID:       h.options.NewID(),
@@ -57,6 +59,7 @@ func (h *Handler) begin(w http.ResponseWriter, req *http.Request) *exchange {
 		Proto:    req.Proto,
 		Query:    policy.ParseQuery(query),
 		Header:   forwardedHeader(req.Header),
+		Frame:    frameOf(g, req),
 		Body:     policy.Body{Size: req.ContentLength},
 	}
 	x.request.Source = x.request.Peer.Addr
@@ -139,6 +142,7 @@ func (x *exchange) spend(ctx context.Context) {
 // Body phase.
 func (x *exchange) inspect(ctx context.Context, b []byte, size int64, whole bool) {
 	x.judged = true
+	x.request.Frame.Body = x.conn.bodyFault()
 	if x.plan.In != nil {
 		x.h.counts.inspected.Add(uint64(len(b)))
 		if !whole {

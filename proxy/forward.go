@@ -69,7 +69,7 @@ func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 func (x *exchange) answered(resp *http.Response) error {
 	x.outcome.Backend = x.h.options.Now().Sub(x.forwardedAt)
 	// Without this net/http would guess a Content-Type. It may add a Date (RFC 9110
-	// 6.6.1), by which a refusalConn knows the answers of handlers.
+	// 6.6.1), by which a guard knows the answers of handlers.
 	if _, ok := resp.Header["Content-Type"]; !ok {
 		x.w.Header()["Content-Type"] = nil
 	}
@@ -150,12 +150,16 @@ func (x *exchange) unanswered(_ http.ResponseWriter, req *http.Request, err erro
 	case x.done: // the answer was withheld
 	case x.tunnel != nil:
 		x.untunnelled(x.request.Response)
+	case x.bodyBroke() && x.conn.bodyFault().Effect == policy.Deny:
+		// The client is there. That its body ends with an error has ended the context.
+		x.request.Response = nil
+		x.refuseBroken()
 	case req.Context().Err() != nil:
 		x.request.Response = nil
 		panic(http.ErrAbortHandler) // returning would answer 200 to a client that closed only its side
 	case x.bodyBroke():
 		x.request.Response = nil
-		x.fail(http.StatusBadRequest)
+		x.refuseBroken()
 	case isTimeout(err):
 		x.fail(http.StatusGatewayTimeout)
 	default:

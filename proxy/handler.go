@@ -86,7 +86,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	defer h.flying.leave()
 	x := h.begin(w, req)
 	defer x.end()
-	if x.decideHead(req.Context()); x.blocked {
+	// A request of our own, whose body is replaced: by the body of its own net/http tells
+	// whether the connection can be used again.
+	req = req.WithContext(req.Context())
+	x.decideHead(req.Context())
+	if x.settleFraming(); x.blocked {
 		return
 	}
 	if x.takeBody(req); x.done {

@@ -139,6 +139,7 @@ type sidecar struct {
 	handler  *proxy.Handler
 	observer *observer
 	addr     string
+	refusals *proxy.Refusals
 }
 
 // start serves a sidecar in front of backend, an address.
@@ -157,10 +158,10 @@ func start(t *testing.T, p *policy.Policy, backend string, tune ...func(*proxy.O
 	transport := proxy.NewTransport(b)
 	o.Transport = transport
 	h := proxy.New(o)
-	server := proxy.NewServer(h, proxy.Bounds{HeadBytes: 64 << 10, Head: 5 * time.Second, Idle: time.Minute}, zap.NewNop())
-	addr := serve(t, server)
+	refusals := &proxy.Refusals{}
+	addr := guarded(t, h, obs, refusals, proxy.Bounds{HeadBytes: 64 << 10, Head: 5 * time.Second, Idle: time.Minute}, h.Policy)
 	t.Cleanup(transport.CloseIdleConnections)
-	return &sidecar{handler: h, observer: obs, addr: addr}
+	return &sidecar{handler: h, observer: obs, addr: addr, refusals: refusals}
 }
 
 func serve(t *testing.T, server *http.Server) string {
@@ -300,14 +301,21 @@ func script(t *testing.T, f func(c net.Conn, in *bufio.Reader)) string {
 	return l.Addr().String()
 }
 
-// refusing serves h behind a RefusalListener that tells the same observer.
+// refusing serves h behind a Listener that tells the same observer.
 func refusing(t *testing.T, h http.Handler, obs policy.Observer) (string, *proxy.Refusals) {
+	t.Helper()
+	refusals := &proxy.Refusals{}
+	bounds := proxy.Bounds{HeadBytes: 8 << 10, Head: time.Second, Idle: time.Second}
+	return guarded(t, h, obs, refusals, bounds, func() *policy.Policy { return policyOf(stages{}) }), refusals
+}
+
+// guarded serves h behind a Listener.
+func guarded(t *testing.T, h http.Handler, obs policy.Observer, refusals *proxy.Refusals, b proxy.Bounds, current func() *policy.Policy) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	refusals := &proxy.Refusals{}
-	server := proxy.NewServer(h, proxy.Bounds{HeadBytes: 8 << 10, Head: time.Second, Idle: time.Second}, zap.NewNop())
-	return serveOn(t, server, &proxy.RefusalListener{
-		Listener: l, Refusals: refusals, Observer: obs, Now: time.Now, NewID: func() string { return "id" },
-	}), refusals
+	return serveOn(t, proxy.NewServer(h, b, zap.NewNop()), &proxy.Listener{
+		Listener: l, HeadBytes: b.HeadBytes, Refusals: refusals, Observer: obs, Policy: current,
+		Now: time.Now, NewID: func() string { return "id" },
+	})
 }

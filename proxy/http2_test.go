@@ -88,14 +88,14 @@ type arrived struct {
 	Header, Trailer                   http.Header
 }
 
-// talk is a backend that keeps what it gets, and answers with an early hint, a body and a
+// keeper is a backend that keeps what it gets, and answers with an early hint, a body and a
 // trailer.
-type talk struct {
+type keeper struct {
 	mu  sync.Mutex
 	got []arrived
 }
 
-func (k *talk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (k *keeper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Link", "</style.css>")
 	w.WriteHeader(http.StatusEarlyHints)
 	body, _ := io.ReadAll(r.Body)
@@ -108,7 +108,7 @@ func (k *talk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Grpc-Status", "0")
 }
 
-func (k *talk) last(t *testing.T) arrived {
+func (k *keeper) last(t *testing.T) arrived {
 	t.Helper()
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -140,7 +140,7 @@ func bareProxy(h hopTo) http.Handler {
 // trailers of answers and informational answers pass.
 func TestHTTP2ShadowParity(t *testing.T) {
 	t.Parallel()
-	k := &talk{}
+	k := &keeper{}
 	for _, h := range hopsTo(t, k.ServeHTTP) {
 		s := start(t, policyOf(stages{}), h.addr, h.tune)
 		addr, client := servedByHTTP2(t, s.handler)

@@ -1,8 +1,10 @@
 package proxy
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -56,20 +58,14 @@ func answerTo(d policy.Decision, f policy.Finding) policy.Finding {
 // p, blocks.
 func writeBlocked(w http.ResponseWriter, p *policy.Policy, r *policy.Request, d policy.Decision, f policy.Finding) {
 	f = answerTo(d, f)
-	status := statusOf(f)
-	answer := problem{Type: "about:blank", Title: http.StatusText(status), Status: status}
+	answer := problemOf(f)
 	header := w.Header()
-	switch {
-	case status == http.StatusUnauthorized:
-		// No code and no detail: an oracle would tell an attacker which check to
-		// work on. The record has the reason.
-		challenge(header, p, r, f)
-	case f.Verdict.Effect == policy.Deny:
-		answer.Code, answer.Detail = string(f.Verdict.Reason), f.Verdict.Detail
-	default:
-		answer.Code = "undecided"
+	if f.Rule.Control == policy.InFrame {
+		header.Set("Connection", "close") // where the next request begins is a guess
 	}
-	switch status {
+	switch answer.Status {
+	case http.StatusUnauthorized:
+		challenge(header, p, r, f)
 	case http.StatusForbidden:
 		if f.Verdict.Reason == policy.ScopeMissing && r.Auth.Challenge == "" {
 			header.Set("WWW-Authenticate", schemeOf(p, r)+` error="insufficient_scope"`)
@@ -82,6 +78,22 @@ func writeBlocked(w http.ResponseWriter, p *policy.Policy, r *policy.Request, d 
 		header.Set("Connection", "close") // the rest of the body is not read
 	}
 	write(w, r, answer)
+}
+
+// problemOf returns the answer to a finding that blocks. Of a 401 it has no code and no
+// detail: an oracle would tell an attacker which check to work on. The record has the
+// reason.
+func problemOf(f policy.Finding) problem {
+	status := statusOf(f)
+	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status}
+	switch {
+	case status == http.StatusUnauthorized:
+	case f.Verdict.Effect == policy.Deny:
+		p.Code, p.Detail = string(f.Verdict.Reason), f.Verdict.Detail
+	default:
+		p.Code = "undecided"
+	}
+	return p
 }
 
 // retryAfter is delay-seconds (RFC 9110, section 10.2.3), rounded up, at least a
@@ -99,19 +111,42 @@ func writeFailure(w http.ResponseWriter, r *policy.Request, status int) {
 	write(w, r, problem{Type: "about:blank", Title: http.StatusText(status), Status: status})
 }
 
-// write is the one place that writes an answer of ours.
+// write is the one place that writes an answer of ours through net/http.
 func write(w http.ResponseWriter, r *policy.Request, p problem) {
-	body, err := json.Marshal(p)
-	if err != nil { // strings and a number always marshal
-		body = []byte(`{"type":"about:blank"}`)
-	}
-	header := w.Header()
-	header.Set("Content-Type", "application/problem+json")
-	header.Set("Content-Length", strconv.Itoa(len(body)))
-	header.Set("Cache-Control", "no-store")
-	header.Set(DecisionHeader, r.ID)
+	body := p.marshal()
+	p.describe(w.Header(), r, body)
 	w.WriteHeader(p.Status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body) // a client that went away is seen by the outcome's byte count
 	}
+}
+
+// marshal returns the body of the answer.
+func (p problem) marshal() []byte {
+	body, err := json.Marshal(p)
+	if err != nil { // strings and a number always marshal
+		return []byte(`{"type":"about:blank"}`)
+	}
+	return body
+}
+
+// describe sets the header fields of every answer of ours.
+func (p problem) describe(header http.Header, r *policy.Request, body []byte) {
+	header.Set("Content-Type", "application/problem+json")
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	header.Set("Cache-Control", "no-store")
+	header.Set(DecisionHeader, r.ID)
+}
+
+// wire returns the whole answer, after which the connection ends, for a request that
+// net/http does not hand to a handler.
+func (p problem) wire(r *policy.Request, body []byte, now time.Time) []byte {
+	header := http.Header{"Connection": {"close"}, "Date": {now.UTC().Format(http.TimeFormat)}}
+	p.describe(header, r, body)
+	var b bytes.Buffer
+	_, _ = fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", p.Status, http.StatusText(p.Status))
+	_ = header.Write(&b) // a buffer takes everything
+	b.WriteString("\r\n")
+	b.Write(body)
+	return b.Bytes()
 }

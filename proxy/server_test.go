@@ -42,7 +42,7 @@ func TestRefusalsOfNetHTTPAreCountedAndObserved(t *testing.T) {
 // net/http, however much it looks like one.
 func TestAnswersOfHandlersAreNotRefusals(t *testing.T) {
 	t.Parallel()
-	none := map[string]uint64{"head-too-large": 0, "malformed": 0, "expectation": 0, "other": 0}
+	none := map[string]uint64{"head-too-large": 0, "malformed": 0, "expectation": 0, "handshake": 0, "other": 0}
 	for _, c := range []struct{ name, answer, message string }{
 		{"400", "400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nno", "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"},
 		{"400 to HEAD", "400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"},

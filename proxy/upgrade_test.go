@@ -89,7 +89,7 @@ func TestUpgradeToAnInvalidProtocolIsNotTheBackendsFault(t *testing.T) {
 	assert.Equal(t, policy.ClassNone, s.observer.one(t).outcome.Class)
 }
 
-// A half-close passes a tunnel in both directions, through a RefusalListener too.
+// A half-close passes a tunnel in both directions, through a Listener too.
 func TestTunnelPassesAHalfClose(t *testing.T) {
 	t.Parallel()
 	rest := make(chan string, 1)

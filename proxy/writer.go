@@ -12,6 +12,7 @@ type answerWriter struct {
 	status   int
 	bytes    int64
 	hijacked bool // the connection is a tunnel now: nothing more can be written or flushed here
+	guard    *guard
 }
 
 // WriteHeader remembers the first final status; an informational one may precede it.
@@ -38,6 +39,13 @@ func (w *answerWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err == nil {
 		w.hijacked, w.status = true, http.StatusSwitchingProtocols
+		// What net/http has read ahead belongs to the tunnel, and ReverseProxy reads on
+		// from the connection.
+		ahead, _ := rw.Reader.Peek(rw.Reader.Buffered()) // as many as are there
+		if w.guard != nil {
+			w.guard.release(ahead)
+			_, _ = rw.Reader.Discard(len(ahead)) // the same
+		}
 	}
 	return c, rw, err
 }

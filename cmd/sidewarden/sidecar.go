@@ -136,6 +136,7 @@ func (s *sidecar) observers() error {
 	s.names = pseudonyms
 	s.metrics = metrics.New(metrics.Options{Version: version, Sources: metrics.Sources{
 		TransportRefused: s.refusals.Counts,
+		GuardBlind:       s.refusals.Blind,
 		KeySets:          s.keySets,
 		TokenCache:       s.tokenCache,
 		Introspection:    s.introspection,
@@ -268,8 +269,10 @@ func (s *sidecar) listen() error {
 	if err := errors.Join(errData, errAdmin); err != nil {
 		return problems(s.options.path, err)
 	}
-	s.dataAddr = &proxy.RefusalListener{
-		Listener: s.dataAddr, Refusals: s.refusals, Observer: s.recorder, Now: time.Now, NewID: s.newID,
+	bounds := s.startedAs.bounds()
+	s.dataAddr = &proxy.Listener{
+		Listener: s.dataAddr, TLS: s.data.TLSConfig.Clone(), Handshake: bounds.Head, HeadBytes: bounds.HeadBytes, H2C: cfg.Listen.H2C,
+		Refusals: s.refusals, Observer: s.recorder, Policy: s.handler.Policy, Now: time.Now, NewID: s.newID,
 	}
 	return nil
 }
@@ -325,7 +328,7 @@ func (s *sidecar) run(ctx context.Context) error {
 	defer endParts()
 	runners := newRunners(parts, group, s.log)
 	runners.start(s.startedAs.output.Runners)
-	group.Go(func() error { return s.serveData() })
+	group.Go(func() error { return ended(s.data.Serve(s.dataAddr)) })
 	group.Go(func() error { return ended(s.admin.Serve(s.adminAddr)) })
 	group.Go(func() error { return s.watch(groupCtx, runners) })
 	group.Go(func() error {
@@ -358,13 +361,6 @@ func flushed(done <-chan error) error {
 	case <-time.After(flushTime):
 		return fmt.Errorf("the audit log could not be written out within %s", flushTime)
 	}
-}
-
-func (s *sidecar) serveData() error {
-	if s.data.TLSConfig != nil {
-		return ended(s.data.ServeTLS(s.dataAddr, "", ""))
-	}
-	return ended(s.data.Serve(s.dataAddr))
 }
 
 func ended(err error) error {

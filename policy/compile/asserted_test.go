@@ -59,6 +59,7 @@ func effects(t *testing.T, p *policy.Policy, path string, header http.Header) (m
 	r := &policy.Request{Time: now(), Method: http.MethodGet, Path: path, Header: header}
 	r.Match = p.Matcher.Match(r)
 	r.Auth = p.Authenticator.Authenticate(t.Context(), r)
+	r.Frame = unambiguous()
 	d := p.Evaluate(t.Context(), r, policy.HeadPhase)
 	other := map[policy.Control]policy.Verdict{}
 	for _, f := range d.Findings {
@@ -203,7 +204,7 @@ func TestTheProofStandsBesideTokens(t *testing.T) {
 			"controls: {path.gateway: enforce, tok: enforce}\n")
 		require.NoError(t, err, kind)
 		plan := operation(t, out.Policy, "listPorts")
-		assert.Equal(t, policy.PathGateway, plan.Rules[0].Control)
+		assert.Equal(t, string(policy.PathGateway), controls(plan)[0])
 		assert.Equal(t, policy.Enforce, find(plan, policy.TokSig).Mode, kind)
 		_, blocked := effects(t, out.Policy, "/accounts/acct-1/ports", http.Header{})
 		assert.Equal(t, policy.PathGateway, blocked, "403 before 401: a stranger is not told what credential is missing")

@@ -131,6 +131,7 @@ func judge(t *testing.T, p *policy.Policy, r *policy.Request, body string, contr
 		Issuer: "https://i.example", Client: "c", Accounts: []string{"acct-1"}, Scopes: []string{"ports:read", "ports:write"},
 	}}
 	r.Body.Size = int64(len(body))
+	r.Frame = unambiguous()
 	d := p.Evaluate(t.Context(), r, policy.HeadPhase)
 	r.Spent = p.Spender.Spend(t.Context(), r, d)
 	d = p.Extend(t.Context(), r, d, policy.LimitPhase)
@@ -148,4 +149,9 @@ func judge(t *testing.T, p *policy.Policy, r *policy.Request, body string, contr
 		return verdict, f.Rule.Control
 	}
 	return verdict, ""
+}
+
+// unambiguous is what the connection tells of a request that can be read in one way only.
+func unambiguous() policy.Frame {
+	return policy.Frame{Head: policy.Permitted(), Body: policy.Inapplicable()}
 }

@@ -27,8 +27,11 @@ func (h healthChecks) Match(r *policy.Request) policy.Match {
 }
 
 // isBare reports whether a request is its method and path alone: no query, no body,
-// and nothing in its header that asks for more.
-func isBare(r *policy.Request) bool { return r.RawQuery == "" && !r.HasBody() && !r.AsksMore() }
+// nothing in its header that asks for more, and nothing in its framing by which another
+// reader finds a body.
+func isBare(r *policy.Request) bool {
+	return r.RawQuery == "" && !r.HasBody() && !r.AsksMore() && r.Frame.Head.Effect != policy.Deny
+}
 
 // health puts the health checks before the operations. One that is also an
 // operation that asks who the caller is would open it, so that is refused.

@@ -36,6 +36,7 @@ func TestThreatARequestThatLooksLikeAHealthCheck(t *testing.T) {
 		{"a doubled slash", policy.Request{Method: "GET", Path: "//health"}, false},
 		{"a body", policy.Request{Method: "GET", Path: "/health", Body: policy.Body{Size: 1}}, false},
 		{"a body of unknown length", policy.Request{Method: "GET", Path: "/health", Body: policy.Body{Size: -1}}, false},
+		{"a framing by which another reader finds a body", policy.Request{Method: "GET", Path: "/health", Frame: policy.Frame{Head: policy.Denied(policy.FrameCoding, "")}}, false},
 		{"an upgrade", policy.Request{Method: "GET", Path: "/health", Header: header("Upgrade")}, false},
 		{"another path in a header", policy.Request{Method: "GET", Path: "/health", Header: header("X-Original-Url")}, false},
 		{"another path in another header", policy.Request{Method: "GET", Path: "/health", Header: header("X-Rewrite-Url")}, false},

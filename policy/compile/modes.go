@@ -133,7 +133,7 @@ func (c *compiler) defaultLacks() []lacks {
 	var found []lacks
 	for _, entry := range policy.Catalogue() {
 		family := familyOf(entry.ID)
-		if !entry.Implemented || (family != "az" && family != "in") || c.modeOf("", entry.ID) != policy.Enforce {
+		if !entry.Implemented || (family != "az" && family != "in") || judgesAll(entry.ID) || c.modeOf("", entry.ID) != policy.Enforce {
 			continue
 		}
 		for _, need := range []policy.Control{policy.InRoute, policy.InMethod} {
@@ -143,6 +143,16 @@ func (c *compiler) defaultLacks() []lacks {
 		}
 	}
 	return found
+}
+
+// judgesAll reports whether a control of the edge judges a message as it came, whatever
+// operation it asks for: no path walks around it.
+func judgesAll(control policy.Control) bool {
+	switch control {
+	case policy.InFrame, policy.InPath, policy.InHdr:
+		return true
+	}
+	return false
 }
 
 func add(found []lacks, place string, control, need policy.Control) []lacks {
@@ -227,7 +237,7 @@ func EnforceLines(p *policy.Policy) []string {
 // in catalogue order.
 func closure(control policy.Control, needs []policy.Control) []policy.Control {
 	all := append(slices.Clone(needs), control)
-	if family := familyOf(control); family == "az" || family == "in" && control != policy.InRoute {
+	if family := familyOf(control); family == "az" || family == "in" && control != policy.InRoute && !judgesAll(control) {
 		all = append(all, policy.InRoute, policy.InMethod)
 	}
 	slices.SortFunc(all, func(a, b policy.Control) int { return policy.Order(a) - policy.Order(b) })

@@ -62,6 +62,7 @@ func TestAnOptionalCredentialIsJudgedWhenItIsThere(t *testing.T) {
 		}
 		r.Match = p.Matcher.Match(r)
 		r.Auth = p.Authenticator.Authenticate(t.Context(), r)
+		r.Frame = unambiguous()
 		d := p.Evaluate(t.Context(), r, policy.HeadPhase)
 		r.Body = p.Plan(r).In.Inspect(r, nil, 0, true)
 		d = p.Extend(t.Context(), r, d, policy.BodyPhase)

@@ -253,6 +253,7 @@ func TestExceptionsAreInThePolicyAndMeasureNothingElse(t *testing.T) {
 			Time: now(), Match: policy.Match{Operation: operation(t, p, "listPorts")},
 			Auth: policy.Authentication{Proof: policy.Permitted(), Token: &policy.Token{}, Identity: &policy.Identity{Issuer: "https://i.example", Client: "c"}},
 		}
+		r.Frame = unambiguous()
 		f, ok := p.Evaluate(t.Context(), r, policy.HeadPhase).Find(policy.AzScope)
 		require.True(t, ok)
 		require.Equal(t, policy.Deny, f.Verdict.Effect)

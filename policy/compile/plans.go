@@ -8,6 +8,7 @@ import (
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/account"
 	"github.com/sidewarden/sidewarden/policy/entitlement"
+	"github.com/sidewarden/sidewarden/policy/message"
 	"github.com/sidewarden/sidewarden/policy/openapi"
 	"github.com/sidewarden/sidewarden/policy/payload"
 	"github.com/sidewarden/sidewarden/policy/token"
@@ -132,6 +133,7 @@ func (c *compiler) strangers(all []*planned, keys map[string]bool) {
 // tokenChecks has the checks that are the same for every operation.
 func (c *compiler) tokenChecks(issuers []token.Issuer) map[policy.Control]policy.Check {
 	checks := map[policy.Control]policy.Check{
+		policy.InFrame: message.Frame{},
 		policy.InRoute: openapi.Route{}, policy.InMethod: openapi.Method{},
 		policy.TokPresent: token.Present{}, policy.TokSig: token.Sig{}, policy.TokIss: token.Iss{},
 		policy.TokTyp: token.NewTyp(issuers), policy.TokAud: token.NewAud(issuers),
@@ -191,6 +193,9 @@ func (c *compiler) rules(p *planned, checks map[policy.Control]policy.Check, spe
 				rule.Spared = p.spared()
 			}
 			p.add(rule)
+			if entry.ID == policy.InFrame {
+				p.addBodyFraming(rule)
+			}
 			if entry.ID == policy.TokPresent && c.takesForms(p) {
 				p.add(p.formRule(rule))
 			}

@@ -34,6 +34,7 @@ func TestPreflightNeedsNoCredential(t *testing.T) {
 		r := &policy.Request{Method: c.method, Path: "/sites", Header: c.header}
 		r.Match = p.Matcher.Match(r)
 		r.Auth = p.Authenticator.Authenticate(t.Context(), r)
+		r.Frame = unambiguous()
 		for _, f := range p.Evaluate(t.Context(), r, policy.HeadPhase).Findings {
 			if id := string(f.Rule.Control); strings.HasPrefix(id, "tok.") || strings.HasPrefix(id, "az.") {
 				assert.Equal(t, c.asks, f.Verdict.Effect != policy.NotApplicable, "%s: %s", c.name, id)
@@ -69,6 +70,7 @@ func TestAPreflightIsNoMethodOfItsOwn(t *testing.T) {
 		r := &policy.Request{Method: "OPTIONS", Path: c.path, Header: c.header, Body: policy.Body{Size: c.size}}
 		r.Match = p.Matcher.Match(r)
 		r.Auth = p.Authenticator.Authenticate(t.Context(), r)
+		r.Frame = unambiguous()
 		d := p.Evaluate(t.Context(), r, policy.HeadPhase).With(p.Evaluate(t.Context(), r, policy.BodyPhase))
 		f, blocks := d.Blocking()
 		if c.blocks == "" {
@@ -92,6 +94,7 @@ func TestThreatAPreflightWithABody(t *testing.T) {
 		r := &policy.Request{Method: "OPTIONS", Path: "/sites", Header: header, Body: policy.Body{Size: size}}
 		r.Match = p.Matcher.Match(r)
 		r.Auth = p.Authenticator.Authenticate(t.Context(), r)
+		r.Frame = unambiguous()
 		d := p.Evaluate(t.Context(), r, policy.HeadPhase)
 		f, found := d.Find(policy.TokPresent)
 		if assert.True(t, found) {

@@ -89,6 +89,7 @@ func (p *proving) judged(t *testing.T, out *compile.Output, proof string) (polic
 	}
 	r.Match = out.Policy.Matcher.Match(r)
 	r.Auth = out.Policy.Authenticator.Authenticate(t.Context(), r)
+	r.Frame = unambiguous()
 	f, ok := out.Policy.Evaluate(t.Context(), r, policy.HeadPhase).Find(policy.TokBind)
 	require.True(t, ok)
 	return f.Verdict, r.Auth.Sender().Nonce

@@ -38,6 +38,7 @@ func replayed(t *testing.T, p *policy.Policy, s sent) policy.Verdict {
 		}
 	}
 	r.Match = p.Matcher.Match(r)
+	r.Frame = unambiguous()
 	d := p.Evaluate(t.Context(), r, policy.HeadPhase)
 	r.Spent = p.Spender.Spend(t.Context(), r, d)
 	for _, f := range p.Extend(t.Context(), r, d, policy.LimitPhase).Findings {

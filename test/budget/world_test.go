@@ -151,10 +151,12 @@ func (w *world) request(method string) *policy.Request {
 		ID: "01K54Z0000000000000000000D", Time: w.clock.now(), Peer: policy.Peer{Addr: netip.MustParseAddr("10.1.2.3")},
 		Method: method, Path: path, RawQuery: query, Host: "api.example.net", Proto: "HTTP/1.1",
 		Query: policy.ParseQuery(query), Header: w.header(method),
+		Frame: policy.Frame{Head: policy.Permitted(), Body: policy.Inapplicable()},
 	}
 }
 
-// incoming is the same request before the proxy saw it.
+// incoming is the same request before the proxy saw it, over HTTP/2: no connection is
+// there whose bytes could be followed.
 func (w *world) incoming(t testing.TB, method string) func() *http.Request {
 	t.Helper()
 	u, err := url.ParseRequestURI(target(method))
@@ -163,7 +165,7 @@ func (w *world) incoming(t testing.TB, method string) func() *http.Request {
 	ctx := t.Context()
 	return func() *http.Request {
 		r := (&http.Request{
-			Method: method, URL: u, RequestURI: target(method), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+			Method: method, URL: u, RequestURI: target(method), Proto: "HTTP/2.0", ProtoMajor: 2,
 			Header: header, Host: "api.example.net", RemoteAddr: "10.1.2.3:40312", Body: http.NoBody,
 		}).Clone(ctx)
 		if method == post {

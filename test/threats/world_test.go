@@ -7,6 +7,7 @@ package threats_test
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -104,10 +105,17 @@ func newWorld(t *testing.T, p plan) *world {
 		Now: p.clock(), NewID: func() string { return "id" }, Log: zap.NewNop(), Listen: p.listener(w),
 	})
 	server := proxy.NewServer(w.handler, proxy.Bounds{HeadBytes: 16 << 10, Head: time.Minute, Idle: time.Minute}, zap.NewNop())
+	var keys *tls.Config
 	if w.tls != nil {
-		server.TLSConfig = w.tls.Config()
+		keys = w.tls.Config()
+		server.TLSConfig = keys.Clone()
 	}
-	w.addr = serve(t, server)
+	w.addr = serveOn(t, server, func(l net.Listener) net.Listener {
+		return &proxy.Listener{
+			Listener: l, TLS: keys, HeadBytes: 16 << 10, Refusals: &proxy.Refusals{}, Observer: w, Policy: w.handler.Policy,
+			Now: time.Now, NewID: func() string { return "id" },
+		}
+	})
 	return w
 }
 
@@ -128,8 +136,15 @@ func (p *plan) listener(w *world) *proxy.ListenTLS {
 
 func serve(t *testing.T, server *http.Server) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return serveOn(t, server, func(l net.Listener) net.Listener { return l })
+}
+
+// serveOn serves on a new listener, as wrap makes it.
+func serveOn(t *testing.T, server *http.Server, wrap func(net.Listener) net.Listener) string {
+	t.Helper()
+	opened, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	l := wrap(opened)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -97,14 +97,20 @@ func Request(ctx context.Context, m Message, o Options) (*Explanation, error) {
 	}
 	configured, shadow, enforced := trials[0], trials[1], trials[2]
 	e := &Explanation{Policy: p.Digest, Time: o.At, Identity: []Input{}, Controls: []Control{}}
-	if shadow.request != nil {
+	switch {
+	case shadow.request != nil && shadow.request.Method != "":
 		v := newView(o, shadow.request)
 		e.Request, e.Operation, e.Identity = v.request(), v.operation(), v.identity()
 		e.Controls = v.controls(shadow.decision)
 		e.Notes = v.notes(o.Output.Parts)
-	} else {
+	default:
 		e.Request, e.Operation = "a message that is not read", policy.UnmatchedID
-		e.Notes = []string{"The message was refused before any control looked at it: a transport bound, in every mode."}
+		if len(shadow.decision.Findings) > 0 {
+			e.Controls = newView(o, shadow.request).controls(shadow.decision)
+			e.Notes = []string{"The server can not read the message and refuses it in every mode, so that no other control looked at it."}
+		} else {
+			e.Notes = []string{"The message was refused before any control looked at it: a transport bound, in every mode."}
+		}
 	}
 	e.Answers = []Answer{configured.answer("as configured"), shadow.answer("in shadow"), enforced.answer("in enforce")}
 	// What the policy says does not depend on the mode.

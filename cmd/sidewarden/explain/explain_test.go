@@ -75,7 +75,7 @@ func TestEveryRequestIsExplained(t *testing.T) {
 	}{
 		{"one that passes", "POST /orders\nContent-Type: application/json\n\n{\"a\": 1}", "allowed", "", 0},
 		{"one that waits to send", "POST /orders\nExpect: 100-continue\nContent-Type: application/json\n\n{\"a\": 1}", "allowed", "", 0},
-		{"one that expects what nobody knows", "POST /orders\nExpect: wonders\n\n", "failed", "", 417},
+		{"one that expects what nobody knows", "POST /orders\nExpect: wonders\n\n", "blocked", policy.InFrame, 417},
 		{"one that asks for the head", "HEAD /orders\n\n", "blocked", policy.InMethod, 405},
 		{"one of the whole server", "OPTIONS *\n\n", "blocked", policy.InRoute, 404},
 		{"a tunnel", "CONNECT h:443\n\n", "blocked", policy.InRoute, 404},
@@ -83,9 +83,9 @@ func TestEveryRequestIsExplained(t *testing.T) {
 		{"a body beyond its limit", "POST /orders\nContent-Type: application/json\n\n" + long, "blocked", policy.InSize, 413},
 		{"a chunked body beyond its limit", "POST /orders\nContent-Type: application/json\nTransfer-Encoding: chunked\n\n" + long, "blocked", policy.InSize, 413},
 		{"a head beyond its bound", "GET /orders\nX: " + strings.Repeat("x", 1<<14) + "\n\n", "failed", "", 431},
-		{"a length that nobody can send", "POST /orders\nContent-Length: 99999999999999999999\n\nab", "failed", "", 400},
-		{"two hosts", "GET /orders\nHost: a\nHost: b\n\n", "failed", "", 400},
-		{"two lengths", "POST /orders\nContent-Length: 1\nContent-Length: 2\n\nab", "failed", "", 400},
+		{"a length that nobody can send", "POST /orders\nContent-Length: 99999999999999999999\n\nab", "blocked", policy.InFrame, 400},
+		{"two hosts", "GET /orders\nHost: a\nHost: b\n\n", "blocked", policy.InFrame, 400},
+		{"two lengths", "POST /orders\nContent-Length: 1\nContent-Length: 2\n\nab", "blocked", policy.InFrame, 400},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -96,7 +96,11 @@ func TestEveryRequestIsExplained(t *testing.T) {
 			assert.Equal(t, row.decides, enforced.Decides)
 			assert.Equal(t, row.status, enforced.Status)
 			assert.Equal(t, row.enforced != "allowed", e.Objects)
-			if row.enforced == "blocked" {
+			switch {
+			case row.decides == policy.InFrame:
+				assert.Equal(t, "failed", e.Answers[1].Disposition, "the server reads none of these, in no mode")
+				assert.Equal(t, row.status, e.Answers[1].Status)
+			case row.enforced == "blocked":
 				assert.Equal(t, "would-block", e.Answers[1].Disposition, "shadow forwards")
 				assert.Zero(t, e.Answers[1].Status)
 			}
@@ -128,7 +132,7 @@ func TestEveryControlHasAVerdictWhereTheConfigurationBlocks(t *testing.T) {
 		ids = append(ids, c.ID)
 		assert.Equal(t, "enforce", c.Mode)
 	}
-	assert.Equal(t, []policy.Control{"in.route", "in.method", "in.ctype", "in.size", "in.wellformed", "in.schema"}, ids)
+	assert.Equal(t, []policy.Control{"in.frame", "in.route", "in.method", "in.ctype", "in.size", "in.wellformed", "in.schema"}, ids)
 }
 
 func TestValuesAreMasked(t *testing.T) {

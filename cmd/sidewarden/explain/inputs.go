@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,8 @@ import (
 // show beside its verdict.
 func (v *view) inputs(c policy.Control) []Input {
 	switch c {
+	case policy.InFrame:
+		return []Input{{"head", cmp.Or(v.r.Proto, "not read")}, {"body", v.framing()}}
 	case policy.InRoute:
 		return []Input{{"path", v.path()}}
 	case policy.InMethod:
@@ -62,6 +65,19 @@ func (v *view) connection() string {
 		return plain(t.Version) + " without a client certificate"
 	}
 	return plain(t.Version) + " with a client certificate: " + t.Certificate.State(v.r.Time)
+}
+
+// framing says what tells the end of the body.
+func (v *view) framing() string {
+	switch {
+	case v.r.Proto == "":
+		return "not read"
+	case len(v.r.Header["Content-Length"]) > 0:
+		return "by its length"
+	case !v.r.HasBody():
+		return "none"
+	}
+	return "in chunks"
 }
 
 func (v *view) methods() []Input {

@@ -25,7 +25,8 @@ const maxAnswer = 64 << 10
 
 // trial is what became of the request under one policy.
 type trial struct {
-	// request is nil when the server refused the message before any control.
+	// request has no method when the server refused the message before any control but
+	// in.frame, and is nil when nobody looked.
 	request   *policy.Request
 	decision  policy.Decision
 	forwarded bool
@@ -78,7 +79,11 @@ func try(ctx context.Context, m Message, p *policy.Policy, o Options) (trial, er
 	defer cancel()
 	listener := newListener()
 	var serving sync.WaitGroup
-	serving.Go(func() { _ = server.Serve(listener) }) // it ends with Close below
+	guarded := &proxy.Listener{
+		Listener: listener, HeadBytes: o.Bounds.HeadBytes, Refusals: &proxy.Refusals{}, Observer: w,
+		Policy: handler.Policy, Now: options.Now, NewID: options.NewID,
+	}
+	serving.Go(func() { _ = server.Serve(guarded) }) // it ends with Close below
 	t, err := exchange(ctx, listener.client, m)
 	err = errors.Join(err, handler.Wait(ctx), server.Close(), listener.Close())
 	serving.Wait()

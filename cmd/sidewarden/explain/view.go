@@ -146,6 +146,9 @@ func (v *view) controls(d policy.Decision) []Control {
 	controls := make([]Control, 0, len(findings))
 	for _, f := range findings {
 		id := f.Rule.Control
+		if f.Verdict.Effect == policy.NotApplicable && f.Rule.Phase == policy.BodyPhase && id == policy.InFrame {
+			continue // what it says of the head stands before
+		}
 		controls = append(controls, Control{
 			ID: id, Mode: v.cfg.ControlMode(v.key, string(id)).String(), Effect: f.Verdict.Effect.String(), Reason: f.Verdict.Reason,
 			Detail: f.Verdict.Detail, Cause: f.Verdict.Cause, Exception: f.Exception,
