@@ -24,6 +24,7 @@ func (v *validator) validate() {
 	v.credential()
 	v.certificates()
 	v.listeners()
+	v.message()
 	v.backend()
 	v.contracts()
 	v.health()

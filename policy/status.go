@@ -1,7 +1,15 @@
 package policy
 
+import "net/http"
+
 // Status returns the HTTP status of an answer that blocks for this reason, where it is
 // another one than that of the control; 0 where it is not.
 func (r Reason) Status() int {
+	switch r {
+	case TargetTooLong:
+		return http.StatusRequestURITooLong // RFC 9110 section 15.5.15
+	case HostUnknown:
+		return http.StatusMisdirectedRequest // RFC 9110 section 15.5.20
+	}
 	return 0
 }

@@ -177,10 +177,11 @@ func (s *sidecar) restartOnly(next *config.Config) error {
 
 // openedOnce lists by field what a running sidecar cannot change.
 func openedOnce(c *config.Config) map[string]any {
-	backend := c.Backend
+	backend, listen := c.Backend, c.Listen
 	backend.SoftDeny, backend.LoginPaths = nil, nil // hints of the policy
+	listen.Hosts = nil                              // in.path judges them
 	return map[string]any{
-		"product": c.Product, "environment": c.Environment, "listen": c.Listen, "admin": c.Admin, "backend": backend,
+		"product": c.Product, "environment": c.Environment, "listen": listen, "admin": c.Admin, "backend": backend,
 		"gateway.request_id_header": c.Gateway.RequestIDHeader, "credential.header": c.Credential.Header, "payload.max_held_bytes": c.Payload.MaxHeldBytes,
 		"audit.file": c.Audit.File, "audit.pseudonym_key": c.Audit.PseudonymKey.Reveal(),
 	}
