@@ -25,7 +25,9 @@ func (c *compiler) target() message.Target {
 	}
 }
 
-func (c *compiler) allowsInPath(what string) bool { return slices.Contains(c.cfg.Message.AllowInPath, what) }
+func (c *compiler) allowsInPath(what string) bool {
+	return slices.Contains(c.cfg.Message.AllowInPath, what)
+}
 
 // doubtTargets warns of hosts that nobody looks at, and of operations whose own path
 // in.path denies.

@@ -136,8 +136,8 @@ type search struct {
 	method  string
 	slashes bool
 	found   *leaf
-	params []policy.Pair // of the found leaf; filled on the way back
-	allow  []string
+	params  []policy.Pair // of the found leaf; filled on the way back
+	allow   []string
 }
 
 // Match returns the operation with its path parameters, percent-decoded and in
