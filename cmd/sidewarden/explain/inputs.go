@@ -14,6 +14,8 @@ import (
 // show beside its verdict.
 func (v *view) inputs(c policy.Control) []Input {
 	switch c {
+	case policy.InPath:
+		return v.target()
 	case policy.InRoute:
 		return []Input{{"path", v.path()}}
 	case policy.InMethod:
