@@ -25,6 +25,8 @@ func phraseOfControl(c policy.Control) phrase {
 	switch c {
 	case policy.PathGateway:
 		return phrase{"whether a request came through the gateway", "that did not come through the gateway"}
+	case policy.InPath:
+		return phrase{"whether everybody reads the same path", "with a target that servers read differently"}
 	case policy.InRoute:
 		return phrase{"whether the contract has the path", "for a path that the contract does not have"}
 	case policy.InMethod:
@@ -76,6 +78,10 @@ func violationOf(r policy.Reason) string {
 		return "without the proof of the gateway"
 	case policy.GatewayProofMismatch:
 		return "with a wrong proof of the gateway"
+	case policy.TargetTooLong:
+		return "with a target over the limit"
+	case policy.HostUnknown:
+		return "for a host that is not ours"
 	case policy.CredentialMissing:
 		return "without a credential"
 	case policy.TokenAlg:

@@ -25,5 +25,5 @@ func (v *view) target() []Input {
 	}
 	return append(inputs,
 		Input{"host", host},
-		Input{"hosts", plain(strings.Join(hosts, ", ")) + " (" + v.set("listen.hosts") + ")"})
+		Input{"hosts", v.values(hosts, hosts) + " (" + v.set("listen.hosts") + ")"})
 }
