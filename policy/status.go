@@ -5,7 +5,7 @@ import "net/http"
 // Status returns the HTTP status of an answer that blocks for this reason, where it is
 // another one than that of the control; 0 where it is not.
 func (r Reason) Status() int {
-	switch r {
+	switch r { //nolint:exhaustive // all others are answered as their control is
 	case TargetTooLong:
 		return http.StatusRequestURITooLong // RFC 9110 section 15.5.15
 	case HostUnknown:

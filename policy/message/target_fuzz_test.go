@@ -153,9 +153,9 @@ func TestTargetsAreJudgedInLinearTime(t *testing.T) {
 				MaxBytes: 2 * size,
 				Allow:    message.Allowance{EncodedSlash: allow&1 > 0, Parameter: allow&2 > 0, EmptySegment: allow&4 > 0},
 			}
-			began := time.Now()
+			began := time.Now() //nolint:forbidigo // what it takes is the question
 			require.NotEqual(t, policy.TargetTooLong, reasonOf(check, asked(http.MethodGet, target)))
-			require.Less(t, time.Since(began), 30*time.Second, "%s", unit)
+			require.Less(t, time.Since(began), 30*time.Second, "%s", unit) //nolint:forbidigo // as above
 		}
 	}
 }

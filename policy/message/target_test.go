@@ -268,7 +268,7 @@ func TestTargetKeepsTheRulesOfChecks(t *testing.T) {
 func TestAPlainTargetCostsNothing(t *testing.T) {
 	hosts, err := message.NewHosts([]string{"api.example.net"})
 	require.NoError(t, err)
-	check, r, ctx := message.Target{MaxBytes: maxTarget, Hosts: hosts}, asked("GET", "/v1/accounts/acct-1/orders/o-1?limit=2"), context.Background()
+	check, r, ctx := message.Target{MaxBytes: maxTarget, Hosts: hosts}, asked("GET", "/v1/accounts/acct-1/orders/o-1?limit=2"), t.Context()
 	require.Equal(t, policy.Permit, check.Check(ctx, r).Effect)
 	assert.Zero(t, testing.AllocsPerRun(100, func() { check.Check(ctx, r) }))
 }

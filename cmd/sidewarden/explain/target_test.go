@@ -21,8 +21,11 @@ func TestWhatATargetWasComparedWith(t *testing.T) {
 	for host, shown := range map[string]string{"api.example.net": "api.example.net", "evil.example": "****le", "": "none"} {
 		v := newView(o, &policy.Request{Target: "/orders", Path: "/orders", Host: host})
 		assert.Equal(t, []Input{
-			{"target", "7 bytes, limit 8KiB (the default of message.max_target_bytes)"}, {"path", "/orders"}, {"allowed in it", "parameter"},
-			{"host", shown}, {"hosts", "api.example.net, *.tenants.example.net (the default of listen.hosts)"},
+			{"target", "7 bytes, limit 8KiB (the default of message.max_target_bytes)"},
+			{"path", "/orders"},
+			{"allowed in it", "parameter"},
+			{"host", shown},
+			{"hosts", "api.example.net, *.tenants.example.net (the default of listen.hosts)"},
 		}, v.target())
 	}
 }
