@@ -54,12 +54,12 @@ func confusing(path string) []string {
 	return slices.Compact(all)
 }
 
-// inserted reports whether a target is a path with an insertion that is no other spelling
-// of a letter.
+// inserted reports whether a target is a path with an insertion that nobody may read. Dots
+// alone become part of a name.
 func inserted(path, target string) bool {
 	return slices.ContainsFunc(insertions(), func(insertion string) bool {
 		before, after, found := strings.Cut(target, insertion)
-		return found && insertion != "%2e" && before+after == path
+		return found && insertion != "%2e" && insertion != "%2e%2e" && before+after == path
 	})
 }
 
