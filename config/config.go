@@ -23,6 +23,7 @@ type Config struct {
 	Token            Token                `yaml:"token" doc:"Who may issue tokens, and what a token must look like."`
 	Account          Account              `yaml:"account" doc:"The account boundary: whose data a request is about."`
 	Payload          Payload              `yaml:"payload" doc:"Bounds of bodies."`
+	Message          Message              `yaml:"message" doc:"What the head of a request may be."`
 	Limits           []Limit              `yaml:"limits" doc:"Rate limits. All limits of a request are taken together or not at all."`
 	Controls         map[string]Mode      `yaml:"controls" keys:"@families" doc:"Mode by control, for example az.account, or by family, for example tok. A control wins over its family, a family wins over mode."`
 	Operations       map[string]Operation `yaml:"operations" doc:"Settings of single operations, by operationId, with the name of its contract and a colon before it if that has one, or by METHOD /path."`
@@ -42,6 +43,7 @@ type Config struct {
 // Listen is the listener that takes requests.
 type Listen struct {
 	Address      string     `yaml:"address" required:"true" doc:"Address as host:port. An empty host means every interface."`
+	Hosts        []string   `yaml:"hosts" doc:"Names of the hosts that requests may be for, without a port, which does not count: DNS names, addresses, or *.example.net for any one label before a name. Control in.path denies requests for another host, and those without a host. Default: every host."`
 	TLS          *ListenTLS `yaml:"tls" doc:"Serve TLS instead of plain HTTP."`
 	HTTP2        bool       `yaml:"http2" default:"true" doc:"Offer HTTP/2 to clients that connect with TLS. A plain listener does not speak it without h2c."`
 	H2C          bool       `yaml:"h2c" default:"false" doc:"Speak HTTP/2 without TLS to clients that begin with it (RFC 9113 section 3.3), on a plain listener, for example for gRPC from a gateway on the same host."`

@@ -25,6 +25,7 @@ func (v *validator) validate() {
 	v.certificates()
 	v.versions()
 	v.listeners()
+	v.message()
 	v.backend()
 	v.contracts()
 	v.health()

@@ -10,4 +10,8 @@ type Frame struct {
 	// Body denies when the body broke its framing, such as with a bad chunk. It does not
 	// apply until then.
 	Body Verdict
+	// Host is the client's, the value of the Host field of HTTP/1, where the target has an
+	// authority of its own that net/http takes in its place; empty where nobody looked. It
+	// is for in.path to compare the two (RFC 9112 section 3.2).
+	Host string
 }

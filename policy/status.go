@@ -8,6 +8,10 @@ func (r Reason) Status() int {
 	switch r { //nolint:exhaustive // the others have the status of their control
 	case FrameExpectation:
 		return http.StatusExpectationFailed
+	case TargetTooLong:
+		return http.StatusRequestURITooLong // RFC 9110 section 15.5.15
+	case HostUnknown:
+		return http.StatusMisdirectedRequest // RFC 9110 section 15.5.20
 	}
 	return 0
 }

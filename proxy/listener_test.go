@@ -31,7 +31,7 @@ type secured struct {
 }
 
 // secure serves h over TLS. The certificate of the test server serves both sides.
-func secure(t *testing.T, h http.Handler, obs policy.Observer, p *policy.Policy, handshake time.Duration) *secured {
+func overTLS(t *testing.T, h http.Handler, obs policy.Observer, p *policy.Policy, handshake time.Duration) *secured {
 	t.Helper()
 	model := httptest.NewUnstartedServer(nil)
 	model.EnableHTTP2 = true
@@ -77,7 +77,7 @@ func TestClientCertificateOverBothProtocolsBehindTheGuard(t *testing.T) {
 	for _, m := range []policy.Mode{policy.Shadow, policy.Enforce} {
 		p := framed(m)
 		plain := start(t, p, record(t).addr)
-		s := secure(t, plain.handler, plain.observer, p, 5*time.Second)
+		s := overTLS(t, plain.handler, plain.observer, p, 5*time.Second)
 
 		second := &http.Transport{TLSClientConfig: s.client.Clone(), ForceAttemptHTTP2: true}
 		t.Cleanup(second.CloseIdleConnections)
@@ -144,7 +144,7 @@ func TestHandshakesHappenBesideEachOther(t *testing.T) {
 	t.Parallel()
 	var served atomic.Int32
 	h := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served.Add(1) })
-	s := secure(t, h, &observer{}, framed(policy.Shadow), 2*time.Second)
+	s := overTLS(t, h, &observer{}, framed(policy.Shadow), 2*time.Second)
 	var silent []net.Conn
 	for range 20 {
 		c, err := net.Dial("tcp", s.addr)
@@ -177,7 +177,7 @@ func TestHandshakesHappenBesideEachOther(t *testing.T) {
 // Closing ends the handshakes that are under way, and counts none of them.
 func TestClosingTheListenerEndsHandshakes(t *testing.T) {
 	t.Parallel()
-	s := secure(t, http.NotFoundHandler(), &observer{}, framed(policy.Shadow), time.Minute)
+	s := overTLS(t, http.NotFoundHandler(), &observer{}, framed(policy.Shadow), time.Minute)
 	c, err := net.Dial("tcp", s.addr)
 	require.NoError(t, err)
 	defer func() { _ = c.Close() }()

@@ -137,7 +137,7 @@ func thirds() []third {
 		{"expvar", nil, nil, "it puts a handler on every default mux"},
 		{"net/http/pprof", nil, nil, "it puts a handler on every default mux"},
 		{"os/exec", []string{"test/load"}, []string{"test/...", "cmd/..."}, "the process starts no other; the final image has none"},
-		{"net/http/httputil", []string{"proxy", "cmd/sidewarden/demo", "test/load"}, []string{"proxy", "test"}, "forwarding has one place, and what it is measured beside"},
+		{"net/http/httputil", []string{"proxy", "cmd/sidewarden/demo", "test/load"}, []string{"proxy", "test", "test/threats"}, "forwarding has one place, and what it is measured beside"},
 		{"net/http/httptest", []string{"policy/token/tokentest"}, everywhere, "a test server does not belong into the product"},
 	}
 }

@@ -27,6 +27,8 @@ func phraseOfControl(c policy.Control) phrase {
 		return phrase{"whether a request came through the gateway", "that did not come through the gateway"}
 	case policy.MTLSClient:
 		return phrase{"the client certificate", "without a client certificate that counts"}
+	case policy.InPath:
+		return phrase{"whether everybody reads the same path", "with a target that servers read differently"}
 	case policy.InRoute:
 		return phrase{"whether the contract has the path", "for a path that the contract does not have"}
 	case policy.InMethod:
@@ -78,6 +80,10 @@ func violationOf(r policy.Reason) string {
 		return "without the proof of the gateway"
 	case policy.GatewayProofMismatch:
 		return "with a wrong proof of the gateway"
+	case policy.TargetTooLong:
+		return "with a target over the limit"
+	case policy.HostUnknown:
+		return "for a host that is not ours"
 	case policy.CredentialMissing:
 		return "without a credential"
 	case policy.TokenAlg:

@@ -56,7 +56,7 @@ func mustBehind(t *testing.T, more string) *compile.Output {
 // effects takes a GET through the head phase and returns what does not permit.
 func effects(t *testing.T, p *policy.Policy, path string, header http.Header) (map[policy.Control]policy.Verdict, policy.Control) {
 	t.Helper()
-	r := &policy.Request{Time: now(), Method: http.MethodGet, Path: path, Header: header}
+	r := &policy.Request{Time: now(), Method: http.MethodGet, Target: path, Path: path, Header: header}
 	r.Match = p.Matcher.Match(r)
 	r.Auth = p.Authenticator.Authenticate(t.Context(), r)
 	r.Frame = unambiguous()
@@ -204,7 +204,7 @@ func TestTheProofStandsBesideTokens(t *testing.T) {
 			"controls: {path.gateway: enforce, tok: enforce}\n")
 		require.NoError(t, err, kind)
 		plan := operation(t, out.Policy, "listPorts")
-		assert.Equal(t, string(policy.PathGateway), controls(plan)[0])
+		assert.Equal(t, policy.PathGateway, plan.Rules[2].Control, "behind in.frame and in.path, which ask nobody who they are")
 		assert.Equal(t, policy.Enforce, find(plan, policy.TokSig).Mode, kind)
 		_, blocked := effects(t, out.Policy, "/accounts/acct-1/ports", http.Header{})
 		assert.Equal(t, policy.PathGateway, blocked, "403 before 401: a stranger is not told what credential is missing")

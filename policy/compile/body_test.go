@@ -46,7 +46,7 @@ func TestThreatAccountInABodyThatIsNotDeclaredAsJSON(t *testing.T) {
 		{"no body of a GET", "GET", "/accounts/acct-1/ports", "", "", policy.Permitted(), ""},
 		{"no body where a form is declared", "POST", "/accounts/acct-1/form", "", "", policy.Permitted(), ""},
 	} {
-		r := &policy.Request{Method: c.method, Path: c.path, Header: http.Header{}}
+		r := &policy.Request{Method: c.method, Target: c.path, Path: c.path, Header: http.Header{}}
 		if c.sent != "" {
 			r.Header.Set("Content-Type", c.sent)
 		}

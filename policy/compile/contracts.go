@@ -153,6 +153,9 @@ func (c *compiler) match(p *policy.Policy, all []*planned) {
 		c.problem(fileOf(0), err.Error(), "correct the paths in the contract")
 		return
 	}
+	if c.allowsInPath(config.AllowEncodedSlash) {
+		matcher = matcher.TakingSlashes()
+	}
 	p.Matcher = matcher
 	c.health(p, all)
 }

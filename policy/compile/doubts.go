@@ -24,6 +24,7 @@ func (c *compiler) doubt(all []*planned) {
 	c.doubtUnjudged()
 	c.doubtRetries(all)
 	c.doubtUses(all)
+	c.doubtTargets(all)
 }
 
 // doubtCustomers warns of limits by account that never find one, because

@@ -56,7 +56,11 @@ func TestAnOptionalCredentialIsJudgedWhenItIsThere(t *testing.T) {
 		{"no credential where it is made required", "", "", "operations: {listSites: {public: false}}\n", true, true},
 	} {
 		p := mustOf(t, volunteers, head+accounts+everything+c.setting).Policy
-		r := &policy.Request{Method: "GET", Path: "/sites", RawQuery: c.query, Query: policy.ParseQuery(c.query), Header: http.Header{}, Time: now()}
+		target := "/sites"
+		if c.query != "" {
+			target += "?" + c.query
+		}
+		r := &policy.Request{Method: "GET", Target: target, Path: "/sites", RawQuery: c.query, Query: policy.ParseQuery(c.query), Header: http.Header{}, Time: now()}
 		if c.header != "" {
 			r.Header.Set("Authorization", c.header)
 		}

@@ -62,7 +62,7 @@ func (c *compiler) plan(contracts []*openapi.Contract, issuers []token.Issuer) *
 		ID: policy.UnmatchedID, MaxIn: int64(c.cfg.Payload.MaxRequestBytes),
 	}})
 	plans.spending = c.spending(plans.all)
-	checks := c.tokenChecks(issuers)
+	checks := c.commonChecks(issuers)
 	for _, p := range plans.all {
 		c.rules(p, checks, plans.spending)
 	}
@@ -130,10 +130,10 @@ func (c *compiler) strangers(all []*planned, keys map[string]bool) {
 	}
 }
 
-// tokenChecks has the checks that are the same for every operation.
-func (c *compiler) tokenChecks(issuers []token.Issuer) map[policy.Control]policy.Check {
+// commonChecks has the checks that are the same for every operation.
+func (c *compiler) commonChecks(issuers []token.Issuer) map[policy.Control]policy.Check {
 	checks := map[policy.Control]policy.Check{
-		policy.InFrame: message.Frame{},
+		policy.InFrame: message.Frame{}, policy.InPath: c.target(),
 		policy.InRoute: openapi.Route{}, policy.InMethod: openapi.Method{},
 		policy.TokPresent: token.Present{}, policy.TokSig: token.Sig{}, policy.TokIss: token.Iss{},
 		policy.TokTyp: token.NewTyp(issuers), policy.TokAud: token.NewAud(issuers),

@@ -67,7 +67,7 @@ func TestAPreflightIsNoMethodOfItsOwn(t *testing.T) {
 		{"with an upgrade", "/sites", upgrading, 0, policy.InMethod},
 		{"without what makes it one", "/sites", nil, 0, policy.InMethod},
 	} {
-		r := &policy.Request{Method: "OPTIONS", Path: c.path, Header: c.header, Body: policy.Body{Size: c.size}}
+		r := &policy.Request{Method: "OPTIONS", Target: c.path, Path: c.path, Header: c.header, Body: policy.Body{Size: c.size}}
 		r.Match = p.Matcher.Match(r)
 		r.Auth = p.Authenticator.Authenticate(t.Context(), r)
 		r.Frame = unambiguous()
@@ -91,7 +91,7 @@ func TestThreatAPreflightWithABody(t *testing.T) {
 	p := mustOf(t, spec, head+"mode: enforce\n").Policy
 	header := http.Header{"Origin": {"https://app.example"}, "Access-Control-Request-Method": {"GET"}}
 	for size, asks := range map[int64]bool{0: false, 5: true, -1: true} {
-		r := &policy.Request{Method: "OPTIONS", Path: "/sites", Header: header, Body: policy.Body{Size: size}}
+		r := &policy.Request{Method: "OPTIONS", Target: "/sites", Path: "/sites", Header: header, Body: policy.Body{Size: size}}
 		r.Match = p.Matcher.Match(r)
 		r.Auth = p.Authenticator.Authenticate(t.Context(), r)
 		r.Frame = unambiguous()

@@ -84,16 +84,17 @@ func clashes(a, b []segment) (same, clash bool) {
 	return exact && coarse, exact == coarse
 }
 
-// meets reports whether a text can match both segments. Of two with parameters it
-// looks at the ends only, and so at times says yes where there is none.
+// meets reports whether a text can match both segments. It takes escaped slashes in
+// parameters, which need not be allowed, and of two with parameters it looks at the ends
+// only, and so at times says yes where there is none.
 func (t *segment) meets(o *segment) bool {
 	switch {
 	case len(t.names) == 0 && len(o.names) == 0:
 		return t.literals[0] == o.literals[0]
 	case len(t.names) == 0:
-		return o.capture(t.literals[0], nil)
+		return o.capture(t.literals[0], true, nil)
 	case len(o.names) == 0:
-		return t.capture(o.literals[0], nil)
+		return t.capture(o.literals[0], true, nil)
 	}
 	begin, other := t.literals[0], o.literals[0]
 	end, otherEnd := t.literals[len(t.names)], o.literals[len(o.names)]
@@ -108,7 +109,7 @@ func (t *segment) within(o *segment) bool {
 	case len(o.names) == 0:
 		return len(t.names) == 0 && t.literals[0] == o.literals[0]
 	case len(t.names) == 0:
-		return o.capture(t.literals[0], nil)
+		return o.capture(t.literals[0], true, nil)
 	case len(o.names) > 1:
 		return slices.Equal(t.literals, o.literals)
 	}

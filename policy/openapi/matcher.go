@@ -19,11 +19,19 @@ import (
 // the method, the parameter is tried, since a backend's router does the same. A
 // parameter never matches an empty segment, a dot segment, or text with an
 // escaped slash or backslash in it: a backend that decodes them serves another
-// path. What a parameter may be by its schema does not count: to OpenAPI, paths that differ
+// path; only the slash can be allowed (TakingSlashes). What a parameter may be by its schema does not count: to OpenAPI, paths that differ
 // in the names and types of their parameters alone are the same path. A trailing
 // slash is another path. HEAD and OPTIONS are methods like any other: they exist where the
 // contract declares them, and HEAD also where an operation says so (Head).
-type Matcher struct{ root *node }
+type Matcher struct {
+	root    *node
+	slashes bool
+}
+
+// TakingSlashes returns a matcher of the same operations whose parameters match escaped
+// slashes, unless what is between them is empty or a dot segment. It is for backends
+// that do not part the path there.
+func (m *Matcher) TakingSlashes() *Matcher { return &Matcher{root: m.root, slashes: true} }
 
 // node is one place of the trie. Every path leads to a node at most once, so a
 // match visits no node twice.
@@ -125,10 +133,11 @@ func (n *node) child(s segment) *node {
 
 // search is the state of one match.
 type search struct {
-	method string
-	found  *leaf
-	params []policy.Pair // of the found leaf; filled on the way back
-	allow  []string
+	method  string
+	slashes bool
+	found   *leaf
+	params  []policy.Pair // of the found leaf; filled on the way back
+	allow   []string
 }
 
 // Match returns the operation with its path parameters, percent-decoded and in
@@ -138,7 +147,7 @@ func (m *Matcher) Match(r *policy.Request) policy.Match {
 	if !ok {
 		return policy.Match{}
 	}
-	s := search{method: r.Method}
+	s := search{method: r.Method, slashes: m.slashes}
 	if !s.descend(m.root, path, 0) {
 		return policy.Match{Allow: s.allow}
 	}
@@ -175,13 +184,13 @@ func (s *search) descend(n *node, rest string, before int) bool {
 	}
 	for i := range n.branches {
 		b := &n.branches[i]
-		if !b.segment.capture(part, nil) || !s.enter(b.node, rest, more, before+len(b.segment.names)) {
+		if !b.segment.capture(part, s.slashes, nil) || !s.enter(b.node, rest, more, before+len(b.segment.names)) {
 			continue
 		}
 		if b.segment.whole() && !escaped {
 			s.params[before].Value = part
 		} else {
-			b.segment.capture(part, s.params[before:])
+			b.segment.capture(part, s.slashes, s.params[before:])
 		}
 		return true
 	}

@@ -177,9 +177,23 @@ func dots(s string) bool {
 
 // parted reports whether a value in normal form holds an escaped slash or
 // backslash. To a backend that decodes before it splits, or takes a backslash for
-// a slash, it is several segments, and the path another one.
-func parted(s string) bool {
-	return strings.IndexByte(s, '%') >= 0 && (strings.Contains(s, "%2F") || strings.Contains(s, "%5C"))
+// a slash, it is several segments, and the path another one. Where values take
+// slashes, none of these segments may be empty or a dot segment.
+func parted(s string, slashes bool) bool {
+	switch {
+	case strings.IndexByte(s, '%') < 0:
+		return false
+	case strings.Contains(s, "%5C"):
+		return true
+	case !slashes:
+		return strings.Contains(s, "%2F")
+	}
+	for part := range strings.SplitSeq(s, "%2F") {
+		if part == "" || dots(part) {
+			return true
+		}
+	}
+	return false
 }
 
 // whole reports whether the segment is one parameter and nothing else.
@@ -189,10 +203,11 @@ func (t *segment) whole() bool {
 
 // capture reports whether s, a segment in normal form that is not empty, matches.
 // It puts the values of the parameters into values, if there is room: each takes
-// as little as it can, at least one byte; the last takes the rest.
-func (t *segment) capture(s string, values []policy.Pair) bool {
+// as little as it can, at least one byte; the last takes the rest. Slashes reports that
+// values take escaped slashes.
+func (t *segment) capture(s string, slashes bool, values []policy.Pair) bool {
 	if t.whole() {
-		if dots(s) || parted(s) {
+		if dots(s) || parted(s, slashes) {
 			return false
 		}
 		if len(values) > 0 {
@@ -215,7 +230,7 @@ func (t *segment) capture(s string, values []policy.Pair) bool {
 		case end > 0 && (!strings.HasSuffix(s, literal) || splitsEscape(s, end)):
 			return false
 		}
-		if end <= 0 || dots(s[:end]) || parted(s[:end]) {
+		if end <= 0 || dots(s[:end]) || parted(s[:end], slashes) {
 			return false
 		}
 		if i < len(values) {

@@ -78,7 +78,7 @@ func TestEveryRequestIsExplained(t *testing.T) {
 		{"one that expects what nobody knows", "POST /orders\nExpect: wonders\n\n", "blocked", policy.InFrame, 417},
 		{"one that asks for the head", "HEAD /orders\n\n", "blocked", policy.InMethod, 405},
 		{"one of the whole server", "OPTIONS *\n\n", "blocked", policy.InRoute, 404},
-		{"a tunnel", "CONNECT h:443\n\n", "blocked", policy.InRoute, 404},
+		{"a tunnel", "CONNECT h:443\n\n", "blocked", policy.InPath, 400},
 		{"an upgrade", "GET /orders\nConnection: Upgrade\nUpgrade: websocket\n\n", "allowed", "", 0},
 		{"a body beyond its limit", "POST /orders\nContent-Type: application/json\n\n" + long, "blocked", policy.InSize, 413},
 		{"a chunked body beyond its limit", "POST /orders\nContent-Type: application/json\nTransfer-Encoding: chunked\n\n" + long, "blocked", policy.InSize, 413},
@@ -132,7 +132,7 @@ func TestEveryControlHasAVerdictWhereTheConfigurationBlocks(t *testing.T) {
 		ids = append(ids, c.ID)
 		assert.Equal(t, "enforce", c.Mode)
 	}
-	assert.Equal(t, []policy.Control{"in.frame", "in.route", "in.method", "in.ctype", "in.size", "in.wellformed", "in.schema"}, ids)
+	assert.Equal(t, []policy.Control{"in.frame", "in.path", "in.route", "in.method", "in.ctype", "in.size", "in.wellformed", "in.schema"}, ids)
 }
 
 func TestValuesAreMasked(t *testing.T) {

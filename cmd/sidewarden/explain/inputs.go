@@ -17,6 +17,8 @@ func (v *view) inputs(c policy.Control) []Input {
 	switch c {
 	case policy.InFrame:
 		return []Input{{"head", cmp.Or(v.r.Proto, "not read")}, {"body", v.framing()}}
+	case policy.InPath:
+		return v.target()
 	case policy.InRoute:
 		return []Input{{"path", v.path()}}
 	case policy.InMethod:
