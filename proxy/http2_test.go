@@ -40,16 +40,16 @@ func hopsTo(t *testing.T, f http.HandlerFunc) []hopTo {
 	root, pool := newAuthority(t)
 	pair, _ := root.issue(t, nil)
 	trusting := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool, ServerName: "localhost"}
-	clear := httptest.NewUnstartedServer(f)
-	clear.Config.Protocols = proxy.ListenProtocols(false, true)
-	clear.Start()
-	t.Cleanup(clear.Close)
+	plain := httptest.NewUnstartedServer(f)
+	plain.Config.Protocols = proxy.ListenProtocols(false, true)
+	plain.Start()
+	t.Cleanup(plain.Close)
 	h2c := new(http.Protocols)
 	h2c.SetUnencryptedHTTP2(true)
 	all := []hopTo{
 		{"HTTP/1.1", func(*proxy.Options, *proxy.Backend) {}, backend(t, f), &http.Transport{DisableCompression: true}},
 		{"HTTP/2.0", towards(trusting), secure(t, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, f), &http.Transport{DisableCompression: true, TLSClientConfig: trusting.Clone(), ForceAttemptHTTP2: true}},
-		{"HTTP/2.0", func(_ *proxy.Options, b *proxy.Backend) { b.HTTP = proxy.H2C }, strings.TrimPrefix(clear.URL, "http://"), &http.Transport{DisableCompression: true, Protocols: h2c}},
+		{"HTTP/2.0", func(_ *proxy.Options, b *proxy.Backend) { b.HTTP = proxy.H2C }, strings.TrimPrefix(plain.URL, "http://"), &http.Transport{DisableCompression: true, Protocols: h2c}},
 	}
 	for _, h := range all {
 		t.Cleanup(h.bare.CloseIdleConnections)

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/sidewarden/sidewarden/config"
@@ -98,7 +97,7 @@ func (o *opened) openBackend(c *config.Config) error {
 		}
 	}
 	if err := errors.Join(f.problems...); err != nil {
-		return fmt.Errorf("%w", err)
+		return err
 	}
 	o.backendID = f.sum()
 	return nil

@@ -233,8 +233,10 @@ func TestKeysAreToldApart(t *testing.T) {
 	a, b := issue(t, dir, "a", nil), issue(t, dir, "b", nil)
 	ids := map[[32]byte]bool{}
 	for _, c := range []*config.ListenTLS{
-		{CertFile: a.certFile, KeyFile: a.keyFile}, {CertFile: b.certFile, KeyFile: b.keyFile},
-		{CertFile: a.certFile, KeyFile: a.keyFile, ClientCAFile: b.certFile}, {CertFile: a.certFile, KeyFile: a.keyFile, ClientCAFile: a.certFile},
+		{CertFile: a.certFile, KeyFile: a.keyFile},
+		{CertFile: b.certFile, KeyFile: b.keyFile},
+		{CertFile: a.certFile, KeyFile: a.keyFile, ClientCAFile: b.certFile},
+		{CertFile: a.certFile, KeyFile: a.keyFile, ClientCAFile: a.certFile},
 	} {
 		for range 2 {
 			var o opened

@@ -1,7 +1,6 @@
 package token_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
@@ -90,7 +89,7 @@ func TestMTLS(t *testing.T) {
 		check, err := token.NewMTLS(c.clients)
 		require.NoError(t, err, c.name)
 		r := connected(c.change)
-		v := check.Check(context.Background(), r)
+		v := check.Check(t.Context(), r)
 		if c.want == "" {
 			assert.Equal(t, policy.Permitted(), v, c.name)
 		} else {
