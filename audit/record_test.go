@@ -173,6 +173,19 @@ func TestModesOfPassingControlsAreKept(t *testing.T) {
 	assert.Equal(t, []policy.Control{policy.InRoute, policy.InCtype}, rec.Enforced)
 }
 
+// A control of the head and the body stands once where the body had nothing to add, and
+// with both where it had.
+func TestAControlOfHeadAndBodyStandsOnce(t *testing.T) {
+	head, body := finding(policy.InFrame, policy.Enforce, policy.Permitted()), finding(policy.InFrame, policy.Enforce, policy.Inapplicable())
+	rec := record(t, scenario{request("A-1"), policy.Decision{Findings: []policy.Finding{head, body}}, policy.Outcome{}})
+	assert.Equal(t, []policy.Control{policy.InFrame}, rec.Permits)
+	assert.Empty(t, rec.NotApplicable)
+	assert.Equal(t, []policy.Control{policy.InFrame}, rec.Enforced)
+	body.Verdict = policy.Denied(policy.FrameChunk, "")
+	rec = record(t, scenario{request("A-1"), policy.Decision{Findings: []policy.Finding{head, body}}, policy.Outcome{}})
+	assert.Len(t, rec.Findings, 1)
+}
+
 func TestFailedOpenIsRecorded(t *testing.T) {
 	f := finding(policy.RateApp, policy.Enforce, policy.Undecided(policy.InternalError, nil))
 	f.Rule.OnError = policy.Permit

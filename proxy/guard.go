@@ -59,13 +59,14 @@ type guardKey struct{}
 
 // withGuard puts the guard of a connection into the context of its requests.
 func withGuard(ctx context.Context, c net.Conn) context.Context {
-	switch g := c.(type) {
-	case *guard:
-		return context.WithValue(ctx, guardKey{}, g)
-	case *tlsGuard:
-		return context.WithValue(ctx, guardKey{}, g.guard)
+	g, is := c.(*guard)
+	if secure, encrypted := c.(*tlsGuard); encrypted {
+		g, is = secure.guard, true
 	}
-	return ctx
+	if !is {
+		return ctx
+	}
+	return context.WithValue(ctx, guardKey{}, g) //nolint:forbidigo // see guardKey
 }
 
 // guardOf returns the guard of a request's connection; nil without one.

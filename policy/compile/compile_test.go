@@ -21,7 +21,7 @@ import (
 func controls(op *policy.Operation) []string {
 	var all []string
 	for _, r := range op.Rules {
-		switch r.Control { //nolint:exhaustive // the others are of the operation
+		switch r.Control {
 		case policy.InFrame, policy.InPath, policy.InHdr:
 		default:
 			all = append(all, string(r.Control))

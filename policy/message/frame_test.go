@@ -21,7 +21,8 @@ func TestFrame(t *testing.T) {
 	blind := policy.Undecided(policy.FrameBlind, nil)
 	requests := []*policy.Request{
 		framed(policy.Permitted(), policy.Inapplicable()), framed(bad, policy.Inapplicable()),
-		framed(policy.Permitted(), broken), framed(blind, policy.Inapplicable()), {},
+		framed(policy.Permitted(), broken), framed(blind, policy.Inapplicable()),
+		{},
 	}
 	policytest.Run(t, message.Frame{}, requests...)
 	policytest.Run(t, message.FrameOfBody{}, requests...)

@@ -66,10 +66,10 @@ func scanned(stream []byte, sizes ...int) []mark {
 // heads and whole count the heads that were permitted and the messages that ended.
 func heads(marks []mark) (heads int, ends []int) {
 	for _, m := range marks {
-		switch m.event {
-		case frame.Head:
+		if m.event == frame.Head {
 			heads++
-		case frame.End:
+		}
+		if m.event == frame.End {
 			ends = append(ends, m.at)
 		}
 	}

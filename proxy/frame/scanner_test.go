@@ -114,10 +114,10 @@ func scanAll(s *frame.Scanner, stream []byte) (ends int) {
 	for {
 		n, e := s.Scan(stream)
 		stream = stream[n:]
-		switch e {
-		case frame.More:
+		if e == frame.More {
 			return ends
-		case frame.End:
+		}
+		if e == frame.End {
 			ends++
 		}
 	}
