@@ -57,6 +57,7 @@ func (h *Handler) begin(w http.ResponseWriter, req *http.Request) *exchange {
 		Proto:    req.Proto,
 		Query:    policy.ParseQuery(query),
 		Header:   forwardedHeader(req.Header),
+		Hop:      hopOf(req),
 		Body:     policy.Body{Size: req.ContentLength},
 	}
 	x.request.Source = x.request.Peer.Addr
