@@ -132,17 +132,27 @@ func (c *compiler) checkNeeds(plans *plans) {
 func (c *compiler) defaultLacks() []lacks {
 	var found []lacks
 	for _, entry := range policy.Catalogue() {
-		family := familyOf(entry.ID)
-		if !entry.Implemented || (family != "az" && family != "in") || c.modeOf("", entry.ID) != policy.Enforce {
+		if !entry.Implemented || !needsRoute(entry.ID) || c.modeOf("", entry.ID) != policy.Enforce {
 			continue
 		}
 		for _, need := range []policy.Control{policy.InRoute, policy.InMethod} {
-			if need != entry.ID && c.modeOf("", need) != policy.Enforce && !(entry.ID == policy.InRoute) {
+			if need != entry.ID && c.modeOf("", need) != policy.Enforce {
 				found = add(found, "", entry.ID, need)
 			}
 		}
 	}
 	return found
+}
+
+// needsRoute reports whether an unlisted path walks around a control that enforces as a
+// default. What judges the message itself judges it wherever it leads.
+func needsRoute(control policy.Control) bool {
+	switch control {
+	case policy.InFrame, policy.InPath, policy.InHdr, policy.InRoute:
+		return false
+	}
+	family := familyOf(control)
+	return family == "az" || family == "in"
 }
 
 func add(found []lacks, place string, control, need policy.Control) []lacks {
@@ -227,7 +237,7 @@ func EnforceLines(p *policy.Policy) []string {
 // in catalogue order.
 func closure(control policy.Control, needs []policy.Control) []policy.Control {
 	all := append(slices.Clone(needs), control)
-	if family := familyOf(control); family == "az" || family == "in" && control != policy.InRoute {
+	if needsRoute(control) {
 		all = append(all, policy.InRoute, policy.InMethod)
 	}
 	slices.SortFunc(all, func(a, b policy.Control) int { return policy.Order(a) - policy.Order(b) })
