@@ -20,9 +20,6 @@ func (v *validator) headers() {
 	}{{"headers.reserved", v.c.Headers.Reserved}, {"headers.pass", v.c.Headers.Pass}} {
 		for i, name := range list.names {
 			path := fmt.Sprintf("%s[%d]", list.path, i)
-			if name == "" {
-				v.add(path, "is empty", "name a header, or remove it")
-			}
 			v.header(path, name)
 			key := strings.ToLower(name)
 			if first, again := seen[key]; again {

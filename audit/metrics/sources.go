@@ -17,6 +17,9 @@ type Sources struct {
 	// TransportRefused counts connections and requests that were refused before a
 	// policy saw them, by reason. The reasons are a closed set.
 	TransportRefused func() map[string]uint64
+	// ConnectionAuth counts answers in which the backend asks for authentication that is
+	// bound to a connection, by scheme, a closed set.
+	ConnectionAuth func() map[string]uint64
 	// KeySets tells of the key sets of the configured issuers.
 	KeySets func() []KeySet
 	// TokenCache tells how often tokens of the configured issuers were remembered.
@@ -93,6 +96,7 @@ type scraped struct {
 var (
 	policyInfo = desc("policy_info", "Digest of the policy in force; always 1.", "digest")
 	refused    = desc("transport_refused_total", "Connections and requests refused by transport bounds before any policy.", "reason")
+	bound      = desc("connection_auth_total", "Answers in which the backend asks for authentication that is bound to a connection, which does not work through a proxy, by scheme.", "scheme")
 	keyAge     = desc("key_set_age_seconds", "Time since the keys of an issuer were read; absent until they are.", "issuer")
 	keyReads   = desc("key_set_refresh_total", "Reads of an issuer's key set by result.", "issuer", "result")
 	keyReady   = desc("key_set_ready", "Whether there are keys of an issuer that are not too old to be used.", "issuer")
@@ -115,7 +119,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements [prometheus.Collector].
 func (s *scraped) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{policyInfo, refused, keyAge, keyReads, keyReady, keys, keySkipped, keyRetired, tokenCache, questions, answers, expiry, matches, endpoints, records, dropped} {
+	for _, d := range []*prometheus.Desc{policyInfo, refused, bound, keyAge, keyReads, keyReady, keys, keySkipped, keyRetired, tokenCache, questions, answers, expiry, matches, endpoints, records, dropped} {
 		out <- d
 	}
 }
@@ -128,6 +132,11 @@ func (s *scraped) Collect(out chan<- prometheus.Metric) {
 	if s.sources.TransportRefused != nil {
 		for reason, n := range s.sources.TransportRefused() {
 			count(out, refused, n, reason)
+		}
+	}
+	if s.sources.ConnectionAuth != nil {
+		for scheme, n := range s.sources.ConnectionAuth() {
+			count(out, bound, n, scheme)
 		}
 	}
 	if s.sources.KeySets != nil {

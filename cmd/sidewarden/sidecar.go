@@ -135,6 +135,7 @@ func (s *sidecar) observers() error {
 	s.names = pseudonyms
 	s.metrics = metrics.New(metrics.Options{Version: version, Sources: metrics.Sources{
 		TransportRefused: s.refusals.Counts,
+		ConnectionAuth:   func() map[string]uint64 { return s.handler.Stats().ConnectionAuth },
 		KeySets:          s.keySets,
 		TokenCache:       s.tokenCache,
 		Introspection:    s.introspection,

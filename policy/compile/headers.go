@@ -15,13 +15,14 @@ func (c *compiler) headerCheck(p *planned) *message.Header {
 	o.Pass, o.Reserved = c.cfg.Headers.Pass, c.cfg.Headers.Reserved
 	o.Judged = append(o.Judged, p.contract.HeaderParams...)
 	credential := c.credentialHeaders()
-	switch {
-	case !c.asksCredential(p):
-		o.Single = append(o.Single, append(credential, "Authorization")...)
-	case c.asserted():
+	asks := c.asksCredential(p)
+	if asks && c.tokenless() {
 		o.Respelt = credential
-		o.Single = append(o.Single, "Authorization")
-	case !slices.ContainsFunc(credential, func(name string) bool { return policy.SameVariable(name, "Authorization") }):
+	}
+	if !asks {
+		o.Single = append(o.Single, credential...)
+	}
+	if !asks || !slices.ContainsFunc(credential, func(name string) bool { return policy.SameVariable(name, "Authorization") }) {
 		o.Single = append(o.Single, "Authorization")
 	}
 	return message.NewHeader(o)
