@@ -5,8 +5,10 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -213,7 +215,10 @@ func TestTheCatalogueIsTheCallersToChange(t *testing.T) {
 
 func TestReasonsAreStableCodes(t *testing.T) {
 	kebab := regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
-	reasons := constants(t, "reason.go", "Reason")
+	reasons := map[string]string{}
+	for _, file := range reasonFiles(t) {
+		maps.Copy(reasons, constants(t, file, "Reason"))
+	}
 	names := map[string]string{}
 	for name, code := range reasons {
 		assert.Regexp(t, kebab, code, name)
@@ -223,17 +228,27 @@ func TestReasonsAreStableCodes(t *testing.T) {
 	}
 }
 
-func TestEveryConstantOfTheReasonsHasTheirType(t *testing.T) {
-	parsed, err := parser.ParseFile(token.NewFileSet(), "reason.go", nil, parser.SkipObjectResolution)
+// reasonFiles are the files that hold the closed set of reasons.
+func reasonFiles(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("reason*.go")
 	require.NoError(t, err)
-	count := 0
-	ast.Inspect(parsed, func(n ast.Node) bool {
-		if spec, isValue := n.(*ast.ValueSpec); isValue {
-			count += len(spec.Names)
-		}
-		return true
-	})
-	assert.Len(t, constants(t, "reason.go", "Reason"), count, "an untyped constant is outside the closed set")
+	return slices.DeleteFunc(files, func(file string) bool { return strings.HasSuffix(file, "_test.go") })
+}
+
+func TestEveryConstantOfTheReasonsHasTheirType(t *testing.T) {
+	for _, file := range reasonFiles(t) {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		count := 0
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if spec, isValue := n.(*ast.ValueSpec); isValue {
+				count += len(spec.Names)
+			}
+			return true
+		})
+		assert.Len(t, constants(t, file, "Reason"), count, "%s: an untyped constant is outside the closed set", file)
+	}
 }
 
 func TestFamiliesAreAClosedSet(t *testing.T) {

@@ -132,11 +132,12 @@ func (c *compiler) checkNeeds(plans *plans) {
 func (c *compiler) defaultLacks() []lacks {
 	var found []lacks
 	for _, entry := range policy.Catalogue() {
-		if !entry.Implemented || !needsRoute(entry.ID) || c.modeOf("", entry.ID) != policy.Enforce {
+		family := familyOf(entry.ID)
+		if !entry.Implemented || (family != "az" && family != "in") || judgesAll(entry.ID) || c.modeOf("", entry.ID) != policy.Enforce {
 			continue
 		}
 		for _, need := range []policy.Control{policy.InRoute, policy.InMethod} {
-			if need != entry.ID && c.modeOf("", need) != policy.Enforce {
+			if need != entry.ID && c.modeOf("", need) != policy.Enforce && !(entry.ID == policy.InRoute) {
 				found = add(found, "", entry.ID, need)
 			}
 		}
@@ -144,15 +145,14 @@ func (c *compiler) defaultLacks() []lacks {
 	return found
 }
 
-// needsRoute reports whether an unlisted path walks around a control that enforces as a
-// default. What judges the message itself judges it wherever it leads.
-func needsRoute(control policy.Control) bool {
+// judgesAll reports whether a control of the edge judges a message as it came, whatever
+// operation it asks for: no path walks around it.
+func judgesAll(control policy.Control) bool {
 	switch control {
-	case policy.InFrame, policy.InPath, policy.InHdr, policy.InRoute:
-		return false
+	case policy.InFrame, policy.InPath, policy.InHdr:
+		return true
 	}
-	family := familyOf(control)
-	return family == "az" || family == "in"
+	return false
 }
 
 func add(found []lacks, place string, control, need policy.Control) []lacks {
@@ -237,7 +237,7 @@ func EnforceLines(p *policy.Policy) []string {
 // in catalogue order.
 func closure(control policy.Control, needs []policy.Control) []policy.Control {
 	all := append(slices.Clone(needs), control)
-	if needsRoute(control) {
+	if family := familyOf(control); family == "az" || family == "in" && control != policy.InRoute && !judgesAll(control) {
 		all = append(all, policy.InRoute, policy.InMethod)
 	}
 	slices.SortFunc(all, func(a, b policy.Control) int { return policy.Order(a) - policy.Order(b) })
