@@ -25,6 +25,8 @@ func phraseOfControl(c policy.Control) phrase {
 	switch c {
 	case policy.PathGateway:
 		return phrase{"whether a request came through the gateway", "that did not come through the gateway"}
+	case policy.InHdr:
+		return phrase{"header fields", "with a header field that its sender may not send"}
 	case policy.InRoute:
 		return phrase{"whether the contract has the path", "for a path that the contract does not have"}
 	case policy.InMethod:

@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 // show beside its verdict.
 func (v *view) inputs(c policy.Control) []Input {
 	switch c {
+	case policy.InHdr:
+		return v.fields()
 	case policy.InRoute:
 		return []Input{{"path", v.path()}}
 	case policy.InMethod:
@@ -48,6 +51,18 @@ func (v *view) inputs(c policy.Control) []Input {
 		return v.limits(c)
 	}
 	return nil
+}
+
+// fields counts the header fields, which are not told: any of them may be a secret.
+func (v *view) fields() []Input {
+	upgrade := "not asked for"
+	switch {
+	case v.r.Upgrades():
+		upgrade = "asked for, as the operation allows"
+	case len(v.r.Hop.Upgrade) > 0:
+		upgrade = "asked for, and the operation does not allow it"
+	}
+	return []Input{{"fields", strconv.Itoa(len(v.r.Header))}, {"upgrade", upgrade}}
 }
 
 func (v *view) methods() []Input {
