@@ -252,6 +252,7 @@ func TestThreatUpgradeTunnel(t *testing.T) {
 		c, in := worlds[policy.Shadow].raw(t, head)
 		resp, err := http.ReadResponse(in, nil)
 		require.NoError(t, err, name)
+		require.NoError(t, resp.Body.Close())
 		assert.Equal(t, http.StatusSwitchingProtocols, resp.StatusCode, "%s: shadow changes nothing", name)
 		_, err = io.WriteString(c, smuggled)
 		require.NoError(t, err)
@@ -274,6 +275,7 @@ func TestThreatUpgradeThatIsAllowed(t *testing.T) {
 		c, in := w.raw(t, "GET /events HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 		resp, err := http.ReadResponse(in, nil)
 		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
 		require.Equal(t, http.StatusSwitchingProtocols, resp.StatusCode, mode)
 		assert.Equal(t, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", resp.Header.Get("Sec-WebSocket-Accept"), "the example of RFC 6455 section 1.3")
 		frame := "\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58" // "Hello", masked: RFC 6455 section 5.7
