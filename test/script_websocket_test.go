@@ -30,8 +30,12 @@ func (s *story) webSocket(ts *testscript.TestScript, args []string) error {
 	s.sent++
 	s.last[args[0]] = fmt.Sprintf("%s-%d", args[0], s.sent)
 	p.header = append(p.header, [][2]string{
-		{"Connection", "Upgrade"}, {"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"}, {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
-		{"X-Backend", "upgrade"}, {"X-Request-Id", s.last[args[0]]},
+		{"Connection", "Upgrade"},
+		{"Upgrade", "websocket"},
+		{"Sec-WebSocket-Version", "13"},
+		{"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
+		{"X-Backend", "upgrade"},
+		{"X-Request-Id", s.last[args[0]]},
 	}...)
 	conn, err := p.dial(c.data)
 	if err != nil {
