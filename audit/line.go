@@ -71,6 +71,9 @@ func (w *writer) message(r *Record) {
 	w.int(`"resp_bytes":`, h.RespBytes)
 	w.some(`"ctype":`, h.Ctype)
 	w.int(`"inspected_bytes":`, h.InspectedBytes)
+	if h.StrippedFields != 0 {
+		w.int(`"stripped_fields":`, int64(h.StrippedFields))
+	}
 	w.flag(`"partially_inspected":`, h.PartiallyInspected)
 	w.end('}')
 	w.open(`"client":{`)

@@ -17,6 +17,7 @@ func (b *builder) http(h *HTTP) {
 	h.QueryKeys, h.Ctype = b.queryKeys(), b.ctype()
 	h.InspectedBytes = r.Body.Inspected
 	h.PartiallyInspected = partial(r.Body)
+	h.StrippedFields = b.o.Stripped
 	if r.Body.Size >= 0 {
 		b.room.size = r.Body.Size
 		h.ReqBytes = &b.room.size

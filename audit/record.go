@@ -143,6 +143,9 @@ type HTTP struct {
 	// InspectedBytes counts the body bytes that were inspected, of the request and
 	// of the answer.
 	InspectedBytes int64 `json:"inspected_bytes"`
+	// StrippedFields is how many header fields were taken away before the request was
+	// forwarded.
+	StrippedFields int `json:"stripped_fields,omitempty"`
 	// PartiallyInspected reports that a body was inspected in part, or not at all
 	// where a control asked for it.
 	PartiallyInspected bool `json:"partially_inspected,omitempty"`

@@ -15,6 +15,7 @@ type Config struct {
 	Admin            Admin                `yaml:"admin" doc:"The administrative listener: health, readiness, metrics and the JSON sources."`
 	Backend          Backend              `yaml:"backend" required:"true" doc:"What stands behind the sidecar."`
 	Gateway          Gateway              `yaml:"gateway" doc:"What stands in front of the sidecar."`
+	Headers          Headers              `yaml:"headers" doc:"Header fields of requests that clients may not send, and those that they may."`
 	Credential       Credential           `yaml:"credential" doc:"Where the credential of the caller arrives."`
 	Health           []string             `yaml:"health" doc:"Health checks of the backend, as METHOD /path. A request of exactly this method and path, without query, body, upgrade and headers that name another path or method, is forwarded and not judged. It has a record as operation health-check and is kept out of the cells."`
 	Mode             Mode                 `yaml:"mode" default:"shadow" doc:"Mode of every control that is not named under controls. Shadow judges and forwards, enforce judges and blocks, off does not judge."`

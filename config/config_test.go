@@ -27,7 +27,7 @@ func rules() []string {
 		backend-url-userinfo backend-tls backend-tls-pair login-path header-name header-of-connection contract-missing
 		spec-and-specs base-path listen-tls unknown-control operation-key
 		issuer-missing issuer-duplicate issuer-key-set issuer-discovery issuer-discovery-hosts issuer-proxy issuer-url issuer-audiences
-		issuer-algorithms issuer-profile issuer-types issuer-claims issuer-max-stale issuer-tokens introspection replay-mode account-rule delegation deadline exception
+		issuer-algorithms issuer-profile issuer-types issuer-claims issuer-max-stale issuer-tokens introspection replay-mode account-rule headers delegation deadline exception
 		listen-hosts message-target message-allow
 		limit-name limit-key limit-rate limit-quota limit-operations
 		gateway-proof gateway-proof-absent gateway-proof-empty gateway-proof-secret gateway-proof-literal

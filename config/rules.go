@@ -157,6 +157,7 @@ type Operation struct {
 	Replay          string          `yaml:"replay" enum:"off|single_use|same_sender" doc:"Overrides token.replay.mode."`
 	MaxRequestBytes Size            `yaml:"max_request_bytes" positive:"true" doc:"Overrides payload.max_request_bytes."`
 	Actions         string          `yaml:"actions" enum:"one|many" doc:"Many: the body says which of many actions is asked for, as in SOAP and GraphQL, so that az.scope, az.default and in.schema can deny a request but not permit it. One: they judge the operation as a whole. Default: what the contract looks like."`
+	Upgrade         []string        `yaml:"upgrade" enum:"websocket" doc:"Protocols into which a GET request without a body may turn its connection. What passes it then is not inspected. Control in.hdr judges upgrades, and where it enforces, an upgrade to any other protocol is forwarded as an ordinary request."`
 }
 
 // Exception lets a caller violate a control for a while.

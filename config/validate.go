@@ -21,6 +21,7 @@ func (v *validator) validate() {
 	v.available()
 	v.head()
 	v.proof()
+	v.headers()
 	v.credential()
 	v.certificates()
 	v.versions()

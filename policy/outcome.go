@@ -52,6 +52,9 @@ type Outcome struct {
 	// the whole time from head to the end of the answer, Backend the time from
 	// forwarding to the backend's head.
 	Overhead, Elapsed, Backend time.Duration
+	// Stripped is how many header fields were taken away before the request was forwarded:
+	// of what in.hdr found, the backend saw nothing.
+	Stripped int
 	// Sent is the number of body bytes that the client got.
 	Sent int64
 	// Policy is the digest of the policy that decided.

@@ -65,6 +65,9 @@ type Operation struct {
 	// MaxIn is how many bytes of a request body are inspected; a longer body is
 	// judged by in.size without being held.
 	MaxIn int64
+	// Upgrade lists the protocols that a request of the operation may turn its connection
+	// into (RFC 9110 section 7.8).
+	Upgrade []string
 	// Strip names header fields that are taken away before a request is forwarded; nil
 	// takes none away. It is set where in.hdr enforces.
 	Strip Stripper

@@ -28,6 +28,7 @@ type Request struct {
 	Proto    string      // "HTTP/1.1", "HTTP/2.0"
 	Query    []Pair      // RawQuery by ParseQuery
 	Header   http.Header // client's; shared with the proxy, so never changed
+	Hop      Hop         // client's; what of the head is for the sidecar alone
 
 	Frame    Frame          // by the connection
 	Match    Match          // by the Matcher
@@ -62,9 +63,8 @@ func (r *Request) Preflight() (method string, is bool) {
 // rules of CGI (RFC 3875, section 4.1.18) has them with an underscore, too.
 func (r *Request) AsksMore() bool {
 	for name := range r.Header {
-		if slices.ContainsFunc([]string{
-			"Upgrade", "X-Original-Url", "X-Rewrite-Url", "X-Http-Method", "X-Http-Method-Override", "X-Method-Override",
-		}, func(asking string) bool { return SameVariable(name, asking) }) {
+		if SameVariable(name, "Upgrade") ||
+			slices.ContainsFunc(Overriding(), func(asking string) bool { return SameVariable(name, asking) }) {
 			return true
 		}
 	}

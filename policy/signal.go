@@ -41,6 +41,9 @@ func Classify(d Decision, o Outcome) []Observation {
 			arrival.Position, arrival.Signal = AtGateway, Leaked
 			seen = append(seen, arrival)
 		}
+		if c == InHdr && o.Stripped > 0 {
+			continue // the backend had nothing to refuse
+		}
 		if s, ok := signalOf(entry, o); ok {
 			base.Position, base.Signal = AtBackend, s
 			seen = append(seen, base)

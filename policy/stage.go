@@ -40,8 +40,9 @@ type Observer interface {
 }
 
 // Stripper names the header fields of a request that the backend must not see, as they
-// are keyed in its Header: what in.hdr finds and does not block for. It judges facts and
-// changes nothing.
+// are keyed in its Header: what in.hdr finds and does not block for. Of what is for the
+// sidecar alone it names Upgrade for an upgrade, and Trailer for the fields behind the
+// body. It judges facts and changes nothing.
 type Stripper interface {
 	Strip(r *Request) []string
 }

@@ -13,7 +13,8 @@
 // enforces, the body is held up to its limit, judged, and the same bytes are
 // forwarded. The target that was judged is, byte for byte, the target at the
 // backend, behind the path prefix if there is one, and so are the header fields: what a client keeps from the backend by
-// naming it in Connection, no check sees. A chunked request counts as one with a
+// naming it in Connection, no check sees. Where in.hdr enforces, the fields that Operation.Strip names are taken away, and
+// nothing else is changed. A chunked request counts as one with a
 // body even if no byte follows: only waiting could tell.
 //
 // Every request that the handler sees is observed exactly once, also after a

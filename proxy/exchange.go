@@ -60,6 +60,7 @@ func (h *Handler) begin(w http.ResponseWriter, req *http.Request) *exchange {
 		Query:    policy.ParseQuery(query),
 		Header:   forwardedHeader(req.Header),
 		Frame:    frameOf(g, req),
+		Hop:      hopOf(req),
 		Body:     policy.Body{Size: req.ContentLength},
 	}
 	x.request.Source = x.request.Peer.Addr

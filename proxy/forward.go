@@ -63,6 +63,7 @@ func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 			p.Out.Header[name] = values
 		}
 	}
+	x.strip(p.Out)
 }
 
 // answered takes the facts of the backend's answer.
@@ -76,6 +77,7 @@ func (x *exchange) answered(resp *http.Response) error {
 	facts := x.request.Response
 	facts.Status, facts.Header = resp.StatusCode, resp.Header
 	facts.TLS = backendHop(resp.TLS)
+	x.h.seeConnectionAuth(resp.Header)
 	facts.Body.Size = resp.ContentLength
 	if name := x.h.options.InstanceHeader; name != "" {
 		if instance := resp.Header.Get(name); instance != "" {

@@ -58,6 +58,7 @@ type Handler struct {
 	flying  inflight
 	buffers *bufferPool
 	counts  counts
+	asked   connectionAuth
 	quiet   *log.Logger
 }
 
@@ -109,6 +110,9 @@ type Stats struct {
 	InspectedBytes     uint64
 	PartialInspections uint64
 	HeldBytes          int64
+	// ConnectionAuth counts answers in which the backend asks for authentication that is
+	// bound to a connection, by scheme: "ntlm" and "negotiate".
+	ConnectionAuth map[string]uint64
 }
 
 type counts struct {
@@ -121,6 +125,7 @@ func (h *Handler) Stats() Stats {
 		InspectedBytes:     h.counts.inspected.Load(),
 		PartialInspections: h.counts.partial.Load(),
 		HeldBytes:          h.held.used.Load(),
+		ConnectionAuth:     h.asked.counts(),
 	}
 }
 

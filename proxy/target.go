@@ -41,7 +41,7 @@ func isOrigin(req *http.Request) bool {
 // away before the backend sees it: the fields that Connection names and those that
 // are hop-by-hop by definition (RFC 9110 7.6.1). A client must not be judged by an
 // account or a credential that it keeps from the backend. The Connection field
-// itself, of which no control knows, is no reason for a copy.
+// itself, of which controls know as [policy.Hop] alone, is no reason for a copy.
 func forwardedHeader(h http.Header) http.Header {
 	gone := []string{
 		"Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",

@@ -108,7 +108,7 @@ func (b *backend) converse(c net.Conn) {
 		})
 		b.mu.Unlock()
 		raw.Reset()
-		if !answer(c, r) || r.Close {
+		if echo(c, in, r) || !answer(c, r) || r.Close {
 			return
 		}
 	}

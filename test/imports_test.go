@@ -359,6 +359,23 @@ func TestOnlyTheProxyWritesAnswers(t *testing.T) {
 	}
 }
 
+// A Director sees a request before its hop-by-hop fields are taken away, so that a client
+// can have what it sets taken away again by naming it in Connection (go.dev/issue/50580).
+func TestNobodyDirectsWithADirector(t *testing.T) {
+	for _, f := range goFiles(t) {
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.KeyValueExpr:
+				name, is := n.Key.(*ast.Ident)
+				assert.False(t, is && name.Name == "Director", "%s sets a Director; use Rewrite", f.path())
+			case *ast.SelectorExpr:
+				assert.NotEqual(t, "Director", n.Sel.Name, "%s uses a Director; use Rewrite", f.path())
+			}
+			return true
+		})
+	}
+}
+
 func TestTopLevelFoldersAreThoseOfTheArchitecture(t *testing.T) {
 	found := map[string]bool{}
 	for _, f := range goFiles(t) {

@@ -29,6 +29,8 @@ func phraseOfControl(c policy.Control) phrase {
 		return phrase{"the client certificate", "without a client certificate that counts"}
 	case policy.InPath:
 		return phrase{"whether everybody reads the same path", "with a target that servers read differently"}
+	case policy.InHdr:
+		return phrase{"header fields", "with a header field that its sender may not send"}
 	case policy.InRoute:
 		return phrase{"whether the contract has the path", "for a path that the contract does not have"}
 	case policy.InMethod:

@@ -50,6 +50,7 @@ func compiled(operations ...string) *policy.Policy {
 func sources() metrics.Sources {
 	return metrics.Sources{
 		TransportRefused: func() map[string]uint64 { return map[string]uint64{"head-too-large": 3} },
+		ConnectionAuth:   func() map[string]uint64 { return map[string]uint64{"ntlm": 6} },
 		KeySets: func() []metrics.KeySet {
 			return []metrics.KeySet{
 				{
@@ -167,6 +168,7 @@ func TestTheStateOfTheProcessIsTold(t *testing.T) {
 	text := scrape(t, m, "text/plain")
 	for _, want := range []string{
 		`sidewarden_transport_refused_total{reason="head-too-large"} 3`,
+		`sidewarden_connection_auth_total{scheme="ntlm"} 6`,
 		`sidewarden_policy_info{digest="sha256:aa"} 1`,
 		`sidewarden_reload_success 0`,
 		`sidewarden_reload_total{result="success"} 1`,

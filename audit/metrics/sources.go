@@ -20,6 +20,9 @@ type Sources struct {
 	// GuardBlind counts connections that went on although it could not be told any more
 	// where their requests begin.
 	GuardBlind func() uint64
+	// ConnectionAuth counts answers in which the backend asks for authentication that is
+	// bound to a connection, by scheme, a closed set.
+	ConnectionAuth func() map[string]uint64
 	// KeySets tells of the key sets of the configured issuers.
 	KeySets func() []KeySet
 	// TokenCache tells how often tokens of the configured issuers were remembered.
@@ -100,6 +103,7 @@ var (
 	policyInfo = desc("policy_info", "Digest of the policy in force; always 1.", "digest")
 	refused    = desc("transport_refused_total", "Connections and requests refused by transport bounds before any policy.", "reason")
 	blind      = desc("guard_blind_total", "Connections that went on although it could not be told any more where their requests begin and end.")
+	bound      = desc("connection_auth_total", "Answers in which the backend asks for authentication that is bound to a connection, which does not work through a proxy, by scheme.", "scheme")
 	keyAge     = desc("key_set_age_seconds", "Time since the keys of an issuer were read; absent until they are.", "issuer")
 	keyReads   = desc("key_set_refresh_total", "Reads of an issuer's key set by result.", "issuer", "result")
 	keyReady   = desc("key_set_ready", "Whether there are keys of an issuer that are not too old to be used.", "issuer")
@@ -123,7 +127,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements [prometheus.Collector].
 func (s *scraped) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{policyInfo, refused, blind, keyAge, keyReads, keyReady, keys, keySkipped, keyRetired, tokenCache, questions, answers, expiry, matches, endpoints, certExpiry, records, dropped} {
+	for _, d := range []*prometheus.Desc{policyInfo, refused, blind, bound, keyAge, keyReads, keyReady, keys, keySkipped, keyRetired, tokenCache, questions, answers, expiry, matches, endpoints, certExpiry, records, dropped} {
 		out <- d
 	}
 }
@@ -140,6 +144,11 @@ func (s *scraped) Collect(out chan<- prometheus.Metric) {
 	}
 	if s.sources.GuardBlind != nil {
 		count(out, blind, s.sources.GuardBlind())
+	}
+	if s.sources.ConnectionAuth != nil {
+		for scheme, n := range s.sources.ConnectionAuth() {
+			count(out, bound, n, scheme)
+		}
 	}
 	if s.sources.KeySets != nil {
 		keySets(out, s.sources.KeySets())

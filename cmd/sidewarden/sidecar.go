@@ -137,6 +137,7 @@ func (s *sidecar) observers() error {
 	s.metrics = metrics.New(metrics.Options{Version: version, Sources: metrics.Sources{
 		TransportRefused: s.refusals.Counts,
 		GuardBlind:       s.refusals.Blind,
+		ConnectionAuth:   func() map[string]uint64 { return s.handler.Stats().ConnectionAuth },
 		KeySets:          s.keySets,
 		TokenCache:       s.tokenCache,
 		Introspection:    s.introspection,

@@ -153,6 +153,7 @@ func (c *compiler) compile() *Output {
 	c.refuseIdle()
 	issuers, asked := c.issuers()
 	c.gateway = c.gatewayProof()
+	c.refuseHeaders()
 	contracts := c.contracts()
 	if contracts == nil {
 		return nil

@@ -115,6 +115,7 @@ func (c *compiler) settle(p *planned, keys map[string]bool) {
 		p.declared = declared
 	}
 	p.account = c.accountOf(p)
+	c.settleUpgrade(p)
 }
 
 // strangers reports settings of operations that no contract has.
@@ -210,6 +211,9 @@ func (c *compiler) reports(control policy.Control) []policy.Reason {
 	if control == policy.InSchema && c.cfg.Schema.UndeclaredParameters == config.UndeclaredReport {
 		return []policy.Reason{policy.ParameterUndeclared, policy.ParameterEscape}
 	}
+	if control == policy.InHdr {
+		return message.Stripped()
+	}
 	return nil
 }
 
@@ -226,9 +230,12 @@ func (p *planned) add(rule *policy.Rule) {
 	hold(p.operation, rule)
 }
 
-// hold notes what the proxy has to hold for a rule that enforces.
+// hold notes what the proxy has to hold, or to take away, for a rule that enforces.
 func hold(op *policy.Operation, rule *policy.Rule) {
 	if rule.Mode == policy.Enforce {
+		if stripper, strips := rule.Check.(policy.Stripper); strips {
+			op.Strip = stripper
+		}
 		op.HoldIn = op.HoldIn || rule.Phase == policy.BodyPhase
 		op.HoldOut = op.HoldOut || rule.Phase == policy.ResponsePhase
 	}
@@ -252,6 +259,8 @@ func (p *planned) modeOf(control policy.Control) policy.Mode {
 // when the control has nothing to say of the operation.
 func (c *compiler) checkOf(p *planned, control policy.Control, phase policy.Phase) (policy.Check, policy.Phase) {
 	switch control {
+	case policy.InHdr:
+		return c.headerCheck(p), phase
 	case policy.AzScope:
 		if anyOf := p.scopes(); len(anyOf) > 0 {
 			return entitlement.Scope{AnyOf: anyOf}, phase
@@ -295,6 +304,8 @@ func (c *compiler) sizeOf(p *planned) payload.Size {
 // operation: the size needs none, the rest is undecided by what is missing.
 func (c *compiler) unmatchedCheck(p *planned, control policy.Control) policy.Check {
 	switch control {
+	case policy.InHdr:
+		return c.headerCheck(p)
 	case policy.InSize:
 		return payload.Size{MaxBytes: p.operation.MaxIn}
 	case policy.OutSize:

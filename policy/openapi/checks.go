@@ -87,9 +87,9 @@ func (Schema) Check(_ context.Context, r *policy.Request) policy.Verdict {
 }
 
 // Check returns what the Inspector found. It does not apply while there is no answer
-// of the backend. What was not inspected is undecided.
+// of the backend, nor to an upgrade that the operation allows. What was not inspected is undecided.
 func (AnswerSchema) Check(_ context.Context, r *policy.Request) policy.Verdict {
-	if r.Response == nil || r.Response.Status < 200 && !r.Response.Upgraded() {
+	if r.Response == nil || r.Response.Status < 200 && !r.Response.Upgraded() || r.Switched() {
 		return policy.Inapplicable()
 	}
 	if v, missing := r.Match.Missing(); missing {

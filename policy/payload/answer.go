@@ -26,10 +26,13 @@ var _ policy.Check = AnswerSize{}
 // Check implements [policy.Check]. It denies with body-too-large; the detail is
 // the bound. It is undecided, not-inspected, while the length is not known, and
 // stream-unbounded of an event stream without a declared length and of an upgrade: an
-// answer that is meant not to end has no size, however little of it came.
+// answer that is meant not to end has no size, however little of it came. To an upgrade
+// that the operation allows it does not apply.
 func (c AnswerSize) Check(_ context.Context, r *policy.Request) policy.Verdict {
 	resp := r.Response
 	switch {
+	case r.Switched():
+		return policy.Inapplicable()
 	case resp.Upgraded():
 		return policy.Undecided(policy.StreamUnbounded, nil)
 	case resp.Bodiless(r.Method) || resp.Body.Size == 0:

@@ -54,6 +54,12 @@ func answered(method string, status int, header ...string) *policy.Request {
 	}
 }
 
+// allowed makes it an upgrade that was asked for and is allowed.
+func allowed(r *policy.Request) *policy.Request {
+	r.Hop.Upgrade, r.Match.Operation.Upgrade = []string{"websocket"}, []string{"websocket"}
+	return r
+}
+
 const answerLimit = 64
 
 func TestAnswerInspector(t *testing.T) {
@@ -167,6 +173,7 @@ func TestAnswerSize(t *testing.T) {
 		{"not modified", sized(answered("GET", 304), 9, "", false), policy.Inapplicable()},
 		{"no content", sized(answered("GET", 204), -1, "", false), policy.Inapplicable()},
 		{"an upgrade", sized(answered("GET", 101), -1, "", false), policy.Undecided(policy.StreamUnbounded, nil)},
+		{"an upgrade that the operation allows", sized(allowed(answered("GET", 101)), -1, "", false), policy.Inapplicable()},
 		{"an upgrade has no length", sized(answered("GET", 101), 0, "", true), policy.Undecided(policy.StreamUnbounded, nil)},
 		{"no answer", sized(answered("GET", 0), -1, "", false), policy.Inapplicable()},
 		{"not forwarded", &policy.Request{Method: "GET"}, policy.Inapplicable()},

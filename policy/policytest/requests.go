@@ -148,6 +148,7 @@ func places(r *policy.Request) []place {
 		{"Host", &r.Host},
 		{"Query", &r.Query},
 		{"Header", &r.Header},
+		{"Hop", &r.Hop},
 		{"Auth.Token", &r.Auth.Token},
 		{"Auth.Identity", &r.Auth.Identity},
 		{"Body.Bytes", &r.Body.Bytes},

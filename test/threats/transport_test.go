@@ -69,7 +69,7 @@ const pinged = `paths:
 
 // asking is a world whose listener asks for client certificates of a signer. What the
 // configuration says of files is read by nobody here: the keys are given.
-func asking(t *testing.T, mode policy.Mode, pool *x509.CertPool, now func() time.Time) *world {
+func askingFor(t *testing.T, mode policy.Mode, pool *x509.CertPool, now func() time.Time) *world {
 	t.Helper()
 	return newWorld(t, plan{
 		contract: document("3.0.3", pinged), mode: mode, now: now,
@@ -137,7 +137,7 @@ func TestThreatClientCertificate(t *testing.T) {
 	over := ca.issue(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
 	server := ca.issue(t, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} })
 	for _, mode := range modes() {
-		w := asking(t, mode, pool, nil)
+		w := askingFor(t, mode, pool, nil)
 		for _, c := range []struct {
 			name string
 			own  *tls.Certificate
@@ -172,7 +172,7 @@ func TestThreatSessionOfARemovedAuthority(t *testing.T) {
 	for _, mode := range modes() {
 		for _, auth := range []tls.ClientAuthType{tls.RequestClientCert, tls.RequireAndVerifyClientCert} {
 			for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-				w := asking(t, mode, pool, nil)
+				w := askingFor(t, mode, pool, nil)
 				keys := proxy.ListenKeys{Certificate: (*signer)(nil).issue(t, nil), ClientAuth: auth, ClientCAs: pool}
 				w.tls.Use(keys)
 				client := connection(t, version, false, &own)
@@ -216,7 +216,7 @@ func TestThreatCertificateThatEndsDuringItsConnection(t *testing.T) {
 	own := ca.issue(t, nil)
 	for _, mode := range modes() {
 		var ahead atomic.Int64
-		w := asking(t, mode, pool, func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
+		w := askingFor(t, mode, pool, func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
 		client := connection(t, tls.VersionTLS13, true, &own)
 		status, _ := w.ping(t, client)
 		w.judged(t, mode, status, "", "while it is valid")
@@ -322,7 +322,7 @@ func TestSubjectIsThatOfOpenSSL(t *testing.T) {
 	own, err := tls.LoadX509KeyPair(file, key)
 	require.NoError(t, err)
 	var seen atomic.Pointer[policy.Certificate]
-	w := asking(t, policy.Shadow, nil, nil)
+	w := askingFor(t, policy.Shadow, nil, nil)
 	w.handler.Policy().Unmatched.Rules = nil
 	for _, op := range w.handler.Policy().Operations {
 		op.Rules = []*policy.Rule{{Control: policy.MTLSClient, Phase: policy.HeadPhase, Mode: policy.Shadow, Check: looking(func(r *policy.Request) { seen.Store(r.Peer.TLS.Certificate) })}}

@@ -60,6 +60,8 @@ type world struct {
 type received struct {
 	target string
 	body   []byte
+	// header has the trailer, too, and what of the head is for one connection.
+	header http.Header
 }
 
 // observed is what the sidecar tells of one request.
@@ -168,7 +170,7 @@ func (w *world) backend(answer http.HandlerFunc) http.Handler {
 			return
 		}
 		w.mu.Lock()
-		w.got = append(w.got, received{r.RequestURI, body})
+		w.got = append(w.got, received{r.RequestURI, body, headerOf(r)})
 		w.mu.Unlock()
 		if answer != nil {
 			answer(rw, r)
@@ -177,6 +179,15 @@ func (w *world) backend(answer http.HandlerFunc) http.Handler {
 		rw.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(rw, `{}`)
 	})
+}
+
+func headerOf(r *http.Request) http.Header {
+	all := r.Header.Clone()
+	for name, values := range r.Trailer {
+		all[name] = append(all[name], values...)
+		all["Trailer"] = append(all["Trailer"], name)
+	}
+	return all
 }
 
 // Observe implements policy.Observer.
@@ -211,6 +222,7 @@ type message struct {
 	header  []string // whole lines
 	body    string
 	chunked bool
+	trailer string // line behind a chunked body; none if empty
 }
 
 // typed returns the header of a media type; none for "".
@@ -237,7 +249,11 @@ func (m *message) wire() []byte {
 		if m.body != "" {
 			fmt.Fprintf(&b, "%x\r\n%s\r\n", len(m.body), m.body)
 		}
-		b.WriteString("0\r\n\r\n")
+		b.WriteString("0\r\n")
+		if m.trailer != "" {
+			b.WriteString(m.trailer + "\r\n")
+		}
+		b.WriteString("\r\n")
 	case m.body != "":
 		fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(m.body), m.body)
 	default:

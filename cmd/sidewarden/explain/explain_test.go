@@ -132,7 +132,7 @@ func TestEveryControlHasAVerdictWhereTheConfigurationBlocks(t *testing.T) {
 		ids = append(ids, c.ID)
 		assert.Equal(t, "enforce", c.Mode)
 	}
-	assert.Equal(t, []policy.Control{"in.frame", "in.path", "in.route", "in.method", "in.ctype", "in.size", "in.wellformed", "in.schema"}, ids)
+	assert.Equal(t, []policy.Control{"in.frame", "in.path", "in.hdr", "in.route", "in.method", "in.ctype", "in.size", "in.wellformed", "in.schema"}, ids)
 }
 
 func TestValuesAreMasked(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +20,8 @@ func (v *view) inputs(c policy.Control) []Input {
 		return []Input{{"head", cmp.Or(v.r.Proto, "not read")}, {"body", v.framing()}}
 	case policy.InPath:
 		return v.target()
+	case policy.InHdr:
+		return v.fields()
 	case policy.InRoute:
 		return []Input{{"path", v.path()}}
 	case policy.InMethod:
@@ -80,6 +83,18 @@ func (v *view) framing() string {
 		return "none"
 	}
 	return "in chunks"
+}
+
+// fields counts the header fields, which are not told: any of them may be a secret.
+func (v *view) fields() []Input {
+	upgrade := "not asked for"
+	switch {
+	case v.r.Upgrades():
+		upgrade = "asked for, as the operation allows"
+	case len(v.r.Hop.Upgrade) > 0:
+		upgrade = "asked for, and the operation does not allow it"
+	}
+	return []Input{{"fields", strconv.Itoa(len(v.r.Header))}, {"upgrade", upgrade}}
 }
 
 func (v *view) methods() []Input {
