@@ -30,6 +30,7 @@ func rules() []string {
 		issuer-algorithms issuer-profile issuer-types issuer-claims issuer-max-stale issuer-tokens introspection replay-mode account-rule delegation deadline exception
 		limit-name limit-key limit-rate limit-quota limit-operations
 		gateway-proof gateway-proof-absent gateway-proof-empty gateway-proof-secret gateway-proof-literal
+		forwarded-peers forwarded-header backend-identity backend-identity-empty backend-identity-nobody
 		gateway-proof-twice gateway-proof-peers gateway-token identity-headers identity-headers-effect
 		identity-headers-replay api-key api-key-effect api-key-header header-twice nobody spec-name spec-head undeclared-parameters path-prefix health operation-actions
 		dpop-url dpop-url-missing dpop-url-userinfo dpop-url-query dpop-url-plain dpop-url-slash dpop-algorithms

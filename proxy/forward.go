@@ -63,6 +63,7 @@ func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 			p.Out.Header[name] = values
 		}
 	}
+	x.introduce(p.Out)
 }
 
 // answered takes the facts of the backend's answer.

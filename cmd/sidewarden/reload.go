@@ -178,7 +178,7 @@ func (s *sidecar) restartOnly(next *config.Config) error {
 // openedOnce lists by field what a running sidecar cannot change.
 func openedOnce(c *config.Config) map[string]any {
 	backend := c.Backend
-	backend.SoftDeny, backend.LoginPaths = nil, nil // hints of the policy
+	backend.SoftDeny, backend.LoginPaths, backend.Identity = nil, nil, nil // parts of the policy
 	return map[string]any{
 		"product": c.Product, "environment": c.Environment, "listen": c.Listen, "admin": c.Admin, "backend": backend,
 		"gateway.request_id_header": c.Gateway.RequestIDHeader, "credential.header": c.Credential.Header, "payload.max_held_bytes": c.Payload.MaxHeldBytes,
