@@ -76,7 +76,11 @@ func try(ctx context.Context, m Message, p *policy.Policy, o Options) (trial, er
 
 	ctx, cancel := context.WithTimeout(ctx, trialTime)
 	defer cancel()
-	listener := newListener()
+	peer := o.Peer
+	if !peer.IsValid() {
+		peer = loopback()
+	}
+	listener := newListener(peer)
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(listener) }) // it ends with Close below
 	t, err := exchange(ctx, listener.client, m)
