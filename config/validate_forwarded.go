@@ -80,3 +80,11 @@ func isMeant(name string) bool {
 		"x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url", "x-real-ip",
 	}, name)
 }
+
+// warnIdentity tells of callers that the backend cannot tell apart.
+func (v *validator) warnIdentity(warn func(path, cause, fix string)) {
+	if i := v.c.Backend.Identity; i != nil && i.Issuer == "" && len(v.c.Token.Issuers) > 1 {
+		warn("backend.identity", "several issuers are trusted, and the backend is not told which one names the caller: a client or principal of one is that of another",
+			"add for example issuer: X-Verified-Issuer")
+	}
+}
