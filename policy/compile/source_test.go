@@ -46,21 +46,25 @@ func TestIdentityNeedsWhatProvesIt(t *testing.T) {
 		{"shadow", introducing(""), []string{"controls: {"}, []string{"tok.present: enforce", "tok.sig: enforce", "tok.aud: enforce", "tok.time: enforce", "tok.ttl: enforce"}},
 		{
 			"one of them in shadow", introducing("mode: enforce\ncontrols: {tok.ttl: shadow}\n"),
-			[]string{"controls: {"}, []string{"tok.ttl: enforce"},
+			[]string{"controls: {"},
+			[]string{"tok.ttl: enforce"},
 		},
 		{
 			"one of them off", introducing("mode: enforce\ncontrols: {tok.aud: \"off\"}\n"),
-			[]string{"controls: {"}, []string{"tok.aud: enforce"},
+			[]string{"controls: {"},
+			[]string{"tok.aud: enforce"},
 		},
 		{
 			"one operation in shadow", introducing("mode: enforce\noperations: {listSites: {controls: {tok.aud: shadow}}}\n"),
-			[]string{`operations: {"listSites": {controls: {`}, []string{"tok.aud: enforce"},
+			[]string{`operations: {"listSites": {controls: {`},
+			[]string{"tok.aud: enforce"},
 		},
 		{"nobody is asked", introducing("mode: enforce\ncontrols: {tok: \"off\", az: \"off\"}\n"), []string{"controls: {"}, []string{"tok.sig: enforce"}},
 		{
 			"an API key", strings.Replace(introducing(""), "token:\n  issuers: [{issuer: \"https://i.example\", jwks_file: keys.json, audiences: [a]}]\n",
 				"credential: {kind: api_key, api_key: {file: sidewarden.yaml}}\n", 1),
-			[]string{"controls: {"}, []string{"key.valid: enforce"},
+			[]string{"controls: {"},
+			[]string{"key.valid: enforce"},
 		},
 	} {
 		_, err := build(t, c.text)

@@ -78,9 +78,9 @@ func (h Hops) Source(peer netip.Addr, header http.Header) netip.Addr {
 	if h.field == "" || !h.Trusts(source) {
 		return source
 	}
-	lines, left := header[h.field], maxHops
-	for i := len(lines) - 1; i >= 0; i-- {
-		for rest, more := lines[i], true; more; left-- {
+	left := maxHops
+	for _, line := range slices.Backward(header[h.field]) {
+		for rest, more := line, true; more; left-- {
 			from, element := h.cut(rest)
 			if left == 0 || len(element) > maxElement {
 				return source

@@ -202,6 +202,11 @@ limits: [{name: address, key: [peer], rate: 1/h, burst: 3}]
 					meets(hop, "198.51.100.7", denied)
 				}
 				meets(hop, "::ffff:198.51.100.7", true)
+				// Naming the field in Connection takes it from the backend, and not from us.
+				_, _, seen := p.send(t, hop, get("/anybody", "Connection: "+field, fmt.Sprintf(forms[field], field, "", "198.51.100.7")))
+				f, judged := seen.decision.Find(policy.RateApp)
+				require.True(t, judged)
+				assert.Equal(t, policy.RateExceeded, f.Verdict.Reason)
 				meets(hop, "198.51.100.8", false)
 				for i, denied := range []bool{false, false, false, true, true} {
 					meets(hop, fmt.Sprintf("2001:db8:0:1:%x::1", i), denied)
