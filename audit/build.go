@@ -128,6 +128,10 @@ func (b *builder) texts(rec *Record) {
 	var some [2 * maxText]byte
 	text := b.ids.append(some[:0], b.r.Time)
 	text = appendNetwork(text, b.r.Peer.Addr)
+	source := len(text)
+	if b.r.Source != b.r.Peer.Addr {
+		text = appendNetwork(text, b.r.Source)
+	}
 	path := len(text)
 	inside := false
 	if b.operation != nil {
@@ -138,7 +142,7 @@ func (b *builder) texts(rec *Record) {
 		rec.HTTP.Path, text = b.path(string(text[path:])), text[:path]
 	}
 	all := string(text)
-	rec.RecordID, rec.Client.IP = all[:idDigits], all[idDigits:path]
+	rec.RecordID, rec.Client.IP, rec.Client.Source = all[:idDigits], all[idDigits:source], all[source:path]
 	if inside {
 		rec.HTTP.Path = all[path:]
 	}

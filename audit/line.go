@@ -78,6 +78,7 @@ func (w *writer) message(r *Record) {
 	w.end('}')
 	w.open(`"client":{`)
 	w.str(`"ip":`, r.Client.IP)
+	w.some(`"source":`, r.Client.Source)
 	w.int(`"status":`, int64(r.Client.Status))
 	w.hop(r.Client.TLS)
 	w.end('}')

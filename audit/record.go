@@ -156,6 +156,9 @@ type Client struct {
 	// IP is the peer's network address, cut to its /24 (IPv4) or /48 (IPv6); empty
 	// when not known.
 	IP string `json:"ip"`
+	// Source is the network of the client behind the peer, cut in the same way, where the
+	// configured hops tell one; empty where the peer is the client.
+	Source string `json:"source,omitempty"`
 	// Status is the HTTP status that the client got; 0 for no answer.
 	Status int `json:"status"`
 	// TLS is how the connection of the peer is secured; absent of a plain one.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -157,6 +158,30 @@ func TestPeerAddressIsGeneralised(t *testing.T) {
 			r := request("A-1")
 			require.NoError(t, r.Peer.Addr.UnmarshalText([]byte(row.addr)))
 			assert.Equal(t, row.want, record(t, scenario{r: r}).Client.IP)
+		})
+	}
+}
+
+// TestSourceAddressIsGeneralised: what a hop tells of its client is cut as the peer is, and
+// is there only where somebody tells it.
+func TestSourceAddressIsGeneralised(t *testing.T) {
+	rows := []struct {
+		rule   string
+		source netip.Addr
+		want   string
+	}{
+		{"IPv4 to its /24", netip.MustParseAddr("198.51.100.77"), "198.51.100.0"},
+		{"IPv6 to its /48", netip.MustParseAddr("2001:db8:1:2::3"), "2001:db8:1::"},
+		{"the peer itself", request("A-1").Peer.Addr, ""},
+		{"nobody knows", netip.Addr{}, ""},
+	}
+	for _, row := range rows {
+		t.Run(row.rule, func(t *testing.T) {
+			r := request("A-1")
+			r.Source = row.source
+			client := record(t, scenario{r: r}).Client
+			assert.Equal(t, row.want, client.Source)
+			assert.Equal(t, "203.0.113.0", client.IP)
 		})
 	}
 }

@@ -147,6 +147,7 @@ func request(account string) *policy.Request {
 	return &policy.Request{
 		ID: "01K54Z0000000000000000000D", Time: start,
 		Peer:   policy.Peer{Addr: netip.MustParseAddr("203.0.113.77")},
+		Source: netip.MustParseAddr("203.0.113.77"),
 		Method: "PATCH", Path: path, RawQuery: "dryRun=true&debug=1", Host: "api.example.net", Proto: "HTTP/1.1",
 		Query: policy.ParseQuery("dryRun=true&debug=1"),
 		Header: http.Header{

@@ -71,10 +71,22 @@ type Backend struct {
 	MaxIdleConnections int         `yaml:"max_idle_connections" default:"512" min:"1" doc:"Most unused connections kept open to the backend."`
 	SoftDeny           []SoftDeny  `yaml:"soft_deny" doc:"How this backend refuses with a status of success. Without it such an answer is taken as a success."`
 	LoginPaths         []string    `yaml:"login_paths" doc:"Paths of login pages. A redirect there is a refusal by authentication, not a success."`
+
+	Identity *BackendIdentity `yaml:"identity" doc:"Tell the backend in request headers who the caller is, by a credential that proved itself and to which no tok.* control objects. Every tok.* control that judges, what proves the credential, and in.hdr must enforce. What a client sends under these names, in any spelling, never reaches the backend. Default: nothing is added to a request."`
 }
 
 // Encrypted reports whether the backend is reached over TLS.
 func (b Backend) Encrypted() bool { return strings.HasPrefix(b.URL, "https:") }
+
+// BackendIdentity names the request headers in which the backend is told who the caller
+// is. One that is empty is not sent.
+type BackendIdentity struct {
+	Issuer    string `yaml:"issuer" doc:"Header with the issuer of the credential. A client is known by the pair of issuer and client."`
+	Client    string `yaml:"client" doc:"Header with the client, for example X-Verified-Client."`
+	Principal string `yaml:"principal" doc:"Header with the principal. It is absent from a request of a client for itself."`
+	Accounts  string `yaml:"accounts" doc:"Header with the accounts of the caller, with commas between them. As in the others, every byte but letters, digits and -._~:/@=| is percent-encoded."`
+	Scopes    string `yaml:"scopes" doc:"Header with the scopes of the caller, with spaces between them."`
+}
 
 // Timeouts are the time bounds towards the backend.
 type Timeouts struct {
@@ -97,6 +109,15 @@ type Gateway struct {
 	Proof            GatewayProof `yaml:"proof" doc:"How a request shows that it came through the gateway. Control path.gateway judges it. With a header and peers, both must hold."`
 	ClientCertHeader string       `yaml:"client_cert_header" doc:"Request header in which the gateway passes on the certificate of its client, in the form of RFC 9440, for example Client-Cert. It counts on requests with the proof of the gateway alone, and there in place of the certificate of the TLS connection, which is the gateway's own. The gateway must remove what its clients send under this name."`
 	RequestIDHeader  string       `yaml:"request_id_header" doc:"Request header in which the gateway puts its identifier of the request, in place of any that the client sent. Copied to records. With gateway.proof it makes retries of the gateway known to tok.replay."`
+
+	Forwarded *GatewayForwarded `yaml:"forwarded" doc:"How proxies in front of the sidecar tell from whom they took a request. Limits by peer, replay by sender and records then know the client behind them; gateway.proof.peers is about the connected address all the same."`
+}
+
+// GatewayForwarded is how proxies in front of the sidecar tell from whom they took a
+// request.
+type GatewayForwarded struct {
+	Peers  []string `yaml:"peers" required:"true" doc:"Networks of the proxies whose word counts, for example 10.0.0.0/8: each has to add the address that it took the request from at the end of the header. The client is the address nearest to the sidecar that is in none of them. A network of clients must not be in it, or they choose their address."`
+	Header string   `yaml:"header" default:"X-Forwarded-For" enum:"X-Forwarded-For|Forwarded" doc:"Request header in which they tell it: X-Forwarded-For, or Forwarded (RFC 7239). The other one is not read."`
 }
 
 // GatewayProof is how a request shows that it came through the gateway.

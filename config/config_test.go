@@ -31,6 +31,7 @@ func rules() []string {
 		listen-hosts message-target message-allow
 		limit-name limit-key limit-rate limit-quota limit-operations
 		gateway-proof gateway-proof-absent gateway-proof-empty gateway-proof-secret gateway-proof-literal
+		forwarded-peers forwarded-header backend-identity backend-identity-empty backend-identity-nobody
 		gateway-proof-twice gateway-proof-peers gateway-token identity-headers identity-headers-effect
 		identity-headers-replay api-key api-key-effect api-key-header header-twice nobody spec-name spec-head undeclared-parameters path-prefix health operation-actions
 		dpop-url dpop-url-missing dpop-url-userinfo dpop-url-query dpop-url-plain dpop-url-slash dpop-algorithms
@@ -43,7 +44,7 @@ func rules() []string {
 
 // warnings names every danger that is told.
 func warnings() []string {
-	return strings.Fields("enforce-default fail-open undeclared-deny patterns-omitted http-backend admin-exposed clock-skew issuer-clock-skew no-key nobody peers-alone sender-constraint dpop-nonce-key issuer-types decision-timeout credential-scheme")
+	return strings.Fields("enforce-default fail-open undeclared-deny patterns-omitted http-backend admin-exposed clock-skew issuer-clock-skew no-key nobody peers-alone sender-constraint dpop-nonce-key backend-identity-issuer issuer-types decision-timeout credential-scheme")
 }
 
 // leak is a value that the test files hold where no message may repeat it.

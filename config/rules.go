@@ -94,7 +94,7 @@ const (
 	KeyClient = "client"
 	// KeyAccount counts a limit per account.
 	KeyAccount = "account"
-	// KeyPeer counts a limit per connected address.
+	// KeyPeer counts a limit per address of the client, the connected one unless a hop tells another.
 	KeyPeer = "peer"
 	// KeyOperation counts a limit per operation.
 	KeyOperation = "operation"
@@ -140,7 +140,7 @@ type Payload struct {
 // Limit is one rate limit.
 type Limit struct {
 	Name       string   `yaml:"name" required:"true" doc:"Name in metrics and records: lower-case letters, digits and dashes, at most 63."`
-	Key        []string `yaml:"key" required:"true" enum:"client|account|peer|operation" doc:"What is counted apart. Several members count their combinations. A limit whose key has account is one of control rate.customer, any other one of rate.app."`
+	Key        []string `yaml:"key" required:"true" enum:"client|account|peer|operation" doc:"What is counted apart. Several members count their combinations. The peer is the connected address, or the client behind it where gateway.forwarded tells one. A limit whose key has account is one of control rate.customer, any other one of rate.app."`
 	Operations []string `yaml:"operations" doc:"Operations that the limit counts, as the keys of operations name them; unmatched stands for requests that match none. Default: all."`
 	Rate       Rate     `yaml:"rate" doc:"Sustained rate, for example 100/s, 5/m or 1000/h."`
 	Burst      int      `yaml:"burst" min:"1" doc:"Most requests at once, of a limit with a rate. Default: the rate per second, rounded up, at least 1."`

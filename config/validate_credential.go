@@ -142,6 +142,9 @@ func (v *validator) headersApart() {
 	if keys := v.c.Credential.APIKey; keys != nil {
 		uses = append([]use{{"credential.api_key.header", keys.Header}}, uses...)
 	}
+	for _, f := range v.c.Backend.Identity.Fields() {
+		uses = append(uses, use{f.Path, f.Header})
+	}
 	if v.tokensArrive() {
 		uses = append([]use{{"credential.header", v.c.Credential.Header}}, uses...)
 	}

@@ -51,6 +51,7 @@ func (v *validator) warn() Problems {
 			skew(fmt.Sprintf("token.issuers[%d].clock_skew", i), *is.ClockSkew)
 		}
 	}
+	v.warnIdentity(warn)
 	v.warnTypes(warn)
 	v.warnWait(warn)
 	v.warnSenders(warn)

@@ -17,6 +17,10 @@ type Policy struct {
 	Matcher       Matcher
 	Authenticator Authenticator
 	Spender       Spender
+	// Sourcer tells where a request came from; nil takes the peer for the client.
+	Sourcer Sourcer
+	// Introducer tells the backend who the caller is; nil tells nothing.
+	Introducer Introducer
 	// Hints tell ClassOf what an answer of this backend means.
 	Hints Hints
 	// Scheme is the authentication scheme of tokens (RFC 9110 section 11.1) that answers

@@ -18,6 +18,8 @@ type Request struct {
 	Peer Peer
 	// Source is the address of the client as far as the configured hops in front of the
 	// sidecar tell it: that of the peer where none is configured or the peer is none of them.
+	// It says whom to count, and proves nothing: that a request came through the gateway is
+	// told by the Peer.
 	Source netip.Addr
 
 	Method   string      // client's, as sent

@@ -1,6 +1,10 @@
 package policy
 
-import "context"
+import (
+	"context"
+	"net/http"
+	"net/netip"
+)
 
 // Matcher finds the operation of a request by its Method and Path.
 type Matcher interface {
@@ -45,4 +49,23 @@ type Observer interface {
 // body. It judges facts and changes nothing.
 type Stripper interface {
 	Strip(r *Request) []string
+}
+
+// Sourcer tells the address of the client of a request from that of the peer and from
+// what trusted hops put into the header. Of a peer that it does not trust it returns the
+// address.
+type Sourcer interface {
+	Source(peer netip.Addr, h http.Header) netip.Addr
+}
+
+// Introducer tells the backend who the caller is, in header fields of its own.
+type Introducer interface {
+	// Owns reports whether a name is that of such a field, in any spelling that a backend
+	// may take for it. What a client sent under it never reaches the backend, nor does it
+	// where nobody is introduced.
+	Owns(name string) bool
+	// Introduce returns the fields of a request that was decided so: canonical names, each
+	// once, with values that are safe in a header. There are none unless the caller is
+	// proven and nothing objects to the proof, whatever let the request pass.
+	Introduce(r *Request, d Decision) []Pair
 }

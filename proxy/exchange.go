@@ -63,7 +63,7 @@ func (h *Handler) begin(w http.ResponseWriter, req *http.Request) *exchange {
 		Hop:      hopOf(req),
 		Body:     policy.Body{Size: req.ContentLength},
 	}
-	x.request.Source = x.request.Peer.Addr
+	x.request.Source = sourceOf(x.policy, x.request.Peer.Addr, req.Header)
 	x.request.Peer.Certificate = certificateOf(req.TLS)
 	x.request.Peer.TLS = h.options.Listen.peer(req.TLS, x.request.Time)
 	if t := x.request.Peer.TLS; t != nil && t.Certificate != nil {
@@ -79,6 +79,15 @@ func peerOf(remote string) policy.Peer {
 		return policy.Peer{}
 	}
 	return policy.Peer{Addr: addr.Addr().Unmap()}
+}
+
+// sourceOf returns the address of the client. It reads the header as it came: what a hop
+// wrote for us is not undone by a client that names the field in Connection.
+func sourceOf(p *policy.Policy, peer netip.Addr, h http.Header) netip.Addr {
+	if p.Sourcer == nil {
+		return peer
+	}
+	return p.Sourcer.Source(peer, h)
 }
 
 // certificateOf returns the client certificate of a TLS connection: the handshake, or

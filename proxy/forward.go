@@ -64,6 +64,7 @@ func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 		}
 	}
 	x.strip(p.Out)
+	x.introduce(p.Out)
 }
 
 // answered takes the facts of the backend's answer.

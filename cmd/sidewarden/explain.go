@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ import (
 type explainOptions struct {
 	config, at             string
 	request, token, record string
+	peer                   string
 	audit, output          string
 	showValues             bool
 }
@@ -34,8 +36,8 @@ the line that sets its mode; then what is done with the request as configured, i
 
 The request is a file in the form of an HTTP/1.1 message: request line, header fields, an empty line, the body. Lines may
 end with LF, the target may be a whole URL, and lines before it that start with # or // are skipped. --at is the time of the
-request, so that a recorded token can be explained after it expired. Key sets behind a URL are read once; nothing is sent to
-the backend, and the token to nobody: what only its issuer can tell is undecided.
+request, so that a recorded token can be explained after it expired, and --peer the address that it comes from. Key sets behind a
+URL are read once; nothing is sent to the backend, and the token to nobody: what only its issuer can tell is undecided.
 
 With --token, the file holds a token alone, and what every check of tokens says of it is printed, with the first that objects.
 That it comes without the DPoP proof or the certificate that it is bound to is no objection to the token.
@@ -66,6 +68,7 @@ Exits with 1 when the policy objects to the request or the token, in whatever mo
 	f.StringVarP(&o.request, "request", "r", "", "file with the request; - reads standard input")
 	f.StringVarP(&o.token, "token", "t", "", "file with a token alone; - reads standard input")
 	f.StringVar(&o.at, "at", "", "time of the request, such as 2026-03-01T12:00:00Z; default: now")
+	f.StringVar(&o.peer, "peer", "", "address that the request comes from, such as that of the gateway; default: 127.0.0.1")
 	f.StringVar(&o.record, "record", "", "decision id or record id of a recorded decision")
 	f.StringVar(&o.audit, "audit", "", "audit file; default: audit.file.path of the configuration")
 	f.StringVarP(&o.output, "output", "o", "table", "table or json")
@@ -73,6 +76,8 @@ Exits with 1 when the policy objects to the request or the token, in whatever mo
 	cmd.MarkFlagsMutuallyExclusive("request", "token", "record")
 	cmd.MarkFlagsOneRequired("request", "token", "record")
 	cmd.MarkFlagsMutuallyExclusive("record", "at")
+	cmd.MarkFlagsMutuallyExclusive("record", "peer")
+	cmd.MarkFlagsMutuallyExclusive("token", "peer")
 	cmd.MarkFlagsMutuallyExclusive("record", "show-values")
 	cmd.MarkFlagsMutuallyExclusive("request", "audit")
 	cmd.MarkFlagsMutuallyExclusive("token", "audit")
@@ -85,6 +90,13 @@ func (o *explainOptions) explain(ctx context.Context, stdin io.Reader) (*explain
 		var err error
 		if at, err = time.Parse(time.RFC3339, o.at); err != nil {
 			return nil, usageError{fmt.Sprintf("--at %q: write a time such as 2026-03-01T12:00:00Z", o.at)}
+		}
+	}
+	var peer netip.Addr
+	if o.peer != "" {
+		var err error
+		if peer, err = netip.ParseAddr(o.peer); err != nil {
+			return nil, usageError{fmt.Sprintf("--peer %q: write an address such as 10.1.2.3", o.peer)}
 		}
 	}
 	switch {
@@ -114,7 +126,7 @@ func (o *explainOptions) explain(ctx context.Context, stdin io.Reader) (*explain
 		return nil, err
 	}
 	return explain.Request(ctx, message, explain.Options{
-		Config: l.config, Output: l.output, Proxy: options, Bounds: l.bounds(), At: at, ShowValues: o.showValues,
+		Config: l.config, Output: l.output, Proxy: options, Bounds: l.bounds(), Peer: peer, At: at, ShowValues: o.showValues,
 	})
 }
 

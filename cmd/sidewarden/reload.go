@@ -183,8 +183,8 @@ func (s *sidecar) restartOnly(next *config.Config) error {
 // openedOnce lists by field what a running sidecar cannot change.
 func openedOnce(c *config.Config) map[string]any {
 	backend, listen := c.Backend, c.Listen
-	backend.SoftDeny, backend.LoginPaths = nil, nil // hints of the policy
-	listen.Hosts = nil                              // in.path judges them
+	backend.SoftDeny, backend.LoginPaths, backend.Identity = nil, nil, nil // parts of the policy
+	listen.Hosts = nil                                                     // in.path judges them
 	if listen.TLS != nil {
 		kept := *listen.TLS
 		kept.Clients = nil // for mtls.client

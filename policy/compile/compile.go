@@ -169,6 +169,7 @@ func (c *compiler) compile() *Output {
 	}
 	c.checkNeeds(plans)
 	c.checkNonces(plans.all)
+	c.checkIntroduced(plans)
 	c.doubt(plans.all)
 	c.doubtSchemes(contracts, plans.all)
 	exceptions := c.exceptions(plans.all)
@@ -179,6 +180,7 @@ func (c *compiler) compile() *Output {
 	p.Authenticator = c.authenticator(issuers, asked)
 	p.Scheme, p.DPoP = c.cfg.Credential.Scheme, c.proofAlgorithms()
 	p.Spender = plans.spending.stage
+	p.Sourcer, p.Introducer = c.sourcer(), c.introducer()
 	digest, measured, err := c.digests(contracts)
 	if err != nil {
 		c.problem("", err.Error(), "report it: it is a defect of this program")

@@ -34,8 +34,10 @@ func (c *compiler) headerOptions() message.HeaderOptions {
 	o := message.HeaderOptions{
 		Judged: append(c.credentialHeaders(), given(gateway.Proof.Header, gateway.ClientCertHeader, gateway.RequestIDHeader)...),
 		Single: given(gateway.ClientCertHeader),
+		Own:    c.reservedHeaders(),
+		Hops:   c.hops(),
 		// Who has a gateway and does not say from where is connected to by the gateway.
-		AnyHop: gateway.Present,
+		AnyHop: gateway.Present && gateway.Forwarded == nil,
 	}
 	for _, rule := range c.cfg.Account.Rules {
 		if rule.In == "header" {

@@ -28,9 +28,9 @@ func replayed(t *testing.T, p *policy.Policy, s sent) policy.Verdict {
 		Method: "GET", Path: s.path, Time: now(), Header: http.Header{},
 		Auth: policy.Authentication{Proof: policy.Permitted(), Token: good, Identity: &good.Claimed},
 	}
-	r.Peer.Addr = netip.MustParseAddr("192.0.2.1")
+	r.Source = netip.MustParseAddr("192.0.2.1")
 	if s.from != "" {
-		r.Peer.Addr = netip.MustParseAddr(s.from)
+		r.Source = netip.MustParseAddr(s.from)
 	}
 	for name, value := range map[string]string{"X-Proof": s.gateway, "X-Number": s.number} {
 		if value != "" {

@@ -18,7 +18,8 @@ const (
 	// Account is each account that the request names and the account boundary
 	// permits, of the issuer that asserts it; or the client if there is none.
 	Account Key = "account"
-	// Peer is the connected client address: an IPv4 address or an IPv6 /64.
+	// Peer is the address of the client, that of the peer unless trusted hops tell another
+	// one: an IPv4 address or an IPv6 /64.
 	Peer Key = "peer"
 	// Operation is the operation's id; requests that match none share one.
 	Operation Key = "operation"
@@ -59,7 +60,7 @@ func part(key []byte, kind byte, value string) []byte {
 func appendPeer(key []byte, r *policy.Request) []byte {
 	key = append(key, kindPeer, 0)
 	from := len(key)
-	key = ratelimit.AppendPeer(key, r.Peer.Addr)
+	key = ratelimit.AppendPeer(key, r.Source)
 	key[from-1] = byte(len(key) - from)
 	return key
 }

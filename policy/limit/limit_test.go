@@ -53,9 +53,10 @@ func single(places, group int) limit.TokenUse {
 
 func request(changes ...func(*policy.Request)) *policy.Request {
 	r := &policy.Request{
-		Time:  now,
-		Peer:  policy.Peer{Addr: netip.MustParseAddr("192.0.2.1")},
-		Match: policy.Match{Operation: &policy.Operation{ID: "op"}},
+		Time:   now,
+		Peer:   policy.Peer{Addr: netip.MustParseAddr("10.0.0.1")}, // a gateway, whom no limit counts
+		Source: netip.MustParseAddr("192.0.2.1"),
+		Match:  policy.Match{Operation: &policy.Operation{ID: "op"}},
 		Auth: policy.Authentication{
 			Proof:    policy.Permitted(),
 			Token:    &policy.Token{ID: "jti-1", Expires: now.Add(time.Minute)},
@@ -73,7 +74,7 @@ func client(issuer, client string) func(*policy.Request) {
 }
 
 func peer(addr string) func(*policy.Request) {
-	return func(r *policy.Request) { r.Peer.Addr = netip.MustParseAddr(addr) }
+	return func(r *policy.Request) { r.Source = netip.MustParseAddr(addr) }
 }
 
 func operation(id string) func(*policy.Request) {

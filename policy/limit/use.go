@@ -193,7 +193,7 @@ func (p *purchase) sender() ratelimit.Owner {
 	case proven.Key != "":
 		p.keys = part(p.keys, kindKey, proven.Key)
 	default:
-		network, ok := networkOf(p.r.Peer.Addr)
+		network, ok := networkOf(p.r.Source)
 		if !ok {
 			return ratelimit.Owner{}
 		}

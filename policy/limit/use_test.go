@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -66,7 +67,7 @@ func sentBy(r *policy.Request) *policy.Sender {
 	return r.Auth.SentBy
 }
 
-func noPeer(r *policy.Request) { r.Peer = policy.Peer{} }
+func noPeer(r *policy.Request) { r.Source = netip.Addr{} }
 
 func TestSameSender(t *testing.T) {
 	ok, other := policy.Permitted(), policy.Denied(policy.TokenOtherSender, "")

@@ -54,7 +54,7 @@ func corpus(t testing.TB) []*policy.Request {
 func (v *vector) request() *policy.Request {
 	path, query, _ := strings.Cut(v.Request.Target, "?")
 	r := &policy.Request{
-		ID: "01K54Z0000000000000000000D", Peer: policy.Peer{Addr: netip.MustParseAddr("10.1.2.3")}, Header: map[string][]string{},
+		ID: "01K54Z0000000000000000000D", Peer: policy.Peer{Addr: netip.MustParseAddr("10.1.2.3")}, Source: netip.MustParseAddr("10.1.2.3"), Header: map[string][]string{},
 		Method: v.Request.Method, Path: path, RawQuery: query, Query: policy.ParseQuery(query), Host: "api.example.net", Proto: "HTTP/1.1",
 	}
 	for _, h := range v.Request.Header {

@@ -149,6 +149,7 @@ func (w *world) request(method string) *policy.Request {
 	path, query, _ := strings.Cut(target(method), "?")
 	return &policy.Request{
 		ID: "01K54Z0000000000000000000D", Time: w.clock.now(), Peer: policy.Peer{Addr: netip.MustParseAddr("10.1.2.3")},
+		Source: netip.MustParseAddr("10.1.2.3"),
 		Method: method, Path: path, RawQuery: query, Host: "api.example.net", Proto: "HTTP/1.1",
 		Query: policy.ParseQuery(query), Header: w.header(method),
 		Frame: policy.Frame{Head: policy.Permitted(), Body: policy.Inapplicable()},

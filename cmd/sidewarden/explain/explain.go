@@ -2,6 +2,7 @@ package explain
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -19,6 +20,9 @@ type Options struct {
 	// clock, ids, log and body timeout are replaced.
 	Proxy  proxy.Options
 	Bounds proxy.Bounds
+	// Peer is the connected address that the request comes from; the zero value is the
+	// loopback address.
+	Peer netip.Addr
 	// At is the time of the request.
 	At time.Time
 	// ShowValues shows what the request and its token bring.

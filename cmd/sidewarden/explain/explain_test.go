@@ -2,6 +2,8 @@ package explain
 
 import (
 	"bytes"
+	"fmt"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -170,4 +172,29 @@ func TestOneRequestIsExplained(t *testing.T) {
 		e := request(t, options(t, public), "POST /orders\nContent-Type: application/json\n"+framed+"\n\n{}GET /admin HTTP/1.1\r\nHost: h\r\n\r\n")
 		assert.Equal(t, "createOrder", e.Operation, framed)
 	}
+}
+
+// The peer is what the command line says, and behind a hop there is a client, whose address
+// is shown as what it is: somebody's.
+func TestWhereARequestComesFrom(t *testing.T) {
+	t.Parallel()
+	o := options(t, public+`gateway: {present: true, proof: {peers: [10.0.0.0/8]}, forwarded: {peers: [10.0.0.0/8]}}
+limits: [{name: address, key: [peer], rate: 1/s, burst: 1}]
+`)
+	const message = "GET /orders HTTP/1.1\nHost: h\nX-Forwarded-For: 198.51.100.77\n\n"
+	inputs := func(o Options, control policy.Control) string {
+		for _, c := range request(t, o, message).Controls {
+			if c.ID == control {
+				return fmt.Sprint(c.Inputs)
+			}
+		}
+		return ""
+	}
+	assert.Contains(t, inputs(o, policy.PathGateway), "{peer 127.0.0.1}")
+	assert.NotContains(t, inputs(o, policy.RateApp), "address of the client")
+	o.Peer = netip.MustParseAddr("10.1.2.3")
+	assert.Contains(t, inputs(o, policy.PathGateway), "{peer 10.1.2.3}")
+	assert.Contains(t, inputs(o, policy.RateApp), "{address of the client ****77, told by peer 10.1.2.3 (")
+	o.ShowValues = true
+	assert.Contains(t, inputs(o, policy.RateApp), "{address of the client 198.51.100.77, told by peer 10.1.2.3 (")
 }

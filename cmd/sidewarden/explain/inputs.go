@@ -265,6 +265,9 @@ func (v *view) contractFile() string {
 // count accounts, and the others.
 func (v *view) limits(c policy.Control) []Input {
 	var inputs []Input
+	if v.r.Source != v.r.Peer.Addr {
+		inputs = append(inputs, Input{"address of the client", fmt.Sprintf("%s, told by peer %s (%s)", v.value(v.r.Source.String()), v.r.Peer.Addr, v.set("gateway.forwarded"))})
+	}
 	for i, l := range v.cfg.Limits {
 		accounts := slices.Contains(l.Key, config.KeyAccount)
 		text := fmt.Sprintf("%s, burst %d", l.Rate, l.Burst)

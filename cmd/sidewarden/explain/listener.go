@@ -2,6 +2,7 @@ package explain
 
 import (
 	"net"
+	"net/netip"
 	"sync"
 )
 
@@ -13,10 +14,11 @@ type listener struct {
 	once   sync.Once
 }
 
-func newListener() *listener {
+// newListener returns a listener whose connection comes from an address.
+func newListener(from netip.Addr) *listener {
 	client, server := net.Pipe()
 	l := &listener{client: client, conns: make(chan net.Conn, 1), closed: make(chan struct{})}
-	l.conns <- local{server}
+	l.conns <- local{server, from}
 	return l
 }
 
@@ -37,13 +39,19 @@ func (l *listener) Close() error {
 }
 
 // Addr implements [net.Listener].
-func (*listener) Addr() net.Addr { return loopback() }
+func (*listener) Addr() net.Addr { return tcpAddr(loopback()) }
 
-// local is a connection in memory that comes from the loopback address, so that
-// limits by peer have one.
-type local struct{ net.Conn }
+// local is a connection in memory that comes from an address, so that limits by peer
+// have one.
+type local struct {
+	net.Conn
+	from netip.Addr
+}
 
 // RemoteAddr implements [net.Conn].
-func (local) RemoteAddr() net.Addr { return loopback() }
+func (c local) RemoteAddr() net.Addr { return tcpAddr(c.from) }
 
-func loopback() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+// loopback is the peer of a request of which nobody says where it comes from.
+func loopback() netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, 1}) }
+
+func tcpAddr(a netip.Addr) net.Addr { return net.TCPAddrFromAddrPort(netip.AddrPortFrom(a, 0)) }

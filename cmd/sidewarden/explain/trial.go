@@ -77,7 +77,11 @@ func try(ctx context.Context, m Message, p *policy.Policy, o Options) (trial, er
 
 	ctx, cancel := context.WithTimeout(ctx, trialTime)
 	defer cancel()
-	listener := newListener()
+	peer := o.Peer
+	if !peer.IsValid() {
+		peer = loopback()
+	}
+	listener := newListener(peer)
 	var serving sync.WaitGroup
 	guarded := &proxy.Listener{
 		Listener: listener, HeadBytes: o.Bounds.HeadBytes, Refusals: &proxy.Refusals{}, Observer: w,
