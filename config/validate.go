@@ -20,6 +20,7 @@ type validator struct {
 func (v *validator) validate() {
 	v.available()
 	v.head()
+	v.message()
 	v.proof()
 	v.credential()
 	v.certificates()
