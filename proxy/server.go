@@ -39,6 +39,7 @@ func NewServer(h http.Handler, b Bounds, log *zap.Logger) *http.Server {
 		ErrorLog:          strangers, // handshakes and resets of others: not our errors
 		// "OPTIONS *" is a request like any other: it must be seen and forwarded.
 		DisableGeneralOptionsHandler: true,
+		HTTP2:                        http2Bounds(),
 	}
 }
 

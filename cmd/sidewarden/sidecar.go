@@ -56,6 +56,7 @@ type sidecar struct {
 	census    *evidence.Census
 	endpoints *evidence.Endpoints
 	refusals  *proxy.Refusals
+	taking    *proxy.TakeListener
 	excepted  *exceptionLedger
 	transport *http.Transport
 
@@ -104,6 +105,7 @@ func (l *loaded) proxyOptions() (proxy.Options, error) {
 	return proxy.Options{
 		Policy: l.output.Policy, Backend: backend, PathPrefix: l.config.Backend.PathPrefix, InstanceHeader: l.config.Backend.InstanceHeader,
 		MaxHeldBytes: int64(l.config.Payload.MaxHeldBytes), BodyTimeout: l.config.Listen.BodyTimeout.Std(),
+		MinBodyRate:   int64(l.config.Listen.MinBodyRate),
 		AnswerTimeout: l.config.Backend.Timeouts.Response.Std(),
 	}, nil
 }
@@ -134,7 +136,7 @@ func (s *sidecar) observers() error {
 	}
 	s.names = pseudonyms
 	s.metrics = metrics.New(metrics.Options{Version: version, Sources: metrics.Sources{
-		TransportRefused: s.refusals.Counts,
+		TransportRefused: s.refused,
 		KeySets:          s.keySets,
 		TokenCache:       s.tokenCache,
 		Introspection:    s.introspection,
@@ -263,8 +265,9 @@ func (s *sidecar) listen(serverTLS *tls.Config) error {
 	if err := errors.Join(errData, errAdmin); err != nil {
 		return problems(s.options.path, err)
 	}
+	s.taking = &proxy.TakeListener{Listener: s.dataAddr, Timeout: cfg.Listen.TakeTimeout.Std(), Now: time.Now}
 	s.dataAddr = &proxy.RefusalListener{
-		Listener: s.dataAddr, Refusals: s.refusals, Observer: s.recorder, Now: time.Now, NewID: s.newID,
+		Listener: s.taking, Refusals: s.refusals, Observer: s.recorder, Now: time.Now, NewID: s.newID,
 	}
 	return nil
 }

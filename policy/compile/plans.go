@@ -221,6 +221,7 @@ func (p *planned) add(rule *policy.Rule) {
 // hold notes what the proxy has to hold for a rule that enforces.
 func hold(op *policy.Operation, rule *policy.Rule) {
 	if rule.Mode == policy.Enforce {
+		op.Paced = true
 		op.HoldIn = op.HoldIn || rule.Phase == policy.BodyPhase
 		op.HoldOut = op.HoldOut || rule.Phase == policy.ResponsePhase
 	}
