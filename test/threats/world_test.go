@@ -96,10 +96,10 @@ func newWorld(t *testing.T, p plan) *world {
 	t.Cleanup(transport.CloseIdleConnections)
 	w.handler = proxy.New(proxy.Options{
 		Policy: out.Policy, Observer: w, Backend: &url.URL{Scheme: "http", Host: backend}, Transport: transport,
-		MaxHeldBytes: 64 << 20, BodyTimeout: time.Minute, AnswerTimeout: time.Minute,
+		MaxHeldBytes: 64 << 20, BodyTimeout: time.Minute, MinBodyRate: 1 << 10, AnswerTimeout: time.Minute,
 		Now: time.Now, NewID: func() string { return "id" }, Log: zap.NewNop(),
 	})
-	w.addr = serve(t, proxy.NewServer(w.handler, proxy.Bounds{HeadBytes: 16 << 10, Head: time.Minute, Idle: time.Minute}, zap.NewNop()))
+	w.addr = serve(t, proxy.NewServer(w.handler, proxy.Bounds{HeadBytes: 256 << 10, Head: time.Minute, Idle: time.Minute}, zap.NewNop()))
 	return w
 }
 
