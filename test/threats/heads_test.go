@@ -37,7 +37,8 @@ func TestThreatOversizedHead(t *testing.T) {
 		{"fields", "", "/things", strings.Split(strings.Repeat("X-A: 1\n", 100), "\n")[:100], policy.InSize, policy.HeaderTooManyFields, []int{431}},
 		{
 			"parameters", "message: {max_header_bytes: 128KiB}\n", "/things?" + strings.Repeat("a=1&", 10_000) + "hidden=y", nil,
-			policy.InSchema, policy.ParameterTooMany, []int{400, 414}, // 414 where the target is judged before
+			policy.InSchema, policy.ParameterTooMany,
+			[]int{400, 414}, // 414 where the target is judged before
 		},
 	} {
 		for _, mode := range modes() {
