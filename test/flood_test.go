@@ -102,7 +102,7 @@ type others struct {
 
 func newOthers(address string) *others {
 	o := &others{stop: make(chan struct{})}
-	client := &http.Client{Timeout: patience, Transport: &http.Transport{
+	client := &http.Client{Timeout: 4 * patience, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the test made the certificate
 	}}
 	o.done.Go(func() {
