@@ -25,6 +25,7 @@ COUNT       ?= 10
 BASE        ?=
 PKGS        ?= ./...
 LOAD        ?=
+TIME        ?= 10m
 COVER_PKGS  ?= ./policy ./ratelimit
 COVER_FLOOR ?= 90
 
@@ -100,6 +101,10 @@ counts-update: test-deps ## Commit what a request costs now to test/budget/testd
 .PHONY: load
 load: build ## Measure what the sidecar costs beside a bare proxy (15 min), into dist/load
 	$(GO) run ./test/load -binary $(BIN) $(LOAD)
+
+.PHONY: gateways
+gateways: test-deps ## Send honest traffic through nginx and HAProxy for TIME (10m), to a shadow sidecar and past it, and compare
+	GATEWAY_TIME=$(TIME) $(GO) test -count=1 -timeout 0 -run '^TestHonestTrafficOfGateways$$' -v ./test
 
 .PHONY: cover
 cover: ## Fail when the statement coverage of a pure package is under COVER_FLOOR percent

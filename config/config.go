@@ -50,7 +50,9 @@ type Listen struct {
 	H2C          bool       `yaml:"h2c" default:"false" doc:"Speak HTTP/2 without TLS to clients that begin with it (RFC 9113 section 3.3), on a plain listener, for example for gRPC from a gateway on the same host."`
 	MaxHeadBytes Size       `yaml:"max_head_bytes" default:"256KiB" positive:"true" doc:"Largest request line and headers. A transport bound: it holds in every mode."`
 	HeadTimeout  Duration   `yaml:"head_timeout" default:"60s" positive:"true" doc:"Time to receive the request line and headers. A transport bound: it holds in every mode."`
-	BodyTimeout  Duration   `yaml:"body_timeout" default:"30s" positive:"true" doc:"Time in which a body must arrive that is held for an enforcing control."`
+	BodyTimeout  Duration   `yaml:"body_timeout" default:"30s" positive:"true" doc:"How long the body of a request may come more slowly than min_body_rate, before it is answered 408: one that is held, or that goes to an operation of which a control enforces. Bytes that come earn the time back. In shadow a body takes as long as it takes, and only its inspection is given up."`
+	MinBodyRate  ByteRate   `yaml:"min_body_rate" default:"1KiB/s" positive:"true" doc:"Slowest rate at which the body of a request may come for longer than body_timeout."`
+	TakeTimeout  Duration   `yaml:"take_timeout" default:"5m" positive:"true" doc:"Time in which a client must take what is written to it, some 32 KiB at a time; a client that does not is cut off. A transport bound: it holds in every mode. An answer of which nothing is there to write, such as an event stream, may rest as long as it likes."`
 	IdleTimeout  Duration   `yaml:"idle_timeout" default:"5m" positive:"true" doc:"Time after which an unused connection is closed. It must outlive the connection pool of the gateway, else reused connections break."`
 }
 

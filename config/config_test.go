@@ -36,7 +36,7 @@ func rules() []string {
 		identity-headers-replay api-key api-key-effect api-key-header header-twice nobody spec-name spec-head undeclared-parameters path-prefix health operation-actions
 		dpop-url dpop-url-missing dpop-url-userinfo dpop-url-query dpop-url-plain dpop-url-slash dpop-algorithms
 		dpop-algorithms-none dpop-nonce-key dpop-nonce-key-idle dpop-header dpop-tokenless sender-constraint
-		content-coding max-inflation
+		content-coding max-inflation header-bytes byte-rate
 		unavailable-evidence-dir
 		client-certificate client-cert-header client-cert-header-proof client-certificates client-certificates-effect listen-h2c backend-h2c
 		unavailable-trace-inject`)

@@ -66,6 +66,9 @@ type Operation struct {
 	// HoldIn reports that a Body rule enforces, so that the body must be inspected
 	// before it is forwarded.
 	HoldIn bool
+	// Paced reports that a rule enforces, so that a body that is not held has to keep the
+	// pace of those that are.
+	Paced bool
 	// MaxIn is how many bytes of a request body are inspected; a longer body is
 	// judged by in.size without being held.
 	MaxIn int64

@@ -138,6 +138,8 @@ const (
 	BodyUndeclared        Reason = "body-undeclared"
 	BodyTooLarge          Reason = "body-too-large"
 	InflatedTooLarge      Reason = "inflated-too-large"
+	HeaderTooLarge        Reason = "header-too-large"
+	HeaderTooManyFields   Reason = "header-too-many-fields"
 	CodingMalformed       Reason = "coding-malformed"
 	JSONSyntax            Reason = "json-syntax"
 	JSONEncoding          Reason = "json-encoding"

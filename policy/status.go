@@ -12,6 +12,8 @@ func (r Reason) Status() int {
 		return http.StatusRequestURITooLong // RFC 9110 section 15.5.15
 	case HostUnknown:
 		return http.StatusMisdirectedRequest // RFC 9110 section 15.5.20
+	case HeaderTooLarge, HeaderTooManyFields:
+		return http.StatusRequestHeaderFieldsTooLarge // RFC 6585 section 5
 	}
 	return 0
 }

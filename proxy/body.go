@@ -5,7 +5,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"time"
 
 	"go.uber.org/zap"
 )
@@ -21,6 +20,7 @@ func (x *exchange) takeBody(req *http.Request) {
 		x.tookSince(start)
 		return
 	}
+	req.Body = x.paced(req.Body)
 	if x.plan.HoldIn {
 		x.holdBody(req)
 		return
@@ -30,7 +30,7 @@ func (x *exchange) takeBody(req *http.Request) {
 		limit = 0 // nobody reads the copy; the bytes are only counted
 	}
 	x.in = newTee(req.Body, limit, req.ContentLength, &x.h.held)
-	x.in.expireAfter(x.h.options.BodyTimeout)
+	x.in.expire(x.h.bodyPace(), x.h.options.Now)
 	req.Body = x.in
 }
 
@@ -46,7 +46,7 @@ func (x *exchange) holdBody(req *http.Request) {
 	x.in = newTee(req.Body, limit+1, req.ContentLength, &x.h.held)
 	if req.ContentLength <= limit {
 		// One byte more than the limit tells that there is more.
-		if err := x.readHeld(limit + 1); err != nil {
+		if _, err := io.Copy(io.Discard, io.LimitReader(x.in, limit+1)); err != nil {
 			x.refuseBody(err)
 			return
 		}
@@ -71,25 +71,6 @@ func (x *exchange) holdBody(req *http.Request) {
 	}
 	x.request.Body.Bytes = nil // heldBody gives the memory back before the request ends
 	req.Body, req.Trailer = &heldBody{unsent: p.bytes, in: x.in}, announced
-}
-
-// readHeld reads up to n bytes of the body within the time for it: memory that is
-// lent to a body that never ends is kept from all others.
-func (x *exchange) readHeld(n int64) error {
-	connection := http.NewResponseController(x.w)
-	timeout := x.h.options.BodyTimeout
-	if timeout > 0 {
-		// A writer without deadlines is not one of net/http's server.
-		_ = connection.SetReadDeadline(x.h.options.Now().Add(timeout))
-	}
-	if _, err := io.Copy(io.Discard, io.LimitReader(x.in, n)); err != nil {
-		// The deadline stays: net/http must not wait for the rest either.
-		return err
-	}
-	if timeout > 0 {
-		_ = connection.SetReadDeadline(time.Time{})
-	}
-	return nil
 }
 
 // refuseBody answers a request whose body could not be read: it came too slowly,

@@ -35,8 +35,8 @@
 // the process. When it is reached, a body that only shadow rules want is not
 // copied (counted as a partial inspection), and one that an enforcing rule needs
 // is undecided, which answers 503. The bytes are given back as soon as they are
-// judged and sent, however long the answer lasts, and a body that does not come to
-// its end in time gives them up.
+// judged and sent, however long the answer lasts, and a body that does not keep its
+// pace gives them up.
 //
 // # Framing
 //

@@ -57,8 +57,9 @@ func (x *exchange) guard(stage string, step func()) {
 	step()
 }
 
-// release gives the copies back.
+// release gives the copies and the connection back.
 func (x *exchange) release() {
+	x.unpace()
 	for _, t := range []*tee{x.in, x.out} {
 		if t != nil {
 			t.release()

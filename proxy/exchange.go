@@ -30,6 +30,7 @@ type exchange struct {
 	outcome  policy.Outcome
 
 	in, out *tee           // what the request and the response body go through; nil when there is none
+	pacing  *pacedBody     // what the request body comes through at a pace; nil without one
 	judging sync.WaitGroup // judgeBeside at work
 	tunnel  io.Closer      // the connection to a backend that answered 101
 
@@ -128,6 +129,7 @@ func (x *exchange) block() {
 		return
 	}
 	x.blocked, x.done = true, true
+	x.hasten()
 	writeBlocked(x.w, x.policy, x.request, x.decision, f)
 }
 

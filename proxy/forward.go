@@ -22,6 +22,7 @@ const answerCopyBytes = 64 << 10
 func (x *exchange) fail(status int) {
 	x.failed, x.done = true, true
 	if x.w.status == 0 {
+		x.hasten()
 		writeFailure(x.w, x.request, status)
 	}
 }
@@ -99,6 +100,7 @@ func (x *exchange) answered(resp *http.Response) error {
 func (x *exchange) copyAnswer(resp *http.Response) {
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		x.tunnel = resp.Body
+		x.unpace() // what follows is not HTTP, and the connection is the tunnel's
 		return
 	}
 	limit := int64(0)
@@ -115,7 +117,7 @@ func (x *exchange) copyAnswer(resp *http.Response) {
 	}
 	x.out = newTee(resp.Body, limit, resp.ContentLength, &x.h.held)
 	if limit > answerCopyBytes {
-		x.out.expireAfter(x.h.options.AnswerTimeout)
+		x.out.expire(pace{grace: x.h.options.AnswerTimeout}, x.h.options.Now)
 	}
 	resp.Body = x.out
 }
@@ -137,7 +139,7 @@ func instanceOf(name string) string {
 }
 
 // unanswered answers when the backend did not: 400 for a body that its client
-// broke, 504 for a backend that was too slow, 502 for every other failure. What
+// broke, 408 for one that came too slowly, 504 for a backend that was too slow, 502 for every other failure. What
 // the client did is not put down to the backend: then there is no response, and a
 // client that went away gets nothing.
 func (x *exchange) unanswered(_ http.ResponseWriter, req *http.Request, err error) {
@@ -157,6 +159,9 @@ func (x *exchange) unanswered(_ http.ResponseWriter, req *http.Request, err erro
 		// The client is there. That its body ends with an error has ended the context.
 		x.request.Response = nil
 		x.refuseBroken()
+	case x.bodyLate():
+		x.request.Response = nil
+		x.fail(http.StatusRequestTimeout)
 	case req.Context().Err() != nil:
 		x.request.Response = nil
 		panic(http.ErrAbortHandler) // returning would answer 200 to a client that closed only its side

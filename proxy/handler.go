@@ -35,11 +35,13 @@ type Options struct {
 	// MaxHeldBytes bounds the body bytes that are held or copied at one time, over
 	// all requests.
 	MaxHeldBytes int64
-	// BodyTimeout bounds the time that such memory waits for the rest of a body: a
-	// held body that is not there by then is answered 408, and a copy of one that
-	// streams through is given up, which costs its inspection and not the request.
-	// Zero sets no bound.
+	// BodyTimeout is how long a body may come more slowly than MinBodyRate, in bytes per
+	// second: bytes that come earn the time back. One that is held, or that goes to an
+	// operation of which something enforces, is then answered 408; the copy of any other
+	// one is given up, which costs its inspection and not the request. A rate of zero
+	// earns nothing back, a time of zero sets no bound.
 	BodyTimeout time.Duration
+	MinBodyRate int64
 	// AnswerTimeout bounds, in the same way, the time from the head of an answer to
 	// the end of one that is held or copied to be judged: a held one that is not there
 	// by then is answered 504. Zero sets no bound.

@@ -25,7 +25,23 @@ type tee struct {
 	shed   bool  // the copy was given up: over the limit or the budget
 	err    error // what ended the body, other than its end
 	sealed bool
-	expiry *time.Timer // gives a copy up whose body does not end; nil for none
+	expiry *expiry // gives a copy up whose body does not end; nil for none
+}
+
+// expiry is the time that the copy of a body waits for the rest of it.
+type expiry struct {
+	pace  pace
+	now   func() time.Time
+	timer *time.Timer
+	left  time.Duration // of the grace, at since
+	since time.Time
+}
+
+// came gives time for n bytes that came.
+func (e *expiry) came(n int) {
+	now := e.now()
+	e.left, e.since = e.pace.after(e.left, now.Sub(e.since), n), now
+	e.timer.Reset(e.left)
 }
 
 // A copy begins with the declared length, but with no more than firstCopy: it costs
@@ -54,6 +70,9 @@ func (t *tee) Read(p []byte) (int, error) {
 	t.size += int64(n)
 	if !t.sealed {
 		t.keep(p[:n])
+		if t.expiry != nil && !t.shed {
+			t.expiry.came(n)
+		}
 	}
 	switch {
 	case errors.Is(err, io.EOF):
@@ -106,15 +125,16 @@ type passed struct {
 	err   error
 }
 
-// expireAfter gives the copy up if the body has not been sealed within d; zero
-// never does.
-func (t *tee) expireAfter(d time.Duration) {
+// expire gives the copy up if the body keeps it waiting for longer than the pace lets it;
+// one without a grace never does.
+func (t *tee) expire(p pace, now func() time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if d <= 0 || t.shed {
+	if p.grace <= 0 || t.shed {
 		return
 	}
-	t.expiry = time.AfterFunc(d, func() {
+	t.expiry = &expiry{pace: p, now: now, left: p.grace, since: now()}
+	t.expiry.timer = time.AfterFunc(p.grace, func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if !t.sealed && !t.eof {
@@ -158,6 +178,6 @@ func (t *tee) release() {
 func (t *tee) end() {
 	t.sealed = true
 	if t.expiry != nil {
-		t.expiry.Stop()
+		t.expiry.timer.Stop()
 	}
 }

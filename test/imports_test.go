@@ -63,7 +63,7 @@ func edges() map[string][]string {
 		"cmd/sidewarden/demo": {"assess/evidence", "policy"},
 		// Both turn one thing into text for an operator: a contract, and a decision.
 		"cmd/sidewarden/starter": {"config", "policy/openapi"},
-		"cmd/sidewarden/explain": {"audit", "config", "policy", "policy/compile", "policy/openapi", "proxy"},
+		"cmd/sidewarden/explain": {"audit", "config", "policy", "policy/compile", "policy/message", "policy/openapi", "proxy"}, // message: the size of a head as in.size counts it
 		"test":                   {anything},
 		"test/load":              {"policy/token/tokentest"},
 		"test/budget":            {},

@@ -46,7 +46,7 @@ func phraseOfControl(c policy.Control) phrase {
 	case policy.InCtype:
 		return phrase{"the content type", "with a content type that the contract does not declare"}
 	case policy.InSize:
-		return phrase{"the size of the body", "with a body over the limit"}
+		return phrase{"the size of requests", "with a body over the limit"}
 	case policy.InWellformed:
 		return phrase{"whether the body is well-formed", "with a malformed body"}
 	case policy.InSchema:
@@ -130,6 +130,8 @@ func violationOf(r policy.Reason) string {
 		return "without the required body"
 	case policy.JSONDuplicateMember:
 		return "with a duplicate member in the body"
+	case policy.HeaderTooLarge, policy.HeaderTooManyFields:
+		return "with a head over the limit"
 	case policy.ContentTypeMissing:
 		return "without a content type"
 	}

@@ -55,6 +55,7 @@ type sidecar struct {
 	census    *evidence.Census
 	endpoints *evidence.Endpoints
 	refusals  *proxy.Refusals
+	taking    *proxy.TakeListener
 	excepted  *exceptionLedger
 	transport *proxy.BackendTransport
 	listenTLS *proxy.ListenTLS // nil where the listener is plain
@@ -105,6 +106,7 @@ func (l *loaded) proxyOptions() (proxy.Options, error) {
 	return proxy.Options{
 		Policy: l.output.Policy, Backend: backend, PathPrefix: l.config.Backend.PathPrefix, InstanceHeader: l.config.Backend.InstanceHeader,
 		MaxHeldBytes: int64(l.config.Payload.MaxHeldBytes), BodyTimeout: l.config.Listen.BodyTimeout.Std(),
+		MinBodyRate:   int64(l.config.Listen.MinBodyRate),
 		AnswerTimeout: l.config.Backend.Timeouts.Response.Std(),
 	}, nil
 }
@@ -135,7 +137,7 @@ func (s *sidecar) observers() error {
 	}
 	s.names = pseudonyms
 	s.metrics = metrics.New(metrics.Options{Version: version, Sources: metrics.Sources{
-		TransportRefused: s.refusals.Counts,
+		TransportRefused: s.refused,
 		GuardBlind:       s.refusals.Blind,
 		ConnectionAuth:   func() map[string]uint64 { return s.handler.Stats().ConnectionAuth },
 		KeySets:          s.keySets,
@@ -270,9 +272,10 @@ func (s *sidecar) listen() error {
 	if err := errors.Join(errData, errAdmin); err != nil {
 		return problems(s.options.path, err)
 	}
+	s.taking = &proxy.TakeListener{Listener: s.dataAddr, Timeout: cfg.Listen.TakeTimeout.Std(), Now: time.Now}
 	bounds := s.startedAs.bounds()
 	s.dataAddr = &proxy.Listener{
-		Listener: s.dataAddr, TLS: s.data.TLSConfig.Clone(), Handshake: bounds.Head, HeadBytes: bounds.HeadBytes, H2C: cfg.Listen.H2C,
+		Listener: s.taking, TLS: s.data.TLSConfig.Clone(), Handshake: bounds.Head, HeadBytes: bounds.HeadBytes, H2C: cfg.Listen.H2C,
 		Refusals: s.refusals, Observer: s.recorder, Policy: s.handler.Policy, Now: time.Now, NewID: s.newID,
 	}
 	return nil

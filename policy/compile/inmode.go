@@ -14,7 +14,7 @@ func InMode(p *policy.Policy, mode policy.Mode) *policy.Policy {
 	twins := make(map[string]*policy.Operation, len(p.Operations))
 	twin := func(op *policy.Operation) *policy.Operation {
 		next := *op
-		next.HoldIn, next.HoldOut, next.Strip = false, false, nil
+		next.HoldIn, next.HoldOut, next.Paced, next.Strip = false, false, false, nil
 		next.Rules = make([]*policy.Rule, len(op.Rules))
 		for i, rule := range op.Rules {
 			other := *rule

@@ -236,6 +236,7 @@ func hold(op *policy.Operation, rule *policy.Rule) {
 		if stripper, strips := rule.Check.(policy.Stripper); strips {
 			op.Strip = stripper
 		}
+		op.Paced = true
 		op.HoldIn = op.HoldIn || rule.Phase == policy.BodyPhase
 		op.HoldOut = op.HoldOut || rule.Phase == policy.ResponsePhase
 	}
@@ -290,16 +291,6 @@ func (c *compiler) checkOf(p *planned, control policy.Control, phase policy.Phas
 // unpacks reports whether a content coding of request bodies is taken off.
 func (c *compiler) unpacks() bool { return len(c.cfg.Payload.ContentCodings) > 0 }
 
-// sizeOf returns the check of in.size. What takes off a content coding is the inspector
-// of an operation that declares a body.
-func (c *compiler) sizeOf(p *planned) payload.Size {
-	size := payload.Size{MaxBytes: p.operation.MaxIn}
-	if p.contract.BodyDeclared && c.unpacks() {
-		size.MaxInflation = c.cfg.Payload.MaxInflation
-	}
-	return size
-}
-
 // unmatchedCheck returns the check of a control for requests that match no
 // operation: the size needs none, the rest is undecided by what is missing.
 func (c *compiler) unmatchedCheck(p *planned, control policy.Control) policy.Check {
@@ -307,7 +298,7 @@ func (c *compiler) unmatchedCheck(p *planned, control policy.Control) policy.Che
 	case policy.InHdr:
 		return c.headerCheck(p)
 	case policy.InSize:
-		return payload.Size{MaxBytes: p.operation.MaxIn}
+		return c.sizeOf(p)
 	case policy.OutSize:
 		return payload.AnswerSize{MaxBytes: int64(c.cfg.Payload.MaxResponseBytes)}
 	case policy.AzScope, policy.InCtype, policy.InWellformed, policy.InSchema, policy.OutSchema:

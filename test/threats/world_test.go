@@ -103,10 +103,10 @@ func newWorld(t *testing.T, p plan) *world {
 	t.Cleanup(transport.CloseIdleConnections)
 	w.handler = proxy.New(proxy.Options{
 		Policy: out.Policy, Observer: w, Backend: &url.URL{Scheme: "http", Host: backend}, Transport: transport,
-		MaxHeldBytes: 64 << 20, BodyTimeout: time.Minute, AnswerTimeout: time.Minute,
+		MaxHeldBytes: 64 << 20, BodyTimeout: time.Minute, MinBodyRate: 1 << 10, AnswerTimeout: time.Minute,
 		Now: p.clock(), NewID: func() string { return "id" }, Log: zap.NewNop(), Listen: p.listener(w),
 	})
-	server := proxy.NewServer(w.handler, proxy.Bounds{HeadBytes: 16 << 10, Head: time.Minute, Idle: time.Minute}, zap.NewNop())
+	server := proxy.NewServer(w.handler, proxy.Bounds{HeadBytes: 256 << 10, Head: time.Minute, Idle: time.Minute}, zap.NewNop())
 	var keys *tls.Config
 	if w.tls != nil {
 		keys = w.tls.Config()
@@ -114,7 +114,7 @@ func newWorld(t *testing.T, p plan) *world {
 	}
 	w.addr = serveOn(t, server, func(l net.Listener) net.Listener {
 		return &proxy.Listener{
-			Listener: l, TLS: keys, HeadBytes: 16 << 10, Refusals: &proxy.Refusals{}, Observer: w, Policy: w.handler.Policy,
+			Listener: l, TLS: keys, HeadBytes: 256 << 10, Refusals: &proxy.Refusals{}, Observer: w, Policy: w.handler.Policy,
 			Now: time.Now, NewID: func() string { return "id" },
 		}
 	})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/policy/message"
 )
 
 // inputs tells what a control looked at. A control that is not here has nothing to
@@ -246,7 +247,15 @@ func (v *view) size() []Input {
 	if v.settings.MaxRequestBytes > 0 {
 		limit, field = v.settings.MaxRequestBytes, config.Key("operations", v.key)+".max_request_bytes"
 	}
-	return []Input{{"body", size}, {"largest", limit.String()}, {"set in", v.set(field)}}
+	bytes, fields := message.HeadOf(v.r)
+	most := v.cfg.Message
+	return []Input{
+		{"head", fmt.Sprintf("%d bytes in %d fields", bytes, fields)},
+		{"largest head", fmt.Sprintf("%s, %d fields (%s)", most.MaxHeaderBytes, most.MaxHeaderFields, v.set("message"))},
+		{"body", size},
+		{"largest", limit.String()},
+		{"set in", v.set(field)},
+	}
 }
 
 func (v *view) inspected() Input {

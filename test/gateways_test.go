@@ -1,0 +1,191 @@
+package test_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"text/template"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestHonestTrafficOfGateways sends honest traffic through real gateways with pools of
+// connections, once to a sidecar in shadow and once to a bare reverse proxy: the sidecar
+// must not add one refused or failed request, nor change one answer. GATEWAY_TIME is how
+// long it lasts.
+func TestHonestTrafficOfGateways(t *testing.T) {
+	t.Parallel()
+	last := 4 * time.Second
+	if text := os.Getenv("GATEWAY_TIME"); text != "" {
+		var err error
+		last, err = time.ParseDuration(text)
+		require.NoError(t, err, "GATEWAY_TIME")
+	}
+	honest := httptest.NewUnstartedServer(honestBackend())
+	honest.Config.IdleTimeout = time.Second // longer than the connections of the sidecar are kept
+	honest.Start()
+	t.Cleanup(honest.Close)
+	address := strings.TrimPrefix(honest.URL, "http://")
+	s := honestSidecar(t, address)
+	unwatched := httptest.NewServer(pooledProxy(address))
+	t.Cleanup(unwatched.Close)
+	behind := map[string]string{"sidecar": s.data, "bare": strings.TrimPrefix(unwatched.URL, "http://")}
+
+	dir := t.TempDir()
+	certificate := selfSigned(t, dir)
+	var pairs []*pair
+	for _, gateway := range []string{"nginx", "haproxy"} {
+		ways := startGateway(t, gateway, dir, certificate, behind)
+		for _, two := range []bool{false, true} {
+			pairs = append(pairs, newPair(gateway, two, ways))
+		}
+	}
+	begun := time.Now()
+	drive(t, pairs, begun.Add(last))
+
+	t.Logf("%s of honest traffic\n%s", time.Since(begun).Round(time.Second), table(pairs))
+	for _, p := range pairs {
+		assert.Empty(t, p.differences(), p.name)
+		for _, kind := range kinds() {
+			assert.NotZero(t, p.of(kind.name), "%s: no request of kind %s", p.name, kind.name)
+		}
+	}
+	for reason := range strings.FieldsSeq("head-too-large malformed expectation other not-taken") {
+		n, err := s.metric(`sidewarden_transport_refused_total{reason="` + reason + `"}`)
+		require.NoError(t, err)
+		assert.Equal(t, "0", n, reason)
+	}
+}
+
+// honestSidecar starts the binary in shadow in front of a backend.
+func honestSidecar(t *testing.T, backend string) *sidecar {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"openapi.yaml", "sidewarden.yaml"} {
+		b, err := os.ReadFile(filepath.Join("testdata", "gateways", name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), b, 0o600))
+	}
+	s, err := startCommand(exec.Command(mustBinary(t), "serve", "--config", filepath.Join(dir, "sidewarden.yaml")), "",
+		"BACKEND=http://"+backend, "AUDIT="+filepath.Join(dir, "audit.jsonl"))
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.stop()) })
+	return s
+}
+
+// pooledProxy is a bare proxy whose pool to the backend is that of the sidecar.
+func pooledProxy(backend string) http.Handler {
+	return &httputil.ReverseProxy{
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(&url.URL{Scheme: "http", Host: backend})
+			p.Out.Host = p.In.Host
+		},
+		ErrorLog:  log.New(io.Discard, "", 0), // who goes away is part of the traffic
+		Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 512, IdleConnTimeout: 500 * time.Millisecond},
+	}
+}
+
+// way is how one gateway is reached, and what is behind it.
+type way struct{ Name, Behind, Plain, TLS string }
+
+// startGateway starts one gateway with a way to each of what stands behind it, and
+// returns when it takes connections.
+func startGateway(t *testing.T, name, dir, certificate string, behind map[string]string) map[string]way {
+	t.Helper()
+	files := map[string]struct{ template, program string }{
+		"nginx": {"nginx.conf.tmpl", "/usr/sbin/nginx"}, "haproxy": {"haproxy.cfg.tmpl", "/usr/sbin/haproxy"},
+	}
+	ways := map[string]way{}
+	for what, address := range behind {
+		ways[what] = way{Name: what, Behind: address, Plain: freeAddress(t), TLS: freeAddress(t)}
+	}
+	text, err := template.ParseFiles(filepath.Join("testdata", "gateways", files[name].template))
+	require.NoError(t, err)
+	var b bytes.Buffer
+	require.NoError(t, text.Execute(&b, map[string]any{"Dir": dir, "Certificate": certificate, "Ways": ways, "Root": os.Geteuid() == 0}))
+	file := filepath.Join(dir, name+".conf")
+	require.NoError(t, os.WriteFile(file, b.Bytes(), 0o600))
+	arguments := map[string][]string{"nginx": {"-e", "stderr", "-p", dir, "-c", file}, "haproxy": {"-db", "-f", file}}
+	cmd, said := exec.Command(files[name].program, arguments[name]...), &output{}
+	cmd.Stdout, cmd.Stderr = said, said
+	require.NoError(t, cmd.Start(), "the Debian packages of the tests have %s", name)
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // what matters of it is seen below
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		select {
+		case <-ended:
+		case <-time.After(patience):
+			_ = cmd.Process.Kill()
+			<-ended
+		}
+	})
+	for _, w := range ways {
+		for _, address := range []string{w.Plain, w.TLS} {
+			require.NoError(t, eventually(func() error {
+				c, err := net.Dial("tcp", address)
+				if err == nil {
+					err = c.Close()
+				}
+				select {
+				case <-ended:
+					return permanent{fmt.Errorf("%s ended", name)}
+				default:
+					return err
+				}
+			}), "%s: %s", name, said)
+		}
+	}
+	return ways
+}
+
+// freeAddress returns an address that nobody listens at. Somebody else may take it
+// before the gateway does, which then fails to start.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	return l.Addr().String()
+}
+
+// selfSigned writes a certificate and its key into one file.
+func selfSigned(t *testing.T, dir string) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	cert := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, cert, cert, key.Public(), key)
+	require.NoError(t, err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	file := filepath.Join(dir, "gateway.pem")
+	require.NoError(t, os.WriteFile(file, append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})...), 0o600))
+	return file
+}
