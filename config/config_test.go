@@ -37,6 +37,7 @@ func rules() []string {
 		content-coding max-inflation
 		unavailable-evidence-dir
 		client-certificate client-cert-header client-cert-header-proof
+		gateway-certificate gateway-certificate-unasked gateway-certificate-name gateway-signature gateway-signature-keyless gateway-signature-key gateway-signature-components
 		unavailable-trace-inject`)
 }
 
@@ -53,6 +54,7 @@ func world() config.Env {
 	vars := map[string]string{
 		"PSEUDONYM_KEY": "an-example-key-of-32-bytes-xxxxx", "ENVIRONMENT": "prod", "PRODUCT": "orders", "SHORT": leak + "\x01", "EMPTY": "",
 		"PROOF": leak + "-proof-of-the-gateway", "NEXT_PROOF": leak + "-next-proof-of-the-gateway", "SPACED": leak + " proof of the gateway",
+		"SIGNATURE": leak + "-signature-of-the-gateway-0123456789",
 	}
 	files := map[string]string{"/run/secrets/pseudonym": "another-example-key\n", "/run/secrets/empty": "\n"}
 	return config.Env{

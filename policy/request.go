@@ -106,6 +106,9 @@ type Peer struct {
 	// Certificate is the DER form of the client certificate of a TLS connection that
 	// ends here: the peer has its private key. Nil without one.
 	Certificate []byte
+	// Verified reports that an authority which is configured for clients signed
+	// Certificate, by the rules of RFC 5280 section 6.
+	Verified bool
 }
 
 // Match is what the Matcher found.

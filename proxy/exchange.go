@@ -61,6 +61,7 @@ func (h *Handler) begin(w http.ResponseWriter, req *http.Request) *exchange {
 	}
 	x.request.Source = x.request.Peer.Addr
 	x.request.Peer.Certificate = certificateOf(req.TLS)
+	x.request.Peer.Verified = req.TLS != nil && len(req.TLS.VerifiedChains) > 0
 	x.outcome.Class = policy.ClassNone // until it is forwarded
 	return x
 }
