@@ -55,6 +55,7 @@ type sidecar struct {
 	evidence  *evidence.Store
 	census    *evidence.Census
 	endpoints *evidence.Endpoints
+	around    around
 	refusals  *proxy.Refusals
 	excepted  *exceptionLedger
 	transport *http.Transport
@@ -140,16 +141,18 @@ func (s *sidecar) observers() error {
 		Introspection:    s.introspection,
 		Exceptions:       func() []metrics.Exception { return s.excepted.forMetrics(s.current.Load().config) },
 		Endpoints:        s.endpointsByKind,
+		Bypass:           s.bypassStats,
 		Logs:             func() map[string]audit.LogStats { return map[string]audit.LogStats{sinkName(cfg): s.records.Stats()} },
 	}})
 	s.evidence = evidence.New(evidenceOptions(l))
 	s.census = evidence.NewCensus(s.censusOptions(l))
 	s.endpoints = evidence.NewEndpoints(evidence.EndpointOptions{Policy: l.output.Policy, Since: time.Now()})
+	s.around = s.newAround(l)
 	s.recorder = audit.NewRecorder(audit.Options{
 		Product: cfg.Product, Environment: cfg.Environment, Instance: hostname(), Version: version,
 		RequestIDHeader: cfg.Gateway.RequestIDHeader, CredentialHeader: cfg.Credential.Header,
 		Contract: vocabulary(l), Pseudonyms: pseudonyms, Log: s.records,
-		Consumers: []audit.Consumer{s.metrics, s.evidence, s.census, s.endpoints, s.excepted},
+		Consumers: []audit.Consumer{s.metrics, s.evidence, s.census, s.endpoints, s.around.arrivals, s.excepted},
 	})
 	return nil
 }
@@ -243,6 +246,7 @@ func (s *sidecar) listen(serverTLS *tls.Config) error {
 			"config":    s.configDocument,
 			"limits":    s.limitsDocument,
 			"endpoints": func() (any, error) { return s.endpoints.Document(), nil },
+			"bypass":    s.bypassDocument,
 			"exceptions": func() (any, error) {
 				return s.excepted.document(s.current.Load().config, time.Now()), nil
 			},
@@ -323,6 +327,7 @@ func (s *sidecar) run(ctx context.Context) error {
 	group.Go(func() error { return s.serveData() })
 	group.Go(func() error { return ended(s.admin.Serve(s.adminAddr)) })
 	group.Go(func() error { return s.watch(groupCtx, runners) })
+	group.Go(func() error { return s.around.sockets.Run(groupCtx) })
 	group.Go(func() error {
 		<-groupCtx.Done()
 		defer endParts()
