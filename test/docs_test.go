@@ -507,6 +507,7 @@ func exposed(t *testing.T) map[string]metric {
 		},
 		Exceptions: func() []metrics.Exception { return []metrics.Exception{{ID: "docs"}} },
 		Endpoints:  func() map[string]int { return map[string]int{"shadow": 1} },
+		Bypass:     func() []metrics.Bypass { return []metrics.Bypass{{Kind: "BY1"}} },
 		Logs:       func() map[string]audit.LogStats { return map[string]audit.LogStats{"stdout": {}} },
 	}})
 	op := &policy.Operation{ID: "docs", Rules: []*policy.Rule{{Control: policy.TokSig, Mode: policy.Shadow}}}
