@@ -43,7 +43,7 @@ func rules() []string {
 
 // warnings names every danger that is told.
 func warnings() []string {
-	return strings.Fields("enforce-default fail-open undeclared-deny patterns-omitted http-backend admin-exposed clock-skew issuer-clock-skew no-key nobody peers-alone sender-constraint dpop-nonce-key issuer-types decision-timeout credential-scheme")
+	return strings.Fields("enforce-default fail-open undeclared-deny patterns-omitted http-backend admin-exposed clock-skew issuer-clock-skew no-key nobody peers-alone signature-uncovered sender-constraint dpop-nonce-key issuer-types decision-timeout credential-scheme")
 }
 
 // leak is a value that the test files hold where no message may repeat it.

@@ -54,6 +54,7 @@ func (v *validator) warn() Problems {
 	v.warnTypes(warn)
 	v.warnWait(warn)
 	v.warnSenders(warn)
+	v.warnUncovered(warn)
 	if v.c.Credential.Kind == KindNone {
 		warn("credential.kind", "no request has an identity: tok.* and az.* judge nothing, whatever the contract asks for", "say what arrives as soon as something does")
 	}

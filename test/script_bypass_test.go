@@ -29,7 +29,7 @@ const gatewayKey = "key-of-the-gateway-of-scripts-0123456789"
 // as @NAME-input@.
 func (s *story) sign(_ *testscript.TestScript, args []string) error {
 	if len(args) < 3 {
-		return errors.New("usage: sign NAME METHOD TARGET [FLAG VALUE]...")
+		return errors.New("usage: sign NAME METHOD TARGET [FLAG VALUE]")
 	}
 	path, query, _ := strings.Cut(args[2], "?")
 	signature := tokentest.MessageSignature{Key: gatewayKey}
@@ -101,8 +101,11 @@ func (s *story) haproxy(ts *testscript.TestScript, args []string) error {
 			return err
 		}
 		s.gateways[mode] = l.Addr().String()
-		ended := make(chan error, 1)
-		go func() { ended <- cmd.Wait() }()
+		ended := make(chan struct{})
+		go func() {
+			_ = cmd.Wait() // a signal ends it
+			close(ended)
+		}()
 		ts.Defer(func() {
 			_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 			select {

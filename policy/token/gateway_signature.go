@@ -246,7 +246,7 @@ func stringOf(value string) (string, bool) {
 // is not as it has to be.
 func (s *signed) describe(params []param) (wrong string) {
 	for _, p := range params {
-		ok := true
+		var ok bool
 		switch p.key {
 		case "created":
 			s.created, ok = instant(p.value)

@@ -24,7 +24,9 @@ const (
 	nextSignatureKey = "next-key-of-the-gateway-0123456789-01234"
 )
 
-func privateKey() ed25519.PrivateKey { return ed25519.NewKeyFromSeed([]byte(strings.Repeat("g", ed25519.SeedSize))) }
+func privateKey() ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed([]byte(strings.Repeat("g", ed25519.SeedSize)))
+}
 
 func publicKeys() []ed25519.PublicKey {
 	public, ok := privateKey().Public().(ed25519.PublicKey)
