@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 // machine is a machine whose sockets the tests change.
 type machine struct {
+	mu          sync.Mutex // guards rows
 	rows, rows6 string
 	own         []uint64
 	err         error
@@ -25,7 +27,16 @@ type machine struct {
 	changes []bypass.Change
 }
 
+// set changes the table for IPv4.
+func (m *machine) set(rows string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rows = rows
+}
+
 func (m *machine) read() (bypass.Tables, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	t := bypass.Tables{TCP: []byte(head4 + m.rows), Own: map[uint64]struct{}{}, Machine: m.addresses}
 	if m.rows6 != "" {
 		t.TCP6 = []byte(head6 + m.rows6)
@@ -112,12 +123,12 @@ func TestThreatABackendThatListensBeyondLoopback(t *testing.T) {
 			assert.True(t, again.Listeners.LastSeen.After(first.Listeners.LastSeen), c.rule)
 			assert.Contains(t, again.Listeners.Listeners, c.want, c.rule)
 			assert.Equal(t, "a bypass was found by BY2 since 2000-01-01T00:00:00Z; BY1 not-applicable (no-gateway)", again.Claim)
-			m.rows = served()
+			m.set(served())
 			gone := next()
 			assert.Equal(t, bypass.NoneFound, gone.Listeners.State, c.rule)
 			assert.Equal(t, uint64(1), gone.Listeners.Count, "what was found stays found")
 			assert.Contains(t, gone.Claim, "a bypass was found by BY2", c.rule)
-			m.rows = served() + c.row
+			m.set(served() + c.row)
 			assert.Equal(t, uint64(2), next().Listeners.Count, "one that comes back is another one")
 			assert.Equal(t, bypass.Stats{Detected: 2, Tested: true}, a.Stats()[bypass.BY2])
 		})
@@ -157,18 +168,18 @@ func TestThreatAConnectionToTheBackendAroundTheSidecar(t *testing.T) {
 		assert.Equal(t, 2, d.Connections.Open)
 		assert.Equal(t, uint64(2), d.Connections.Count, "one that stays is counted once")
 		assert.Equal(t, []string{"p-127.0.0.1", "p-192.0.2.7"}, names(d.Connections.Peers))
-		m.rows = strings.Replace(m.rows, remote, row("10.1.2.3:9000", "192.0.2.7:50002", "01", 8), 1)
+		m.set(strings.Replace(m.rows, remote, row("10.1.2.3:9000", "192.0.2.7:50002", "01", 8), 1))
 		d = next()
 		assert.Equal(t, 2, d.Connections.Open)
 		assert.Equal(t, uint64(3), d.Connections.Count, "another port is another connection")
 		assert.Equal(t, uint64(2), d.Connections.Peers[1].Count)
-		m.rows = served()
+		m.set(served())
 		d = next()
 		assert.Equal(t, bypass.NoneFound, d.Connections.State)
 		assert.Zero(t, d.Connections.Open)
 		assert.Len(t, d.Connections.Peers, 2, "who was there is told")
 		assert.Equal(t, uint64(3), a.Stats()[bypass.BY3].Detected)
-		m.rows = served() + strings.Replace(stranger, " 01 ", " 06 ", 2)
+		m.set(served() + strings.Replace(stranger, " 01 ", " 06 ", 2))
 		assert.Equal(t, bypass.NoneFound, next().Connections.State, "what is closing is no connection")
 	})
 	assert.Equal(t, bypass.Change{Test: bypass.BY3, State: bypass.Found, Connections: 2}, m.changes[1])
@@ -191,19 +202,19 @@ func TestWhatCannotBeTestedIsNeverClean(t *testing.T) {
 	elsewhere := []netip.Addr{netip.MustParseAddr("10.1.2.3")}
 	for _, c := range []struct {
 		rule, host string
-		m          machine
+		m          *machine
 		state      bypass.State
 		why        bypass.Why
 	}{
-		{"not on Linux", "127.0.0.1", machine{err: errors.New("no such file")}, bypass.Unknown, bypass.Unreadable},
-		{"a table that is too large", "127.0.0.1", machine{err: fmt.Errorf("tcp: %w", bypass.ErrTooLarge)}, bypass.Unknown, bypass.TooLarge},
-		{"a table that is none", "127.0.0.1", machine{rows: "x\n"}, bypass.Unknown, bypass.Unreadable},
-		{"a table of IPv6 that is none", "127.0.0.1", machine{rows: served(), rows6: "x\n"}, bypass.Unknown, bypass.Unreadable},
-		{"a backend that is named", "backend.example.net", machine{rows: served()}, bypass.Unknown, bypass.BackendByName},
-		{"a backend on another machine", "10.9.9.9", machine{rows: served(), addresses: elsewhere}, bypass.NotApplicable, bypass.BackendElsewhere},
-		{"nobody listens", "127.0.0.1", machine{rows: strings.ReplaceAll(served(), " 0A ", " 06 ")}, bypass.Unknown, bypass.NothingListens},
+		{"not on Linux", "127.0.0.1", &machine{err: errors.New("no such file")}, bypass.Unknown, bypass.Unreadable},
+		{"a table that is too large", "127.0.0.1", &machine{err: fmt.Errorf("tcp: %w", bypass.ErrTooLarge)}, bypass.Unknown, bypass.TooLarge},
+		{"a table that is none", "127.0.0.1", &machine{rows: "x\n"}, bypass.Unknown, bypass.Unreadable},
+		{"a table of IPv6 that is none", "127.0.0.1", &machine{rows: served(), rows6: "x\n"}, bypass.Unknown, bypass.Unreadable},
+		{"a backend that is named", "backend.example.net", &machine{rows: served()}, bypass.Unknown, bypass.BackendByName},
+		{"a backend on another machine", "10.9.9.9", &machine{rows: served(), addresses: elsewhere}, bypass.NotApplicable, bypass.BackendElsewhere},
+		{"nobody listens", "127.0.0.1", &machine{rows: strings.ReplaceAll(served(), " 0A ", " 06 ")}, bypass.Unknown, bypass.NothingListens},
 	} {
-		watched(t, &c.m, c.host, func(a *bypass.Audit, next func() bypass.Document) {
+		watched(t, c.m, c.host, func(a *bypass.Audit, next func() bypass.Document) {
 			d := next()
 			assert.Equal(t, bypass.Finding{Test: bypass.BY2, State: c.state, Why: c.why}, d.Listeners.Finding, c.rule)
 			assert.Equal(t, bypass.Finding{Test: bypass.BY3, State: c.state, Why: c.why}, d.Connections.Finding, c.rule)
@@ -213,8 +224,8 @@ func TestWhatCannotBeTestedIsNeverClean(t *testing.T) {
 		})
 		assert.Len(t, c.m.changes, 2, c.rule)
 	}
-	own := machine{rows: row("10.1.2.3:9000", "0.0.0.0:0", "0A", 1), addresses: elsewhere}
-	watched(t, &own, "10.1.2.3", func(_ *bypass.Audit, next func() bypass.Document) {
+	own := &machine{rows: row("10.1.2.3:9000", "0.0.0.0:0", "0A", 1), addresses: elsewhere}
+	watched(t, own, "10.1.2.3", func(_ *bypass.Audit, next func() bypass.Document) {
 		assert.Equal(t, bypass.Found, next().Listeners.State, "an address of this machine is one that others may reach")
 	})
 }
