@@ -108,7 +108,7 @@ type SoftDeny struct {
 // Gateway is what stands in front of the sidecar.
 type Gateway struct {
 	Present          bool         `yaml:"present" default:"false" doc:"Whether requests come through a gateway. Without one nothing is said about gaps at the gateway."`
-	Proof            GatewayProof `yaml:"proof" doc:"How a request shows that it came through the gateway. Control path.gateway judges it. With a header and peers, both must hold."`
+	Proof            GatewayProof `yaml:"proof" doc:"How a request shows that it came through the gateway. Control path.gateway judges it. Of header with secrets, peers, certificates and signature, all that are given must hold."`
 	ClientCertHeader string       `yaml:"client_cert_header" doc:"Request header in which the gateway passes on the certificate of its client, in the form of RFC 9440, for example Client-Cert. It counts on requests with the proof of the gateway alone, and there in place of the certificate of the TLS connection, which is the gateway's own. The gateway must remove what its clients send under this name."`
 	RequestIDHeader  string       `yaml:"request_id_header" doc:"Request header in which the gateway puts its identifier of the request, in place of any that the client sent. Copied to records. With gateway.proof it makes retries of the gateway known to tok.replay."`
 
@@ -127,10 +127,39 @@ type GatewayProof struct {
 	Header  string   `yaml:"header" doc:"Request header that carries a secret which only gateway and sidecar know. It is forwarded like any other."`
 	Secrets []Secret `yaml:"secrets,single=secret" doc:"Accepted values of the header, at least 16 characters each: several while they are rotated. A single one may be written as secret instead."`
 	Peers   []string `yaml:"peers" doc:"Networks that the gateway connects from, for example 10.0.0.0/8."`
+
+	Certificates []GatewayCertificate `yaml:"certificates" doc:"Client certificates that the gateway connects with; one of them is enough. Listen.tls has to ask for client certificates."`
+	Signature    *GatewaySignature    `yaml:"signature" doc:"How the gateway signs requests: HTTP Message Signatures, RFC 9421. The fields are forwarded like any other."`
+}
+
+// GatewayCertificate is one client certificate of the gateway, by one of its names.
+type GatewayCertificate struct {
+	SAN        string `yaml:"san" doc:"A subject alternative name with its type in front: dns:gateway.example.net, uri:spiffe://example.net/gateway, email:ops@example.net or ip:192.0.2.1. Listen.tls.client_ca_file says whose word counts."`
+	Subject    string `yaml:"subject" doc:"The subject as openssl x509 -subject -nameopt RFC2253 prints it, for example CN=gateway,O=Example. Listen.tls.client_ca_file says whose word counts."`
+	Thumbprint string `yaml:"thumbprint" doc:"SHA-256 of the certificate as openssl x509 -fingerprint -sha256 prints it. Then nobody needs to have signed it."`
+}
+
+// GatewaySignature is how the gateway signs requests.
+type GatewaySignature struct {
+	Label      string   `yaml:"label" default:"gateway" doc:"Key of the signature in the fields Signature-Input and Signature. Signatures under other keys are not looked at."`
+	Keys       []Secret `yaml:"keys,single=key" doc:"Keys of hmac-sha256, at least 32 characters each, of which every byte is a byte of the key: several while they are rotated. A single one may be written as key instead."`
+	PublicKeys []string `yaml:"public_keys" file:"true" doc:"PEM files with public keys of Ed25519."`
+	Components []string `yaml:"components" doc:"What a signature has to cover, in any order: @method, @authority, @path, @query, and what else it should, such as x-request-id. Default: these four."`
+	MaxAge     Duration `yaml:"max_age" default:"30s" positive:"true" doc:"How long a signature counts after it was created. So long whoever sees a request can send it again."`
+}
+
+// Covered returns what a signature has to cover.
+func (s *GatewaySignature) Covered() []string {
+	if len(s.Components) == 0 {
+		return signedAlways()
+	}
+	return s.Components
 }
 
 // Configured reports whether anything proves the gateway.
-func (p GatewayProof) Configured() bool { return len(p.Secrets) > 0 || len(p.Peers) > 0 }
+func (p GatewayProof) Configured() bool {
+	return len(p.Secrets) > 0 || len(p.Peers) > 0 || len(p.Certificates) > 0 || p.Signature != nil
+}
 
 // Credential tells where the credential of the caller arrives.
 type Credential struct {

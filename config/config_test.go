@@ -39,12 +39,13 @@ func rules() []string {
 		content-coding max-inflation header-bytes byte-rate
 		unavailable-evidence-dir
 		client-certificate client-cert-header client-cert-header-proof client-certificates client-certificates-effect listen-h2c backend-h2c
+		gateway-certificate gateway-certificate-unasked gateway-certificate-name gateway-signature gateway-signature-keyless gateway-signature-key gateway-signature-components
 		unavailable-trace-inject`)
 }
 
 // warnings names every danger that is told.
 func warnings() []string {
-	return strings.Fields("enforce-default fail-open undeclared-deny patterns-omitted http-backend admin-exposed clock-skew issuer-clock-skew no-key nobody peers-alone sender-constraint dpop-nonce-key backend-identity-issuer issuer-types decision-timeout credential-scheme")
+	return strings.Fields("enforce-default fail-open undeclared-deny patterns-omitted http-backend admin-exposed clock-skew issuer-clock-skew no-key nobody peers-alone signature-uncovered sender-constraint dpop-nonce-key backend-identity-issuer issuer-types decision-timeout credential-scheme")
 }
 
 // leak is a value that the test files hold where no message may repeat it.
@@ -55,6 +56,7 @@ func world() config.Env {
 	vars := map[string]string{
 		"PSEUDONYM_KEY": "an-example-key-of-32-bytes-xxxxx", "ENVIRONMENT": "prod", "PRODUCT": "orders", "SHORT": leak + "\x01", "EMPTY": "",
 		"PROOF": leak + "-proof-of-the-gateway", "NEXT_PROOF": leak + "-next-proof-of-the-gateway", "SPACED": leak + " proof of the gateway",
+		"SIGNATURE": leak + "-signature-of-the-gateway-0123456789",
 	}
 	files := map[string]string{"/run/secrets/pseudonym": "another-example-key\n", "/run/secrets/empty": "\n"}
 	return config.Env{

@@ -94,7 +94,8 @@ func fixedPoint(t *testing.T, c *config.Config) {
 	t.Helper()
 	asks := func(i config.Issuer) bool { return i.Introspection != nil }
 	nonces := c.Token.DPoP != nil && !c.Token.DPoP.NonceKey.IsZero()
-	if !c.Audit.PseudonymKey.IsZero() || len(c.Gateway.Proof.Secrets) > 0 || nonces || slices.ContainsFunc(c.Token.Issuers, asks) {
+	signs := c.Gateway.Proof.Signature != nil && len(c.Gateway.Proof.Signature.Keys) > 0
+	if !c.Audit.PseudonymKey.IsZero() || len(c.Gateway.Proof.Secrets) > 0 || signs || nonces || slices.ContainsFunc(c.Token.Issuers, asks) {
 		return
 	}
 	first, err := c.Effective()

@@ -24,7 +24,7 @@ func (v *validator) proof() {
 	}
 	switch {
 	case p.Header == "" && !p.Configured():
-		v.add(at, "nothing proves the gateway", "add header and secret, or peers")
+		v.add(at, "nothing proves the gateway", "add header and secret, peers, certificates, or a signature")
 	case p.Header == "" && len(p.Secrets) > 0:
 		v.add(at+".header", "no header carries the secret", "name it, for example X-Gateway-Proof")
 	case p.Header != "" && len(p.Secrets) == 0:
@@ -37,6 +37,8 @@ func (v *validator) proof() {
 	for i, text := range p.Peers {
 		v.network(fmt.Sprintf("%s.peers[%d]", at, i), text)
 	}
+	v.proofCertificates(p.Certificates)
+	v.proofSignature(p.Signature)
 }
 
 // proofSecret checks one secret, and never says what it is.
@@ -150,6 +152,9 @@ func (v *validator) headersApart() {
 	}
 	if v.c.Token.DPoP != nil {
 		uses = append([]use{{"token.dpop", proofHeader}}, uses...)
+	}
+	if v.c.Gateway.Proof.Signature != nil {
+		uses = append([]use{{"gateway.proof.signature", "Signature"}, {"gateway.proof.signature", "Signature-Input"}}, uses...)
 	}
 	for i, r := range v.c.Account.Rules {
 		if r.In == InHeader {

@@ -55,11 +55,12 @@ func (v *validator) warn() Problems {
 	v.warnTypes(warn)
 	v.warnWait(warn)
 	v.warnSenders(warn)
+	v.warnUncovered(warn)
 	if v.c.Credential.Kind == KindNone {
 		warn("credential.kind", "no request has an identity: tok.* and az.* judge nothing, whatever the contract asks for", "say what arrives as soon as something does")
 	}
-	if v.c.Credential.Kind == KindIdentityHeaders && len(v.c.Gateway.Proof.Secrets) == 0 {
-		warn("gateway.proof.peers", "whoever connects from these networks can assert any identity", "add header and secret")
+	if p := v.c.Gateway.Proof; v.c.Credential.Kind == KindIdentityHeaders && len(p.Secrets) == 0 && len(p.Certificates) == 0 && p.Signature == nil {
+		warn("gateway.proof.peers", "whoever connects from these networks can assert any identity", "add header and secret, certificates, or a signature")
 	}
 	return ps
 }

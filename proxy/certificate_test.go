@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -128,6 +129,42 @@ func TestTheClientCertificateOfAConnection(t *testing.T) {
 				assert.Equal(t, http.Header{"Accept-Encoding": {"gzip"}, "User-Agent": {"Go-http-client/" + map[string]string{"HTTP/1.1": "1.1", "HTTP/2.0": "2.0"}[c.proto]}}, <-forwarded)
 			}
 		})
+	}
+}
+
+// Whose certificate an authority verified is told, and of every other one that nobody
+// did: a name in it is what its owner wrote.
+func TestAVerifiedCertificateIsToldFromOthers(t *testing.T) {
+	t.Parallel()
+	known, stranger := selfSigned(t), selfSigned(t)
+	authorities := x509.NewCertPool()
+	leaf, err := x509.ParseCertificate(known.Certificate[0])
+	require.NoError(t, err)
+	authorities.AddCert(leaf)
+	for _, c := range []struct {
+		rule     string
+		asked    tls.ClientAuthType
+		own      *tls.Certificate
+		verified bool
+	}{
+		{"signed by an authority", tls.VerifyClientCertIfGiven, &known, true},
+		{"none", tls.VerifyClientCertIfGiven, nil, false},
+		{"signed by an authority that nobody asked", tls.RequestClientCert, &known, false},
+		{"signed by nobody", tls.RequestClientCert, &stranger, false},
+	} {
+		s := start(t, policyOf(stages{}), backend(t, func(http.ResponseWriter, *http.Request) {}))
+		server := httptest.NewUnstartedServer(s.handler)
+		server.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{selfSigned(t)}, ClientAuth: c.asked, ClientCAs: authorities}
+		server.StartTLS()
+		client := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // the test made the certificate
+		if c.own != nil {
+			client.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return c.own, nil }
+		}
+		trip(t, client, server.URL)
+		client.CloseIdleConnections()
+		server.Close()
+		require.Eventually(t, func() bool { return len(s.observer.all()) == 1 }, 30*time.Second, time.Millisecond)
+		assert.Equal(t, c.verified, s.observer.all()[0].request.Peer.Verified, c.rule)
 	}
 }
 

@@ -37,7 +37,7 @@ type guard struct {
 	mu      sync.Mutex
 	preface int // how much of the preface of HTTP/2 came; -1 where none can come
 	scanner frame.Scanner
-	heads   [2]policy.Verdict // of requests that the handler has not taken yet, the first first
+	heads   [2]policy.Frame // of requests that the handler has not taken yet, the first first
 	queued  int
 	body    policy.Verdict // of the message at hand; a denial once its body broke its framing
 	blind   bool           // requests come whose facts nobody has
@@ -147,34 +147,10 @@ func (g *guard) take(p []byte) (int, error) {
 func (g *guard) follow(b []byte) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.preface >= 0 {
-		matched := matching(b, prefaceHTTP2[g.preface:])
-		g.preface += matched
-		switch {
-		case g.preface == len(prefaceHTTP2):
-			g.through.Store(true)
-			g.tunnel.Store(true)
-			return len(b)
-		case matched == len(b):
-			return matched
-		}
-		begun := prefaceHTTP2[:g.preface-matched] // delivered already
-		g.preface = -1
-		g.scan([]byte(begun))
+	if taken, all := g.seePreface(b); all {
+		return taken
 	}
 	return g.scan(b)
-}
-
-// prefaceHTTP2 is how a client begins a connection of HTTP/2 (RFC 9113 section 3.4).
-const prefaceHTTP2 = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-
-// matching returns how many bytes of b are those of the text.
-func matching(b []byte, text string) int {
-	n := 0
-	for n < min(len(b), len(text)) && b[n] == text[n] {
-		n++
-	}
-	return n
 }
 
 // scan lets the scanner look at bytes and returns how many of them may be delivered now.
@@ -189,9 +165,9 @@ func (g *guard) scan(b []byte) int {
 		n += k
 		switch e {
 		case frame.Head:
-			g.push(policy.Permitted())
+			g.push(policy.Frame{Head: policy.Permitted(), Host: g.scanner.Host()})
 		case frame.BadHead:
-			g.push(g.scanner.Fault())
+			g.push(policy.Frame{Head: g.scanner.Fault(), Host: g.scanner.Host()})
 			g.through.Store(true)
 			return n
 		case frame.BadBody:
@@ -210,7 +186,7 @@ func (g *guard) scan(b []byte) int {
 // push queues the fact of a head for the handler. There are never more than two: the
 // request at work and one whose head came before the handler asked. It requires that mu
 // is held.
-func (g *guard) push(head policy.Verdict) {
+func (g *guard) push(head policy.Frame) {
 	if g.queued == len(g.heads) {
 		g.through.Store(true) // it cannot be said any more which fact is whose
 		g.goBlind()
@@ -229,18 +205,11 @@ func (g *guard) frame() policy.Frame {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.queued > 0 {
-		f.Head = g.heads[0]
+		f.Head, f.Host = g.heads[0].Head, g.heads[0].Host
 		g.heads[0] = g.heads[1]
 		g.queued--
 	}
 	return f
-}
-
-// speaksHTTP2 reports whether the connection began with the preface of HTTP/2.
-func (g *guard) speaksHTTP2() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.preface == len(prefaceHTTP2)
 }
 
 // broken reports whether the body at hand broke its framing and may not be read on. If
@@ -356,7 +325,7 @@ func (g *guard) refusal(b []byte, status string) (head policy.Verdict, bodiless,
 	case status == "431":
 		return policy.Verdict{}, bodiless, true // a bound of the transport and no fault
 	case waiting:
-		head = g.heads[g.queued-1]
+		head = g.heads[g.queued-1].Head
 	case g.through.Load():
 		return policy.Undecided(policy.FrameBlind, nil), bodiless, true
 	}

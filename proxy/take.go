@@ -89,7 +89,7 @@ func (c *takeConn) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// CloseWrite half-closes the connection, see [refusalConn.CloseWrite].
+// CloseWrite half-closes the connection, see the CloseWrite of a guard.
 func (c *takeConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

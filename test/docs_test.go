@@ -515,6 +515,7 @@ func exposed(t *testing.T) map[string]metric {
 		Endpoints:    func() map[string]int { return map[string]int{"shadow": 1} },
 		Certificates: func() map[string]time.Time { return map[string]time.Time{"listen": time.Unix(1, 0)} },
 		Logs:         func() map[string]audit.LogStats { return map[string]audit.LogStats{"stdout": {}} },
+		Bypass:       func() []metrics.Bypass { return []metrics.Bypass{{Kind: "BY1"}} },
 	}})
 	op := &policy.Operation{ID: "docs", Rules: []*policy.Rule{{Control: policy.TokSig, Mode: policy.Shadow}}}
 	m.Use(&policy.Policy{Digest: "docs", Operations: []*policy.Operation{op}})

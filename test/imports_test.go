@@ -57,6 +57,7 @@ func edges() map[string][]string {
 		"audit":           {"policy"},
 		"audit/metrics":   {"audit", "policy"},
 		"assess/evidence": {"audit", "policy"},
+		"assess/bypass":   {"audit", "policy"}, // a fold over records, as evidence is, and socket tables that cmd reads
 		"cmd/sidewarden":  {anything},
 		// The demo hands the sidecar nothing but its YAML and reads only the admin
 		// listener, so it knows neither how a policy is made nor how it is served.

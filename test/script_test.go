@@ -1,8 +1,10 @@
 package test_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -45,6 +47,8 @@ func TestScript(t *testing.T) {
 			"secrets": command((*story).secrets), "exits": exits,
 			"eventually": command((*story).eventually), "addresses": command((*story).addresses),
 			"save": command((*story).save), "big-head": command((*story).bigHead),
+			"sign": command((*story).sign), "thumbprint": command((*story).thumbprint), "haproxy": command((*story).haproxy), "through": command((*story).through),
+			"bypass": command((*story).bypassIs), "expose": command((*story).expose), "direct": command((*story).connectDirectly),
 			"fill": command((*story).fill), "keep": command((*story).keep),
 		},
 	})
@@ -79,6 +83,8 @@ type story struct {
 	last     map[string]string // request id by mode
 	answers  []answered
 	waiting  chan result
+	gateways map[string]string // addresses of HAProxy, by mode
+	direct   net.Conn          // past the sidecar
 }
 
 type result struct {
@@ -96,7 +102,7 @@ func setUp(env *testscript.Env) error {
 	}
 	env.Defer(b.down)
 	s := &story{
-		dir: env.WorkDir, backend: b, sidecars: map[string]*sidecar{}, tokens: map[string]string{}, last: map[string]string{},
+		dir: env.WorkDir, backend: b, sidecars: map[string]*sidecar{}, tokens: map[string]string{}, last: map[string]string{}, gateways: map[string]string{},
 	}
 	if s.idp, err = newIDP(); err != nil {
 		return err
@@ -124,6 +130,7 @@ func setUp(env *testscript.Env) error {
 	env.Setenv("OPAQUE", "http://"+s.clerk.address+"/idp")
 	env.Setenv("OTHER", "http://"+s.clerk.address+"/other")
 	env.Setenv("CLIENT_SECRET", asksSecret)
+	env.Setenv("GATEWAY_KEY_BASE64", base64.StdEncoding.EncodeToString([]byte(gatewayKey)))
 	env.Defer(func() {
 		if err := s.stop(); err != nil {
 			env.T().Log(err)

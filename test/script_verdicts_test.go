@@ -243,7 +243,7 @@ func (s *story) secrets(_ *testscript.TestScript, args []string) error {
 	}
 	said := map[string]string{}
 	for mode, c := range s.sidecars {
-		for _, path := range []string{"/metrics", "/cells", "/census", "/endpoints", "/config"} {
+		for _, path := range []string{"/metrics", "/cells", "/census", "/endpoints", "/bypass", "/config"} {
 			_, body, err := c.get(path)
 			if err != nil || body == "" {
 				return fmt.Errorf("%s said nothing: %w", path, err)

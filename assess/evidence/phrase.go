@@ -72,16 +72,34 @@ func phraseOfControl(c policy.Control) phrase {
 	return phrase{what, "that violate it"}
 }
 
-// violationOf returns the words of a reason that says more than its control; ""
-// for all others.
-func violationOf(r policy.Reason) string {
-	switch r { //nolint:exhaustive // for all other reasons the control's words are as good
+// violationOfGateway is violationOf for the reasons of path.gateway.
+func violationOfGateway(r policy.Reason) string {
+	switch r { //nolint:exhaustive // as below
 	case policy.GatewayPeer:
 		return "from outside of the gateway's networks"
 	case policy.GatewayProofMissing:
 		return "without the proof of the gateway"
 	case policy.GatewayProofMismatch:
 		return "with a wrong proof of the gateway"
+	case policy.GatewayCertificateMissing, policy.GatewayCertificateMismatch, policy.GatewayCertificateUnverified:
+		return "without a certificate of the gateway"
+	case policy.GatewaySignatureMissing:
+		return "without a signature of the gateway"
+	case policy.GatewaySignatureMismatch:
+		return "with a wrong signature of the gateway"
+	case policy.GatewaySignatureStale:
+		return "with an old signature of the gateway"
+	}
+	return ""
+}
+
+// violationOf returns the words of a reason that says more than its control; ""
+// for all others.
+func violationOf(r policy.Reason) string {
+	if words := violationOfGateway(r); words != "" {
+		return words
+	}
+	switch r { //nolint:exhaustive // for all other reasons the control's words are as good
 	case policy.TargetTooLong:
 		return "with a target over the limit"
 	case policy.HostUnknown:

@@ -73,6 +73,9 @@ func sources() metrics.Sources {
 		},
 		Endpoints:    func() map[string]int { return map[string]int{"shadow": 2, "dead": 0} },
 		Certificates: func() map[string]time.Time { return map[string]time.Time{"listen": time.Unix(1801440000, 0)} },
+		Bypass: func() []metrics.Bypass {
+			return []metrics.Bypass{{Kind: "BY1", Detected: 4, Tested: true}, {Kind: "BY2"}}
+		},
 		Logs: func() map[string]audit.LogStats {
 			return map[string]audit.LogStats{"file": {Written: 7, Failed: 2, Dropped: audit.Drops{Allowed: 5, Denied: 1}}}
 		},
@@ -197,6 +200,10 @@ func TestTheStateOfTheProcessIsTold(t *testing.T) {
 		`sidewarden_exception_matches_total{exception="EX-2"} 0`,
 		`sidewarden_endpoints{kind="shadow"} 2`,
 		`sidewarden_endpoints{kind="dead"} 0`,
+		`sidewarden_bypass_detected_total{kind="BY1"} 4`,
+		`sidewarden_bypass_detected_total{kind="BY2"} 0`,
+		`sidewarden_bypass_tested{kind="BY1"} 1`,
+		`sidewarden_bypass_tested{kind="BY2"} 0`,
 		`sidewarden_audit_records_total{result="written",sink="file"} 7`,
 		`sidewarden_audit_records_total{result="failed",sink="file"} 2`,
 		`sidewarden_audit_dropped_total{class="allowed"} 5`,

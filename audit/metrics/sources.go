@@ -36,6 +36,8 @@ type Sources struct {
 	// Certificates tells when certificates of our own are over, by what they are used for,
 	// a closed set.
 	Certificates func() map[string]time.Time
+	// Bypass tells what the tests for ways around found; of all tests, each once.
+	Bypass func() []Bypass
 	// Logs tells of the audit logs, by the name of their sink.
 	Logs func() map[string]audit.LogStats
 }
@@ -91,6 +93,15 @@ type Exception struct {
 	Matches uint64
 }
 
+// Bypass is what one test for ways around found.
+type Bypass struct {
+	// Kind names the test; it is of a closed set.
+	Kind string
+	// Detected counts what it found, Tested reports that it is being made.
+	Detected uint64
+	Tested   bool
+}
+
 // scraped turns sources into metrics at the time of the scrape, so that a series
 // is gone when its issuer or policy is.
 type scraped struct {
@@ -117,6 +128,8 @@ var (
 	matches    = desc("exception_matches_total", "Findings that an exception covered.", "exception")
 	endpoints  = desc("endpoints", "Endpoints that were asked for, declared by the contract or not, and those that nobody asked for, by kind.", "kind")
 	certExpiry = desc("certificate_expiry_timestamp_seconds", "When a certificate that the sidecar itself shows is over, by what it is used for.", "use")
+	detected   = desc("bypass_detected_total", "Ways around the gateway or the sidecar that were found: requests without the proof of the gateway (BY1), listeners beyond loopback (BY2), connections of others (BY3).", "kind")
+	tested     = desc("bypass_tested", "Whether a test for ways around is being made.", "kind")
 	records    = desc("audit_records_total", "Audit records by sink and result of writing.", "sink", "result")
 	dropped    = desc("audit_dropped_total", "Audit records that found no room in the queue, by class of record.", "class")
 )
@@ -127,7 +140,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements [prometheus.Collector].
 func (s *scraped) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{policyInfo, refused, blind, bound, keyAge, keyReads, keyReady, keys, keySkipped, keyRetired, tokenCache, questions, answers, expiry, matches, endpoints, certExpiry, records, dropped} {
+	for _, d := range []*prometheus.Desc{policyInfo, refused, blind, bound, keyAge, keyReads, keyReady, keys, keySkipped, keyRetired, tokenCache, questions, answers, expiry, matches, endpoints, certExpiry, detected, tested, records, dropped} {
 		out <- d
 	}
 }
@@ -177,6 +190,9 @@ func (s *scraped) Collect(out chan<- prometheus.Metric) {
 		for use, until := range s.sources.Certificates() {
 			gauge(out, certExpiry, float64(until.Unix()), use)
 		}
+	}
+	if s.sources.Bypass != nil {
+		bypasses(out, s.sources.Bypass())
 	}
 	if s.sources.Logs != nil {
 		logs(out, s.sources.Logs())
@@ -232,6 +248,17 @@ func introspection(out chan<- prometheus.Metric, issuers []Introspection) {
 		}
 		count(out, answers, i.Hits, i.Issuer, "hit")
 		count(out, answers, i.Misses, i.Issuer, "miss")
+	}
+}
+
+func bypasses(out chan<- prometheus.Metric, all []Bypass) {
+	for _, b := range all {
+		count(out, detected, b.Detected, b.Kind)
+		made := 0.0
+		if b.Tested {
+			made = 1
+		}
+		gauge(out, tested, made, b.Kind)
 	}
 }
 

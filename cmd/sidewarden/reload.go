@@ -142,6 +142,7 @@ func (s *sidecar) apply(next *loaded, r *runners) {
 	s.recorder.Use(vocabulary(next))
 	s.census.Use(tokenIssuers(next.config))
 	s.endpoints.Use(next.output.Policy, time.Now())
+	s.around.arrivals.Use(frontOf(next))
 	if next.output.Measured == old.output.Measured && samePlans(old, next) {
 		s.evidence.Accept(next.output.Policy.Digest)
 	} else {

@@ -22,7 +22,6 @@ import (
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy/token"
 	"github.com/sidewarden/sidewarden/proxy"
-	"github.com/sidewarden/sidewarden/proxy/admin"
 )
 
 const (
@@ -54,6 +53,7 @@ type sidecar struct {
 	evidence  *evidence.Store
 	census    *evidence.Census
 	endpoints *evidence.Endpoints
+	around    around
 	refusals  *proxy.Refusals
 	taking    *proxy.TakeListener
 	excepted  *exceptionLedger
@@ -146,16 +146,18 @@ func (s *sidecar) observers() error {
 		Exceptions:       func() []metrics.Exception { return s.excepted.forMetrics(s.current.Load().config) },
 		Endpoints:        s.endpointsByKind,
 		Certificates:     s.certificateExpiries,
+		Bypass:           s.bypassStats,
 		Logs:             func() map[string]audit.LogStats { return map[string]audit.LogStats{sinkName(cfg): s.records.Stats()} },
 	}})
 	s.evidence = evidence.New(evidenceOptions(l))
 	s.census = evidence.NewCensus(s.censusOptions(l))
 	s.endpoints = evidence.NewEndpoints(evidence.EndpointOptions{Policy: l.output.Policy, Since: time.Now()})
+	s.around = s.newAround(l)
 	s.recorder = audit.NewRecorder(audit.Options{
 		Product: cfg.Product, Environment: cfg.Environment, Instance: hostname(), Version: version,
 		RequestIDHeader: cfg.Gateway.RequestIDHeader, CredentialHeader: cfg.Credential.Header,
 		Contract: vocabulary(l), Pseudonyms: pseudonyms, Log: s.records,
-		Consumers: []audit.Consumer{s.metrics, s.evidence, s.census, s.endpoints, s.excepted},
+		Consumers: []audit.Consumer{s.metrics, s.evidence, s.census, s.endpoints, s.around.arrivals, s.excepted},
 	})
 	return nil
 }
@@ -235,52 +237,6 @@ func vocabulary(l *loaded) audit.Contract {
 	return c
 }
 
-// listen opens both listeners, so that a taken address is told before anything
-// starts.
-func (s *sidecar) listen() error {
-	cfg := s.startedAs.config
-	s.data = proxy.NewServer(s.handler, s.startedAs.bounds(), s.log)
-	s.data.Protocols = proxy.ListenProtocols(cfg.Listen.HTTP2, cfg.Listen.H2C)
-	if s.listenTLS != nil {
-		s.data.TLSConfig = s.listenTLS.Config()
-	}
-	options := admin.Options{Ready: s.notReady, Metrics: s.metrics.Handler()}
-	if !cfg.Admin.InsecureExposeMetrics {
-		options.Sources = map[string]func() (any, error){
-			"cells":     func() (any, error) { return s.evidence.Document(), nil },
-			"census":    func() (any, error) { return s.census.Document(), nil },
-			"config":    s.configDocument,
-			"limits":    s.limitsDocument,
-			"endpoints": func() (any, error) { return s.endpoints.Document(), nil },
-			"exceptions": func() (any, error) {
-				return s.excepted.document(s.current.Load().config, time.Now()), nil
-			},
-		}
-	}
-	s.admin = &http.Server{Handler: admin.New(options), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
-	var l net.ListenConfig
-	open := func(field, address string) (net.Listener, error) {
-		opened, err := l.Listen(context.Background(), "tcp", address)
-		if err != nil {
-			return nil, cfg.At(field, err.Error(), "choose another address, or stop what uses this one")
-		}
-		return opened, nil
-	}
-	var errData, errAdmin error
-	s.dataAddr, errData = open("listen.address", cfg.Listen.Address)
-	s.adminAddr, errAdmin = open("admin.address", cfg.Admin.Address)
-	if err := errors.Join(errData, errAdmin); err != nil {
-		return problems(s.options.path, err)
-	}
-	s.taking = &proxy.TakeListener{Listener: s.dataAddr, Timeout: cfg.Listen.TakeTimeout.Std(), Now: time.Now}
-	bounds := s.startedAs.bounds()
-	s.dataAddr = &proxy.Listener{
-		Listener: s.taking, TLS: s.data.TLSConfig.Clone(), Handshake: bounds.Head, HeadBytes: bounds.HeadBytes, H2C: cfg.Listen.H2C,
-		Refusals: s.refusals, Observer: s.recorder, Policy: s.handler.Policy, Now: time.Now, NewID: s.newID,
-	}
-	return nil
-}
-
 // configDocument is what /config shows: the digest in force and the effective
 // configuration, with secrets masked.
 func (s *sidecar) configDocument() (any, error) {
@@ -335,6 +291,7 @@ func (s *sidecar) run(ctx context.Context) error {
 	group.Go(func() error { return ended(s.data.Serve(s.dataAddr)) })
 	group.Go(func() error { return ended(s.admin.Serve(s.adminAddr)) })
 	group.Go(func() error { return s.watch(groupCtx, runners) })
+	group.Go(func() error { return s.around.sockets.Run(groupCtx) })
 	group.Go(func() error {
 		<-groupCtx.Done()
 		defer endParts()

@@ -2,7 +2,6 @@ package compile
 
 import (
 	"context"
-	"net/netip"
 	"slices"
 
 	"github.com/sidewarden/sidewarden/config"
@@ -12,33 +11,6 @@ import (
 
 // asserted reports whether the gateway asserts the caller in headers.
 func (c *compiler) asserted() bool { return c.cfg.Credential.Kind == config.KindIdentityHeaders }
-
-// gatewayProof returns the check of path.gateway; nil when nothing is configured
-// that could prove the gateway.
-func (c *compiler) gatewayProof() *token.Gateway {
-	cfg := c.cfg.Gateway.Proof
-	if !cfg.Configured() {
-		return nil
-	}
-	o := token.GatewayOptions{Header: cfg.Header}
-	for _, s := range cfg.Secrets {
-		o.Secrets = append(o.Secrets, s.Reveal())
-	}
-	for _, text := range cfg.Peers {
-		p, err := netip.ParsePrefix(text)
-		if err != nil { // config has parsed it before
-			c.problem("gateway.proof.peers", "has a network that can not be read", "write for example 10.0.0.0/8")
-			continue
-		}
-		o.Peers = append(o.Peers, p)
-	}
-	g, err := token.NewGateway(o)
-	if err != nil {
-		c.problem("gateway.proof", err.Error(), "correct gateway.proof")
-		return nil
-	}
-	return g
-}
 
 // headers returns the stage that reads the identity that the gateway asserted.
 func (c *compiler) headers() policy.Authenticator {

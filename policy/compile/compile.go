@@ -129,6 +129,7 @@ type compiler struct {
 	Input
 	cfg             *config.Config
 	gateway         *token.Gateway // the check of path.gateway; nil when nothing proves the gateway
+	publicKeys      [][]byte       // of the gateway's signatures
 	parts, previous *Parts
 	problems        config.Problems
 	warnings        config.Problems
@@ -225,7 +226,7 @@ func (c *compiler) digests(contracts []*openapi.Contract) (whole, measured strin
 		return "", "", err
 	}
 	modeless := *c.cfg
-	modeless.Gateway.Proof.Secrets = nil // a rotation measures the same
+	modeless.Gateway.Proof = withoutKeys(modeless.Gateway.Proof) // a rotation measures the same
 	modeless.Mode, modeless.Controls, modeless.InsecureFailOpen, modeless.Exceptions = "", nil, nil, nil
 	modeless.Operations = make(map[string]config.Operation, len(c.cfg.Operations))
 	for id, op := range c.cfg.Operations {
@@ -241,6 +242,7 @@ func (c *compiler) digests(contracts []*openapi.Contract) (whole, measured strin
 	if c.keys != nil {
 		read = append(read, c.keys)
 	}
+	read = append(read, c.publicKeys...)
 	return digest(all[:], read...), measured, nil
 }
 

@@ -15,5 +15,5 @@ func (c *compiler) certificates() (*token.Certificates, string) {
 		c.problem("gateway.client_cert_header", err.Error(), "correct gateway.client_cert_header and gateway.proof")
 		return nil, ""
 	}
-	return certificates, stableID(cfg.ClientCertHeader, cfg.Proof.Header, cfg.Proof.Peers, secretID(cfg.Proof.Secrets...))
+	return certificates, stableID(cfg.ClientCertHeader, c.proofOfGatewayID())
 }

@@ -62,3 +62,33 @@ func ReadProofKey(jwk []byte, name string) (thumb string, ok bool) {
 	_, thumb, ok = readProofKey(jwk, alg)
 	return thumb, ok
 }
+
+// VerifySignature judges a signature that has to cover nothing, as the examples of RFC
+// 9421 do not cover what a gateway's has to.
+func VerifySignature(o SignatureOptions, r *policy.Request) (policy.Verdict, error) {
+	o.Components = NeedsComponents()
+	g, err := newGatewaySignature(o)
+	if err != nil {
+		return policy.Verdict{}, err
+	}
+	g.components = nil
+	return g.check(r), nil
+}
+
+// SignatureBase returns what the signature of a request signs; "" if it cannot be read.
+func SignatureBase(label string, r *policy.Request) string {
+	g := &gatewaySignature{label: label}
+	s, reason, _ := g.read(r.Header)
+	if reason != "" {
+		return ""
+	}
+	base, _ := signatureBase(r, s)
+	return string(base)
+}
+
+// IsDictionary reports whether the lines of a field are a dictionary, and whether it has
+// the key.
+func IsDictionary(lines []string, key string) (has, ok bool) {
+	found, ok := dictionaryMember(lines, key)
+	return found != nil, ok
+}

@@ -18,6 +18,8 @@ type head struct {
 	chunked        bool
 	lengths, hosts int
 	length         uint64
+	named          bool   // the target has an authority of its own
+	host           string // the Host field beside it
 }
 
 func (h *head) verdict() policy.Verdict {
@@ -77,6 +79,7 @@ func (h *head) requestLine(line []byte, ended bool) {
 	target, version, found := bytes.Cut(rest, []byte{' '})
 	h.post, h.bodiless = string(method) == "POST", string(method) == "HEAD"
 	h.old = string(version) == "HTTP/1.0"
+	h.named = len(target) > 0 && target[0] != '/' && target[0] != '*'
 	switch {
 	case len(line) == 0:
 		h.fail(policy.FrameRequestLine, "empty line")
@@ -126,6 +129,8 @@ func (h *head) field(line []byte) {
 			h.fail(policy.FrameHost, "repeated")
 		} else if !isHost(f.value) {
 			h.fail(policy.FrameHost, "malformed")
+		} else if h.named {
+			h.host = string(f.value)
 		}
 	case f.is("Expect"):
 		if len(f.value) > 0 && !equalFold(f.value, "100-continue") {

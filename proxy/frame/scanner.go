@@ -74,6 +74,7 @@ type Scanner struct {
 	// post reports that the message before was a POST, bodiless that an answer to the
 	// message at hand has no body.
 	post, bodiless bool
+	host           string // of the message at hand
 
 	left     uint64 // of a body with a length, or of a chunk
 	digits   int
@@ -134,6 +135,10 @@ func (s *Scanner) Pending() bool { return s.state == inHead && len(s.part) > 0 }
 // Bodiless reports whether an answer to the message of the last head has no body, being
 // one to HEAD.
 func (s *Scanner) Bodiless() bool { return s.bodiless }
+
+// Host returns the value of the Host field of the last head, if its target has an
+// authority of its own; empty if it has none.
+func (s *Scanner) Host() string { return s.host }
 
 // scanHead looks for the end of the head and reads it when it is there.
 func (s *Scanner) scanHead(b []byte) (int, Event) {
@@ -208,7 +213,7 @@ func (s *Scanner) blank(b []byte) int {
 // head reads a whole head and prepares for its body.
 func (s *Scanner) head(b []byte) Event {
 	h := readHead(b[s.blank(b):])
-	s.post, s.bodiless = h.post, h.bodiless
+	s.post, s.bodiless, s.host = h.post, h.bodiless, h.host
 	if s.fault = h.verdict(); s.fault.Effect == policy.Deny {
 		s.state = failed
 		return BadHead
