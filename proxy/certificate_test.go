@@ -143,18 +143,22 @@ func TestAVerifiedCertificateIsToldFromOthers(t *testing.T) {
 	authorities.AddCert(leaf)
 	for _, c := range []struct {
 		rule     string
-		asked    tls.ClientAuthType
+		keys     proxy.ListenKeys
 		own      *tls.Certificate
 		verified bool
 	}{
-		{"signed by an authority", tls.VerifyClientCertIfGiven, &known, true},
-		{"none", tls.VerifyClientCertIfGiven, nil, false},
-		{"signed by an authority that nobody asked", tls.RequestClientCert, &known, false},
-		{"signed by nobody", tls.RequestClientCert, &stranger, false},
+		{"signed by an authority", proxy.ListenKeys{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: authorities}, &known, true},
+		{"signed by an authority, which the handshake did not ask", proxy.ListenKeys{ClientAuth: tls.RequestClientCert, ClientCAs: authorities}, &known, true},
+		{"none", proxy.ListenKeys{ClientAuth: tls.RequestClientCert, ClientCAs: authorities}, nil, false},
+		{"without authorities", proxy.ListenKeys{ClientAuth: tls.RequestClientCert}, &known, false},
+		{"signed by nobody", proxy.ListenKeys{ClientAuth: tls.RequestClientCert, ClientCAs: authorities}, &stranger, false},
 	} {
-		s := start(t, policyOf(stages{}), backend(t, func(http.ResponseWriter, *http.Request) {}))
+		c.keys.Certificate = selfSigned(t)
+		listen := proxy.NewListenTLS(c.keys)
+		s := start(t, policyOf(stages{}), backend(t, func(http.ResponseWriter, *http.Request) {}),
+			func(o *proxy.Options, _ *proxy.Backend) { o.Listen = listen })
 		server := httptest.NewUnstartedServer(s.handler)
-		server.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{selfSigned(t)}, ClientAuth: c.asked, ClientCAs: authorities}
+		server.TLS = listen.Config()
 		server.StartTLS()
 		client := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // the test made the certificate
 		if c.own != nil {
