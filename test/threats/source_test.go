@@ -73,7 +73,7 @@ func newPath(t *testing.T, settings string) *path {
 		MaxHeldBytes: 64 << 20, BodyTimeout: time.Minute, AnswerTimeout: time.Minute,
 		Now: time.Now, NewID: func() string { return "id" }, Log: zap.NewNop(),
 	})
-	p.addr = serve(t, proxy.NewServer(handler, proxy.Bounds{HeadBytes: 64 << 10, Head: time.Minute, Idle: time.Minute}, zap.NewNop()))
+	p.addr = serveSidecar(t, handler, p, nil)
 	return p
 }
 

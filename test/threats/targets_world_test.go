@@ -178,7 +178,7 @@ controls: {az: off}
 		MaxHeldBytes: 1 << 20, BodyTimeout: time.Minute, AnswerTimeout: time.Minute,
 		Now: time.Now, NewID: func() string { return "id" }, Log: zap.NewNop(),
 	})
-	g.addr = serve(t, proxy.NewServer(h, proxy.Bounds{HeadBytes: 64 << 10, Head: time.Minute, Idle: time.Minute}, zap.NewNop()))
+	g.addr = serveSidecar(t, h, g, nil)
 	return g
 }
 

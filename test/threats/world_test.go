@@ -106,19 +106,26 @@ func newWorld(t *testing.T, p plan) *world {
 		MaxHeldBytes: 64 << 20, BodyTimeout: time.Minute, MinBodyRate: 1 << 10, AnswerTimeout: time.Minute,
 		Now: p.clock(), NewID: func() string { return "id" }, Log: zap.NewNop(), Listen: p.listener(w),
 	})
-	server := proxy.NewServer(w.handler, proxy.Bounds{HeadBytes: 256 << 10, Head: time.Minute, Idle: time.Minute}, zap.NewNop())
 	var keys *tls.Config
 	if w.tls != nil {
 		keys = w.tls.Config()
-		server.TLSConfig = keys.Clone()
 	}
-	w.addr = serveOn(t, server, func(l net.Listener) net.Listener {
+	w.addr = serveSidecar(t, w.handler, w, keys)
+	return w
+}
+
+// serveSidecar serves a handler as the data listener does, over TLS if there are keys.
+func serveSidecar(t *testing.T, h *proxy.Handler, o policy.Observer, keys *tls.Config) string {
+	t.Helper()
+	const headBytes = 256 << 10
+	server := proxy.NewServer(h, proxy.Bounds{HeadBytes: headBytes, Head: time.Minute, Idle: time.Minute}, zap.NewNop())
+	server.TLSConfig = keys.Clone()
+	return serveOn(t, server, func(l net.Listener) net.Listener {
 		return &proxy.Listener{
-			Listener: l, TLS: keys, HeadBytes: 256 << 10, Refusals: &proxy.Refusals{}, Observer: w, Policy: w.handler.Policy,
+			Listener: l, TLS: keys, HeadBytes: headBytes, Refusals: &proxy.Refusals{}, Observer: o, Policy: h.Policy,
 			Now: time.Now, NewID: func() string { return "id" },
 		}
 	})
-	return w
 }
 
 func (p *plan) clock() func() time.Time {
