@@ -132,8 +132,10 @@ func TestThreatSpoofedIdentityHeaderWithASpace(t *testing.T) {
 	for mode, w := range both(t, plan{contract: document("3.0.3", edge), settings: spoofable}) {
 		m := message{method: http.MethodGet, target: "/things", header: []string{"X-User-Id : " + spoof}}
 		assert.Equal(t, http.StatusBadRequest, w.client(t).send(t, m, whole).status, mode)
-		got, _ := w.take(t, 0)
+		got, seen := w.take(t, 1)
 		assert.Empty(t, got, mode)
+		f, _ := seen[0].decision.Find(policy.InFrame)
+		assert.Equal(t, policy.FrameFieldName, f.Verdict.Reason, mode)
 	}
 }
 

@@ -202,20 +202,24 @@ type sent struct {
 func (g *gate) ask(t *testing.T, wire string) sent {
 	t.Helper()
 	s := exchange(t, g.addr, wire)
-	if s.header.Get("Content-Type") == "text/plain; charset=utf-8" { // no answer of ours has that
-		s.arrived = g.backend.take()
-		require.Empty(t, s.arrived, "%q", wire)
-		return s
-	}
 	require.Eventually(t, func() bool {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		return len(g.seen) == 1
 	}, time.Minute, time.Millisecond, "%q", wire)
 	g.mu.Lock()
-	s.told, g.seen = &g.seen[0], nil
+	told := g.seen[0]
+	g.seen = nil
 	g.mu.Unlock()
 	s.arrived = g.backend.take()
+	if told.request.Method == "" {
+		f, judged := told.decision.Find(policy.InFrame)
+		require.True(t, judged, "%q", wire)
+		require.Equal(t, policy.Deny, f.Verdict.Effect, "%q", wire)
+		require.Empty(t, s.arrived, "%q", wire)
+		return s
+	}
+	s.told = &told
 	return s
 }
 

@@ -145,7 +145,12 @@ func (p *plan) listener(w *world) *proxy.ListenTLS {
 
 func serve(t *testing.T, server *http.Server) string {
 	t.Helper()
-	return serveOn(t, server, func(l net.Listener) net.Listener { return l })
+	return serveOn(t, server, func(l net.Listener) net.Listener {
+		if server.TLSConfig != nil {
+			return tls.NewListener(l, server.TLSConfig)
+		}
+		return l
+	})
 }
 
 // serveOn serves on a new listener, as wrap makes it.
@@ -157,10 +162,6 @@ func serveOn(t *testing.T, server *http.Server, wrap func(net.Listener) net.List
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if server.TLSConfig != nil {
-			_ = server.ServeTLS(l, "", "")
-			return
-		}
 		_ = server.Serve(l)
 	}()
 	t.Cleanup(func() {
