@@ -1,5 +1,12 @@
 package policy
 
+// Incidental reports whether a denial for this reason is about what honest clients and
+// proxies send along with any request, and what no backend refuses one for: it says
+// nothing of the other controls that the request meets or violates.
+func (r Reason) Incidental() bool {
+	return r == HeaderForwarding || r == HeaderUpgrade || r == HeaderTrailer
+}
+
 // Reasons of in.hdr. Of several that a request gives, the first in this order is told.
 const (
 	// HeaderConnection: Connection names a field that is judged or handed on, which

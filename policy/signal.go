@@ -63,18 +63,26 @@ func (d Decision) denies() bool {
 
 // isolatedControl returns the control whose violation is isolated: the only one
 // that denies among the request-phase findings, while every undecided finding
-// names it as its cause. It is empty when there is none.
+// names it as its cause. It is empty when there is none. What is incidental counts
+// where nothing else denies.
 func isolatedControl(d Decision) Control {
-	var denied Control
+	var denied, incidental Control
 	for i := range d.Findings {
 		f := &d.Findings[i]
 		if f.Rule.Phase == ResponsePhase || f.Verdict.Effect != Deny {
+			continue
+		}
+		if f.Verdict.Reason.Incidental() {
+			incidental = f.Rule.Control
 			continue
 		}
 		if denied != "" && denied != f.Rule.Control {
 			return ""
 		}
 		denied = f.Rule.Control
+	}
+	if denied == "" {
+		denied = incidental
 	}
 	for i := range d.Findings {
 		f := &d.Findings[i]

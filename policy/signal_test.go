@@ -201,6 +201,8 @@ func TestAnUnknownClassSaysNothingCertain(t *testing.T) {
 
 func TestIsolation(t *testing.T) {
 	out := denies("out.schema")
+	forwarded := denies(policy.InHdr)
+	forwarded.Verdict.Reason = policy.HeaderForwarding
 	body := denies(policy.AzAccount)
 	body.Rule.Phase = policy.BodyPhase
 	tests := []struct {
@@ -221,6 +223,9 @@ func TestIsolation(t *testing.T) {
 		{"an undecided finding before it confounds it", []policy.Finding{undecided(policy.TokIss), denies(policy.InSize)}, ""},
 		{"a denial of the response confounds nothing", []policy.Finding{denies(policy.TokSig), out}, policy.TokSig},
 		{"an undecided finding of the response confounds nothing", []policy.Finding{denies(policy.TokSig), undecided("out.data")}, policy.TokSig},
+		{"what proxies add to every request confounds nothing", []policy.Finding{forwarded, denies(policy.InSchema)}, policy.InSchema},
+		{"and is isolated alone", []policy.Finding{forwarded, permits(policy.InSchema)}, policy.InHdr},
+		{"a field that asks for something else confounds", []policy.Finding{denies(policy.InHdr), denies(policy.InSchema)}, ""},
 		{"a denied transport confounds, though it has no signal", []policy.Finding{denies(policy.TokSig), denies("tls.ver")}, ""},
 	}
 	for _, tt := range tests {

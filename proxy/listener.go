@@ -146,7 +146,8 @@ func (l *Listener) shake(c net.Conn) {
 	err := secure.HandshakeContext(ctx)
 	l.pending.leave(at)
 	if err != nil {
-		if l.pending.ctx.Err() == nil {
+		// A client that says nothing, as a health check of the port, was refused nothing.
+		if l.pending.ctx.Err() == nil && !errors.Is(err, io.EOF) {
 			l.Refusals.handshake.Add(1)
 			sayTLS(err)
 		}

@@ -97,13 +97,14 @@ func (l *Listener) refused(f refusal) []byte {
 	r.Source = r.Peer.Addr
 	outcome := policy.Outcome{Disposition: policy.Failed, Status: status, Class: policy.ClassNone}
 	p := l.Policy()
+	outcome.Policy = p.Digest
 	decision := framing(p, f.head)
 	finding, blocks := decision.Blocking()
 	if !blocks {
 		l.Observer.Observe(r, decision, outcome)
 		return nil
 	}
-	outcome.Disposition, outcome.Status, outcome.Policy = policy.Blocked, statusOf(finding), p.Digest
+	outcome.Disposition, outcome.Status = policy.Blocked, statusOf(finding)
 	answer := problemOf(finding)
 	body := answer.marshal()
 	if f.bodiless {

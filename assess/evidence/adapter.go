@@ -56,11 +56,12 @@ func trialOf(rec *audit.Record) trial {
 }
 
 // objected reports whether a finding is about the request. What is wrong with an
-// answer is not: the request that asked for it is as clean as before.
+// answer is not: the request that asked for it is as clean as before. Nor is what
+// honest proxies add to every request.
 func objected(findings []audit.Finding) bool {
 	return slices.ContainsFunc(findings, func(f audit.Finding) bool {
 		entry, known := policy.Lookup(f.Control)
-		return !known || entry.Phase != policy.ResponsePhase.String()
+		return !known || entry.Phase != policy.ResponsePhase.String() && !f.Reason.Incidental()
 	})
 }
 

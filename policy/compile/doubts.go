@@ -25,6 +25,18 @@ func (c *compiler) doubt(all []*planned) {
 	c.doubtRetries(all)
 	c.doubtUses(all)
 	c.doubtTargets(all)
+	c.doubtForwarding(all)
+}
+
+// doubtForwarding warns where nobody said whether a gateway connects: what it says of
+// the client would count as the client's own word.
+func (c *compiler) doubtForwarding(all []*planned) {
+	_, said := c.cfg.Place("gateway.present")
+	if said || c.cfg.Gateway.Forwarded != nil || !slices.ContainsFunc(all, func(p *planned) bool { return p.modeOf(policy.InHdr) != policy.Off }) {
+		return
+	}
+	c.warn("gateway.present", "nobody said whether requests come through a gateway: without one, X-Forwarded-For and its like are what clients say of themselves, and in.hdr denies them",
+		"write gateway: {present: true}, with forwarded: {peers: [NETWORK]} to say whose word counts; or, where clients connect themselves, gateway: {present: false}")
 }
 
 // doubtCustomers warns of limits by account that never find one, because

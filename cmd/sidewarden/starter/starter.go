@@ -85,7 +85,7 @@ func (w *writer) head() {
 		w.line("admin: {address: %s} # health, metrics and what was measured", w.quoted(o.Admin))
 	}
 	w.line("backend: {url: %s} # what stands behind the sidecar", w.value(o.Backend, "SIDEWARDEN_BACKEND"))
-	w.line("# gateway: {present: true} # if requests come through a gateway, so that gaps there are told too")
+	w.line("gateway: {present: true} # decide: false where clients connect themselves; then what they say of where they come from is a finding")
 	w.line("mode: shadow # judge and forward; nothing is blocked")
 	w.line("spec:")
 	w.line("  file: %s", w.quoted(o.Spec))
