@@ -111,9 +111,11 @@ func TestTheClientCertificateOfAConnection(t *testing.T) {
 			client.CloseIdleConnections()
 
 			require.Eventually(t, func() bool { return len(s.observer.all()) == 3 }, 30*time.Second, time.Millisecond)
+			found := map[*policy.Certificate]bool{}
 			for _, seen := range s.observer.all() {
 				peer := seen.request.Peer
 				require.NotNil(t, peer.TLS)
+				found[peer.TLS.Certificate] = true
 				assert.Equal(t, tls.VersionName(c.version), peer.TLS.Version)
 				assert.NotEmpty(t, peer.TLS.Cipher)
 				assert.False(t, peer.Verified, "nobody was asked")
@@ -124,6 +126,9 @@ func TestTheClientCertificateOfAConnection(t *testing.T) {
 				}
 				assert.Equal(t, c.own.Certificate[0], peer.Certificate)
 				assert.Equal(t, policy.StateUnverified, peer.TLS.Certificate.State(seen.request.Time))
+			}
+			if c.own != nil {
+				assert.Len(t, found, 2, "what is found of a certificate is found once for each connection")
 			}
 			for range 3 {
 				assert.Equal(t, http.Header{"Accept-Encoding": {"gzip"}, "User-Agent": {"Go-http-client/" + map[string]string{"HTTP/1.1": "1.1", "HTTP/2.0": "2.0"}[c.proto]}}, <-forwarded)

@@ -1,12 +1,15 @@
 package proxy
 
 import (
+	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/hex"
 	"errors"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -14,70 +17,100 @@ import (
 	"github.com/sidewarden/sidewarden/policy"
 )
 
+// Bounds of what is taken and kept of a chain that a client sends: strangers make theirs
+// themselves, and each stays as long as its connection.
 const (
-	// maxChains bounds the chains of certificates of which facts are remembered. When it
-	// is reached, all are forgotten: they cost a verification each.
-	maxChains = 4096
-	// chainTime is how long they are, so that an authority whose time begins counts soon.
+	// maxChainBytes and maxChainLength bound a chain, in bytes of DER and in certificates.
+	// With more a handshake ends, in every mode.
+	maxChainBytes  = 32 << 10
+	maxChainLength = 16
+	// maxNames and maxNameBytes bound the names of a leaf together. Of more none is known:
+	// which ones would be is the choice of who made the certificate.
+	maxNames     = 256
+	maxNameBytes = 8 << 10
+	// maxSubjectBytes bounds the DER form of a subject. A longer one is not known: the time
+	// to print it grows with its square.
+	maxSubjectBytes = 4 << 10
+	// chainTime is how long the facts of a chain are kept, so that an authority whose time
+	// begins counts soon.
 	chainTime = time.Minute
 )
 
-// clientTrust finds out what is to be said of the certificates of clients. It is safe
-// for concurrent use; a nil one has no authorities and remembers nothing.
-type clientTrust struct {
-	authorities *x509.CertPool // nil for none
+var errChainTooLarge = errors.New("proxy: the certificates of the client are too large or too many")
 
-	mu    sync.Mutex
-	known map[[sha256.Size]byte]remembered // by the digest of the whole chain
+// boundChain is the VerifyPeerCertificate of a [tls.Config]: crypto/tls takes 256 KiB of
+// certificates. It is called before the client proves that it has the key, so that one
+// that waits with that has its chain dropped, too. A session that is resumed has a chain
+// that went through it.
+func boundChain(raw [][]byte, _ [][]*x509.Certificate) error {
+	size := 0
+	for _, der := range raw {
+		size += len(der)
+	}
+	if size > maxChainBytes || len(raw) > maxChainLength {
+		return errChainTooLarge
+	}
+	return nil
 }
 
-// remembered are the facts of one chain, and when they were found.
-type remembered struct {
-	facts *policy.Certificate
-	at    time.Time
+// shown is what was found of the chain that the client of one connection has shown. It
+// lasts as long as the connection, which may have thousands of requests. It is safe for
+// concurrent use; a nil one remembers nothing.
+type shown struct {
+	mu          sync.Mutex
+	facts       *policy.Certificate // nil until the first request
+	authorities *x509.CertPool      // by which they were found
+	at          time.Time
 }
 
-func newClientTrust(authorities *x509.CertPool) *clientTrust {
-	return &clientTrust{authorities: authorities, known: map[[sha256.Size]byte]remembered{}}
+// shownKey is the key of the shown of a connection in the contexts of its requests, see
+// guardKey. Not every connection has a guard.
+type shownKey struct{}
+
+// withShown gives a connection with TLS its shown.
+func withShown(ctx context.Context, c net.Conn) context.Context {
+	if _, secure := c.(interface{ ConnectionState() tls.ConnectionState }); !secure {
+		return ctx
+	}
+	return context.WithValue(ctx, shownKey{}, &shown{}) //nolint:forbidigo // see guardKey
 }
 
-// facts returns what is known of a chain, leaf first, at a time. The facts of one chain
-// are shared: a connection may have thousands of requests.
-func (c *clientTrust) facts(chain []*x509.Certificate, at time.Time) *policy.Certificate {
-	if c == nil {
-		return factsOf(chain, nil, at)
-	}
-	id := digestOf(chain)
-	c.mu.Lock()
-	r, known := c.known[id]
-	c.mu.Unlock()
-	if age := at.Sub(r.at); known && age >= 0 && age < chainTime {
-		return r.facts
-	}
-	facts := factsOf(chain, c.authorities, at)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.known) >= maxChains {
-		clear(c.known)
-	}
-	c.known[id] = remembered{facts, at}
-	return facts
+// shownOf returns that of a request's connection; nil without one.
+func shownOf(ctx context.Context) *shown {
+	s, _ := ctx.Value(shownKey{}).(*shown)
+	return s
 }
 
-func digestOf(chain []*x509.Certificate) (id [sha256.Size]byte) {
-	h := sha256.New()
-	for _, cert := range chain { // DER says where each ends
-		_, _ = h.Write(cert.Raw) // a hash takes everything
+// of returns what is known of the connection's chain, leaf first, at a time.
+func (s *shown) of(chain []*x509.Certificate, authorities *x509.CertPool, at time.Time) *policy.Certificate {
+	if s == nil {
+		return factsOf(chain, authorities, at)
 	}
-	h.Sum(id[:0])
-	return id
+	s.mu.Lock() // also while they are found: streams of one connection wait for each other
+	defer s.mu.Unlock()
+	if age := at.Sub(s.at); s.facts == nil || s.authorities != authorities || age < 0 || age >= chainTime {
+		s.facts, s.authorities, s.at = factsOf(chain, authorities, at), authorities, at
+	}
+	return s.facts
+}
+
+// bounded returns the names of a leaf; nil if they are too many or too long.
+func bounded(names []string) []string {
+	size := 0
+	for _, name := range names {
+		size += len(name)
+	}
+	if len(names) > maxNames || size > maxNameBytes {
+		return nil
+	}
+	return names
 }
 
 func factsOf(chain []*x509.Certificate, authorities *x509.CertPool, at time.Time) *policy.Certificate {
 	leaf := chain[0]
 	sum := sha256.Sum256(leaf.Raw)
 	facts := &policy.Certificate{
-		Thumbprint: hex.EncodeToString(sum[:]), Subject: subjectOf(leaf), Names: namesOf(leaf),
+		Thumbprint: hex.EncodeToString(sum[:]), Subject: subjectOf(leaf), Names: bounded(namesOf(leaf)),
 		ForClients: forClients(leaf), From: leaf.NotBefore, Until: leaf.NotAfter,
 	}
 	if authorities == nil {
@@ -88,13 +121,15 @@ func factsOf(chain []*x509.Certificate, authorities *x509.CertPool, at time.Time
 	for _, cert := range chain[1:] {
 		options.Intermediates.AddCert(cert)
 	}
-	for _, usage := range []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageAny} {
+	// The wider question first: a stranger costs one.
+	for _, usage := range []x509.ExtKeyUsage{x509.ExtKeyUsageAny, x509.ExtKeyUsageClientAuth} {
 		options.KeyUsages = []x509.ExtKeyUsage{usage}
-		if chains := verified(leaf, options); len(chains) > 0 {
-			facts.Trust, facts.ForClients = policy.TrustVerified, usage == x509.ExtKeyUsageClientAuth
-			facts.From, facts.Until = window(chains)
-			return facts
+		chains := verified(leaf, options)
+		if len(chains) == 0 {
+			break
 		}
+		facts.Trust, facts.ForClients = policy.TrustVerified, usage == x509.ExtKeyUsageClientAuth
+		facts.From, facts.Until = window(chains)
 	}
 	return facts
 }
@@ -145,9 +180,12 @@ func forClients(c *x509.Certificate) bool {
 		slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageClientAuth) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
 }
 
-// subjectOf returns the whole distinguished name; empty if it can not be read. The name
-// that x509 has parsed keeps only the last of several common names.
+// subjectOf returns the whole distinguished name; empty if it can not be read or is too
+// long. The name that x509 has parsed keeps only the last of several common names.
 func subjectOf(c *x509.Certificate) string {
+	if len(c.RawSubject) > maxSubjectBytes {
+		return ""
+	}
 	var name pkix.RDNSequence
 	if rest, err := asn1.Unmarshal(c.RawSubject, &name); err != nil || len(rest) > 0 {
 		return ""

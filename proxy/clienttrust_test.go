@@ -7,8 +7,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"fmt"
 	"math/big"
+	"net"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,11 +102,11 @@ func TestFactsOfClientCertificates(t *testing.T) {
 		if c.above != nil {
 			chain = append(chain, c.above.cert)
 		}
-		trust := proxy.NewClientTrust(c.pool)
-		facts := trust.Facts(chain, c.at)
+		var shown proxy.Shown
+		facts := shown.Of(chain, c.pool, c.at)
 		assert.Equal(t, c.want, facts.State(c.at), c.name)
-		assert.Same(t, facts, trust.Facts(chain, c.at.Add(time.Second)), "%s: the facts of a chain are shared", c.name)
-		assert.NotSame(t, facts, trust.Facts(chain, c.at.Add(time.Hour)), "%s: for a while", c.name)
+		assert.Same(t, facts, shown.Of(chain, c.pool, c.at.Add(time.Second)), "%s: the requests of a connection share the facts", c.name)
+		assert.NotSame(t, facts, shown.Of(chain, c.pool, c.at.Add(time.Hour)), "%s: for a while", c.name)
 		assert.Len(t, facts.Thumbprint, 64, c.name)
 	}
 }
@@ -120,20 +123,116 @@ func TestFactsHaveTheWholeName(t *testing.T) {
 		c.Subject = pkix.Name{ExtraNames: []pkix.AttributeTypeAndValue{other, cn}}
 		c.URIs, c.EmailAddresses = []*url.URL{uri}, []string{"ops@example.net"}
 	})
-	facts := proxy.NewClientTrust(nil).Facts([]*x509.Certificate{pair.Leaf}, time.Now())
+	facts := new(proxy.Shown).Of([]*x509.Certificate{pair.Leaf}, nil, time.Now())
 	assert.Equal(t, `CN=partner,CN=a\,b=c`, facts.Subject)
 	assert.Equal(t, []string{"dns:localhost", "uri:spiffe://example.net/partner", "email:ops@example.net"}, facts.Names)
 }
 
-// What is remembered is bounded: strangers can make certificates without end.
+// Other authorities are asked at once, also of a connection that was judged by the ones
+// before.
+func TestFactsAreThoseOfTheAuthorities(t *testing.T) {
+	t.Parallel()
+	root, pool := newAuthority(t)
+	_, other := newAuthority(t)
+	pair, _ := root.issue(t, nil)
+	chain, now := []*x509.Certificate{pair.Leaf}, time.Now()
+	var shown proxy.Shown
+	for range 2 {
+		assert.Equal(t, policy.StateVerified, shown.Of(chain, pool, now).State(now))
+		assert.Equal(t, policy.StateUntrusted, shown.Of(chain, other, now).State(now))
+	}
+}
+
+// What a client writes into its certificate is known up to a bound, and beyond it not at
+// all: it says itself what would come first.
 func TestFactsAreBounded(t *testing.T) {
 	t.Parallel()
-	trust := proxy.NewClientTrust(nil)
-	pair, _ := (*authority)(nil).issue(t, nil)
-	for i := range proxy.MaxChains + 10 {
-		c := *pair.Leaf
-		c.Raw = append([]byte{byte(i), byte(i >> 8)}, pair.Leaf.Raw...)
-		trust.Facts([]*x509.Certificate{&c}, time.Now())
-		require.LessOrEqual(t, trust.Known(), proxy.MaxChains)
+	root, pool := newAuthority(t)
+	names := func(n, size int) func(*x509.Certificate) {
+		return func(c *x509.Certificate) {
+			c.DNSNames = nil
+			for i := range n {
+				c.DNSNames = append(c.DNSNames, fmt.Sprintf("%0*d", size, i))
+			}
+		}
+	}
+	kinds := func(n int) func(*x509.Certificate) {
+		return func(c *x509.Certificate) {
+			names(n, 4)(c)
+			c.EmailAddresses = []string{"ops@example.net"}
+		}
+	}
+	subject := func(n int) func(*x509.Certificate) {
+		return func(c *x509.Certificate) { c.Subject = pkix.Name{CommonName: strings.Repeat("a", n)} }
+	}
+	for _, c := range []struct {
+		rule          string
+		change        func(*x509.Certificate)
+		names         int
+		subjectLength int
+	}{
+		{"as many names as are known", names(proxy.MaxNames, 4), proxy.MaxNames, len("O=Example,CN=partner")},
+		{"one more", names(proxy.MaxNames+1, 4), 0, len("O=Example,CN=partner")},
+		{"one more, of another kind", kinds(proxy.MaxNames), 0, len("O=Example,CN=partner")},
+		{"long names", names(8, proxy.MaxNameBytes/8-len("dns:")), 8, len("O=Example,CN=partner")},
+		{"longer ones", names(8, proxy.MaxNameBytes/8), 0, len("O=Example,CN=partner")},
+		{"a long subject", subject(proxy.MaxSubjectBytes - 32), 1, proxy.MaxSubjectBytes - 32 + len("CN=")},
+		{"a longer one", subject(proxy.MaxSubjectBytes), 1, 0},
+	} {
+		pair, _ := root.issue(t, c.change)
+		facts := new(proxy.Shown).Of([]*x509.Certificate{pair.Leaf}, pool, time.Now())
+		assert.Len(t, facts.Names, c.names, c.rule)
+		assert.Len(t, facts.Subject, c.subjectLength, c.rule)
+		assert.Equal(t, policy.TrustVerified, facts.Trust, c.rule)
+		assert.Len(t, facts.Thumbprint, 64, c.rule)
+	}
+}
+
+// A handshake with too many certificates, or too large ones, ends before the client
+// proves anything. What is within the bounds is taken.
+func TestChainsAreBoundedInTheHandshake(t *testing.T) {
+	t.Parallel()
+	listen := proxy.NewListenTLS(proxy.ListenKeys{Certificate: selfSigned(t), ClientAuth: tls.RequestClientCert})
+	big := func(size int) tls.Certificate {
+		pair, _ := (*authority)(nil).issue(t, func(c *x509.Certificate) {
+			c.ExtraExtensions = []pkix.Extension{{Id: []int{1, 2, 3}, Value: make([]byte, size)}}
+		})
+		return pair
+	}
+	many := func(n int) tls.Certificate {
+		pair := selfSigned(t)
+		for len(pair.Certificate) < n {
+			pair.Certificate = append(pair.Certificate, pair.Certificate[0])
+		}
+		return pair
+	}
+	for _, c := range []struct {
+		rule string
+		own  tls.Certificate
+		want bool
+	}{
+		{"a large one", big(proxy.MaxChainBytes - 1024), true},
+		{"a larger one", big(proxy.MaxChainBytes), false},
+		{"many", many(proxy.MaxChainLength), true},
+		{"one more", many(proxy.MaxChainLength + 1), false},
+	} {
+		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+			near, far := net.Pipe()
+			done := make(chan error, 1)
+			go func() {
+				secure := tls.Server(far, listen.Config())
+				err := secure.HandshakeContext(t.Context())
+				_ = secure.Close()
+				done <- err
+			}()
+			client := tls.Client(near, &tls.Config{
+				InsecureSkipVerify: true, MinVersion: version, MaxVersion: version, //nolint:gosec // the test made the certificate
+				GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &c.own, nil },
+			})
+			_, _ = client.Read(make([]byte, 1)) // the handshake, and an alert behind that of TLS 1.3
+			err := <-done
+			assert.Equal(t, c.want, err == nil, "%s, %s: %v", c.rule, tls.VersionName(version), err)
+			_ = near.Close()
+		}
 	}
 }

@@ -7,19 +7,19 @@ import (
 	"github.com/sidewarden/sidewarden/policy"
 )
 
-// MaxChains is maxChains for tests.
-const MaxChains = maxChains
+// The bounds of certificates for tests.
+const (
+	MaxChainBytes   = maxChainBytes
+	MaxChainLength  = maxChainLength
+	MaxNames        = maxNames
+	MaxNameBytes    = maxNameBytes
+	MaxSubjectBytes = maxSubjectBytes
+)
 
-// ClientTrust is clientTrust for tests.
-type ClientTrust struct{ trust *clientTrust }
+// Shown is shown for tests.
+type Shown struct{ shown shown }
 
-// NewClientTrust is newClientTrust for tests.
-func NewClientTrust(pool *x509.CertPool) ClientTrust { return ClientTrust{newClientTrust(pool)} }
-
-// Facts is facts for tests.
-func (c ClientTrust) Facts(chain []*x509.Certificate, at time.Time) *policy.Certificate {
-	return c.trust.facts(chain, at)
+// Of is of for tests.
+func (s *Shown) Of(chain []*x509.Certificate, pool *x509.CertPool, at time.Time) *policy.Certificate {
+	return s.shown.of(chain, pool, at)
 }
-
-// Known returns how many chains are remembered.
-func (c ClientTrust) Known() int { return len(c.trust.known) }

@@ -53,8 +53,8 @@ type tlsGuard struct {
 // ConnectionState tells net/http what was negotiated.
 func (g *tlsGuard) ConnectionState() tls.ConnectionState { return g.tls.ConnectionState() }
 
-// guardKey is the key of the one value that travels in a context: net/http hands a
-// connection to its handler in no other way than through Server.ConnContext.
+// guardKey is the key of a value that travels in a context: net/http hands a connection
+// to its handler in no other way than through Server.ConnContext.
 type guardKey struct{}
 
 // withGuard puts the guard of a connection into the context of its requests.

@@ -43,10 +43,9 @@ type ListenTLS struct {
 }
 
 // generation is what was made from one set of keys. What belongs to an earlier one is
-// worth nothing: neither its session tickets nor what it found of certificates.
+// worth nothing: neither its session tickets nor what was found by its authorities.
 type generation struct {
 	config *tls.Config
-	trust  *clientTrust
 	expiry time.Time
 }
 
@@ -66,12 +65,12 @@ func (l *ListenTLS) Use(k ListenKeys) {
 	c := &tls.Config{
 		Certificates: []tls.Certificate{k.Certificate}, ClientAuth: k.ClientAuth, ClientCAs: k.ClientCAs,
 		MinVersion: max(k.MinVersion, tls.VersionTLS12), CipherSuites: aeadSuites(), NextProtos: []string{"http/1.1"},
-		WrapSession: tickets.EncryptTicket, UnwrapSession: tickets.DecryptTicket,
+		WrapSession: tickets.EncryptTicket, UnwrapSession: tickets.DecryptTicket, VerifyPeerCertificate: boundChain,
 	}
 	if k.HTTP2 {
 		c.NextProtos = []string{"h2", "http/1.1"}
 	}
-	g := &generation{config: c, trust: newClientTrust(k.ClientCAs)}
+	g := &generation{config: c}
 	if leaf := leafOf(k.Certificate); leaf != nil {
 		g.expiry = leaf.NotAfter
 	}
@@ -92,17 +91,17 @@ func (l *ListenTLS) Config() *tls.Config {
 func (l *ListenTLS) Expiry() time.Time { return l.current.Load().expiry }
 
 // peer returns the facts of a connection at the time of a request; nil of a plain one.
-func (l *ListenTLS) peer(state *tls.ConnectionState, at time.Time) *policy.TLS {
+func (l *ListenTLS) peer(state *tls.ConnectionState, known *shown, at time.Time) *policy.TLS {
 	if state == nil {
 		return nil
 	}
 	facts := &policy.TLS{Version: tls.VersionName(state.Version), Cipher: tls.CipherSuiteName(state.CipherSuite)}
 	if len(state.PeerCertificates) > 0 {
-		var trust *clientTrust
+		var authorities *x509.CertPool
 		if l != nil {
-			trust = l.current.Load().trust
+			authorities = l.current.Load().config.ClientCAs
 		}
-		facts.Certificate = trust.facts(state.PeerCertificates, at)
+		facts.Certificate = known.of(state.PeerCertificates, authorities, at)
 	}
 	return facts
 }

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"time"
 
@@ -31,7 +33,7 @@ func NewServer(h http.Handler, b Bounds, log *zap.Logger) *http.Server {
 		ErrorLog:          strangers, // handshakes and resets of others: not our errors
 		// "OPTIONS *" is a request like any other: it must be seen and forwarded.
 		DisableGeneralOptionsHandler: true,
-		ConnContext:                  withGuard,
+		ConnContext:                  func(ctx context.Context, c net.Conn) context.Context { return withShown(withGuard(ctx, c), c) },
 		HTTP2:                        http2Bounds(),
 	}
 }
