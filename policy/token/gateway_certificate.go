@@ -18,6 +18,14 @@ import (
 	"github.com/sidewarden/sidewarden/policy"
 )
 
+// maxGatewayCertificate bounds the DER form of what may be a certificate of the gateway,
+// and maxGatewaySubject that of its subject, in bytes. Strangers are read, too, with every
+// request, and the time to print a subject grows with its square.
+const (
+	maxGatewayCertificate = 16 << 10
+	maxGatewaySubject     = 4 << 10
+)
+
 // GatewayCertificate is one certificate that the gateway connects with. Exactly one
 // field is given.
 type GatewayCertificate struct {
@@ -85,7 +93,8 @@ func ParseThumbprint(text string) ([sha256.Size]byte, error) {
 type gatewayCertificates struct {
 	sans, subjects []string
 	thumbprints    [][sha256.Size]byte
-	// last is the certificate that was read last: a gateway has one, and many requests.
+	// last is the certificate that was told from others last: a gateway has one, and many
+	// requests. No stranger gets its place.
 	last atomic.Pointer[leaf]
 }
 
@@ -149,17 +158,23 @@ func (g *gatewayCertificates) check(r *policy.Request) policy.Verdict {
 		// The handshake asked the same, as far as it asked; the connection may be older.
 		return policy.Denied(policy.GatewayCertificateExpired, "")
 	}
+	if g.last.Load() != c {
+		g.last.Store(c)
+	}
 	return policy.Permitted()
 }
 
-// leaf reads a certificate; nil if it cannot be read, which the handshake would have
-// told already.
+// leaf reads a certificate; nil if it is too large, or cannot be read, which the
+// handshake would have told already.
 func (g *gatewayCertificates) leaf(der []byte) *leaf {
 	if known := g.last.Load(); known != nil && bytes.Equal(known.der, der) {
 		return known
 	}
+	if len(der) > maxGatewayCertificate {
+		return nil
+	}
 	c, err := x509.ParseCertificate(der)
-	if err != nil {
+	if err != nil || len(c.RawSubject) > maxGatewaySubject {
 		return nil
 	}
 	var subject pkix.RDNSequence
@@ -167,11 +182,9 @@ func (g *gatewayCertificates) leaf(der []byte) *leaf {
 	if err != nil || len(rest) > 0 {
 		return nil
 	}
-	l := &leaf{
+	return &leaf{
 		der: bytes.Clone(der), sum: sha256.Sum256(der), sans: sansOf(c), subject: subject.String(), notBefore: c.NotBefore, notAfter: c.NotAfter,
 	}
-	g.last.Store(l)
-	return l
 }
 
 // sansOf returns the subject alternative names with their types (RFC 5280 section

@@ -138,6 +138,30 @@ func TestAGatewayReadsEveryCertificate(t *testing.T) {
 	}
 }
 
+// Whoever connects chooses how long his certificate and its names are: beyond a bound it
+// is that of no gateway, and is not read at all.
+func TestALargeCertificateIsNoGateways(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		rule   string
+		change func(*certSpec)
+		want   policy.Effect
+	}{
+		{"a long name", func(c *certSpec) { c.names[6] = "https://example.net/" + strings.Repeat("a", 14<<10) }, policy.Permit},
+		{"a longer one", func(c *certSpec) { c.names[6] = "https://example.net/" + strings.Repeat("a", 16<<10) }, policy.Deny},
+		{"a long subject", func(c *certSpec) { c.subject.CommonName = strings.Repeat("a", 3<<10) }, policy.Permit},
+		{"a longer one", func(c *certSpec) { c.subject.CommonName = strings.Repeat("a", 4<<10) }, policy.Deny},
+	} {
+		der := gatewayCert(t, c.change)
+		for _, known := range []token.GatewayCertificate{{SAN: "dns:gateway.example.net"}, {Thumbprint: thumbprintOf(der)}} {
+			r := order()
+			r.Peer.Certificate, r.Peer.Verified = der, true
+			check := newGateway(t, token.GatewayOptions{Certificates: []token.GatewayCertificate{known}})
+			assert.Equal(t, c.want, check.Check(t.Context(), r).Effect, "%s: %+v", c.rule, known)
+		}
+	}
+}
+
 // Every proof that is configured has to hold, whichever of the others do.
 func TestThreatAGatewayWithoutOneOfItsProofs(t *testing.T) {
 	t.Parallel()
