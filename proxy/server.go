@@ -32,6 +32,7 @@ func NewServer(h http.Handler, b Bounds, log *zap.Logger) *http.Server {
 		// "OPTIONS *" is a request like any other: it must be seen and forwarded.
 		DisableGeneralOptionsHandler: true,
 		ConnContext:                  withGuard,
+		ConnState:                    seeState,
 		HTTP2:                        http2Bounds(),
 	}
 }
