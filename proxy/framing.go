@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/sidewarden/sidewarden/policy"
 )
@@ -16,10 +17,9 @@ func frameOf(g *guard, req *http.Request) policy.Frame {
 	return g.frame()
 }
 
-// settleFraming tells the connection what the policy says of the framing of a request.
-// Where in.frame enforces, a head at fault that passes all the same, by an exception or
-// by the mode of its operation, is the last of its connection: the next request would be
-// found by a guess.
+// settleFraming tells the connection what the policy says of the framing of a request. A
+// head at fault that passes all the same, by an exception or by the mode of its
+// operation, is the last of its connection unless that can be followed further.
 func (x *exchange) settleFraming() {
 	head := x.request.Frame.Head
 	refused := false
@@ -28,7 +28,16 @@ func (x *exchange) settleFraming() {
 		refused = blocks && f.Rule.Control == policy.InFrame
 	}
 	x.conn.judged(head, refused, enforcesFraming(x.plan))
-	if head.Effect == policy.Deny && !x.blocked && enforcesFraming(x.policy.Unmatched) {
+	if head.Effect == policy.Deny && !x.blocked && x.conn.lost() {
+		x.endConnection()
+	}
+}
+
+// endConnection makes the answer the last of its connection where in.frame enforces for
+// any operation: a gateway sends the requests of others over it, and of none could be
+// said any more where it begins.
+func (x *exchange) endConnection() {
+	if enforcesFraming(x.policy.Unmatched) || slices.ContainsFunc(x.policy.Operations, enforcesFraming) {
 		x.w.Header().Set("Connection", "close")
 	}
 }

@@ -186,8 +186,10 @@ func (g *guard) scan(b []byte) int {
 			g.push(policy.Frame{Head: policy.Permitted(), Host: g.scanner.Host()})
 		case frame.BadHead:
 			g.push(policy.Frame{Head: g.scanner.Fault(), Host: g.scanner.Host()})
-			g.through.Store(true)
-			return n
+			if !g.scanner.Following() {
+				g.through.Store(true)
+				return n
+			}
 		case frame.BadBody:
 			g.body = g.scanner.Fault()
 			return n
@@ -230,6 +232,9 @@ func (g *guard) frame() policy.Frame {
 	}
 	return f
 }
+
+// lost reports whether nobody follows the connection any more.
+func (g *guard) lost() bool { return g != nil && g.through.Load() }
 
 // broken reports whether the body at hand broke its framing and may not be read on. If
 // it may, nobody follows the connection any more.
@@ -283,7 +288,7 @@ func (g *guard) judged(head policy.Verdict, refused, strict bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.strict = strict
-	if head.Effect == policy.Deny {
+	if head.Effect == policy.Deny && g.through.Load() {
 		g.goBlind()
 	}
 }

@@ -152,6 +152,7 @@ func TestHTTP2ShadowParity(t *testing.T) {
 		}{
 			{name: "plain", method: "GET", target: "/a?x=1;y=2&z=%zz", host: "api.example.net"},
 			{name: "a port", method: "GET", target: "/a%2Fb/..", host: "api.example.net:8443"},
+			{name: "a space, which would end a target of HTTP/1", method: "GET", target: "/a HTTP/1.1", host: "a"},
 			{name: "cookies", method: "GET", target: "/", host: "a", header: http.Header{"Cookie": {"a=1", "b=2", "c=3"}}},
 			{name: "lists", method: "GET", target: "/", host: "a", header: http.Header{"X-List": {"1", "2"}, "X-Forwarded-For": {"192.0.2.1"}, "Te": {"trailers"}}},
 			{name: "a body", method: "POST", target: "/b", host: "a", body: "body", header: http.Header{"Content-Type": {"text/plain"}}},
