@@ -77,7 +77,7 @@ func (x *exchange) answered(resp *http.Response) error {
 		x.w.Header()["Content-Type"] = nil
 	}
 	if x.conn.bodyFault().Effect == policy.Deny {
-		x.endConnection()
+		x.endUnfollowed()
 	}
 	facts := x.request.Response
 	facts.Status, facts.Header = resp.StatusCode, resp.Header

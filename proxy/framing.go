@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/sidewarden/sidewarden/policy"
 )
@@ -12,7 +13,11 @@ import (
 // that of its frames. The preface of one is no request, although net/http hands it on.
 func frameOf(g *guard, req *http.Request) policy.Frame {
 	if (g == nil || g.speaksHTTP2()) && req.ProtoMajor >= 2 && req.Method != "PRI" {
-		return policy.Frame{Head: policy.Permitted(), Body: policy.Inapplicable()}
+		f := policy.Frame{Head: policy.Permitted(), Body: policy.Inapplicable()}
+		if expect := req.Header["Expect"]; len(expect) > 0 && !strings.EqualFold(expect[0], "100-continue") {
+			f.Head = policy.Denied(policy.FrameExpectation, "") // net/http itself refuses it in HTTP/1 alone
+		}
+		return f
 	}
 	return g.frame()
 }
@@ -29,16 +34,16 @@ func (x *exchange) settleFraming() {
 	}
 	x.conn.judged(head, refused, enforcesFraming(x.plan))
 	if head.Effect == policy.Deny && !x.blocked && x.conn.lost() {
-		x.endConnection()
+		x.endUnfollowed()
 	}
 }
 
-// endConnection makes the answer the last of its connection where in.frame enforces for
+// endUnfollowed makes the answer the last of its connection where in.frame enforces for
 // any operation: a gateway sends the requests of others over it, and of none could be
 // said any more where it begins.
-func (x *exchange) endConnection() {
+func (x *exchange) endUnfollowed() {
 	if enforcesFraming(x.policy.Unmatched) || slices.ContainsFunc(x.policy.Operations, enforcesFraming) {
-		x.w.Header().Set("Connection", "close")
+		endConnection(x.w.Header(), x.request)
 	}
 }
 
@@ -64,6 +69,6 @@ func (x *exchange) refuseBroken() {
 		}
 	}
 	// Where a body ends that could not be read, the next request may not begin.
-	x.w.Header().Set("Connection", "close")
+	endConnection(x.w.Header(), x.request)
 	x.fail(http.StatusBadRequest)
 }
