@@ -76,6 +76,9 @@ func (x *exchange) answered(resp *http.Response) error {
 	if _, ok := resp.Header["Content-Type"]; !ok {
 		x.w.Header()["Content-Type"] = nil
 	}
+	if x.conn.bodyFault().Effect == policy.Deny {
+		x.endUnfollowed()
+	}
 	facts := x.request.Response
 	facts.Status, facts.Header = resp.StatusCode, resp.Header
 	facts.TLS = backendHop(resp.TLS)

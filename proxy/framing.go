@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/sidewarden/sidewarden/policy"
 )
@@ -11,15 +13,18 @@ import (
 // that of its frames. The preface of one is no request, although net/http hands it on.
 func frameOf(g *guard, req *http.Request) policy.Frame {
 	if (g == nil || g.speaksHTTP2()) && req.ProtoMajor >= 2 && req.Method != "PRI" {
-		return policy.Frame{Head: policy.Permitted(), Body: policy.Inapplicable()}
+		f := policy.Frame{Head: policy.Permitted(), Body: policy.Inapplicable()}
+		if expect := req.Header["Expect"]; len(expect) > 0 && !strings.EqualFold(expect[0], "100-continue") {
+			f.Head = policy.Denied(policy.FrameExpectation, "") // net/http itself refuses it in HTTP/1 alone
+		}
+		return f
 	}
 	return g.frame()
 }
 
-// settleFraming tells the connection what the policy says of the framing of a request.
-// Where in.frame enforces, a head at fault that passes all the same, by an exception or
-// by the mode of its operation, is the last of its connection: the next request would be
-// found by a guess.
+// settleFraming tells the connection what the policy says of the framing of a request. A
+// head at fault that passes all the same, by an exception or by the mode of its
+// operation, is the last of its connection unless that can be followed further.
 func (x *exchange) settleFraming() {
 	head := x.request.Frame.Head
 	refused := false
@@ -28,8 +33,17 @@ func (x *exchange) settleFraming() {
 		refused = blocks && f.Rule.Control == policy.InFrame
 	}
 	x.conn.judged(head, refused, enforcesFraming(x.plan))
-	if head.Effect == policy.Deny && !x.blocked && enforcesFraming(x.policy.Unmatched) {
-		x.w.Header().Set("Connection", "close")
+	if head.Effect == policy.Deny && !x.blocked && x.conn.lost() {
+		x.endUnfollowed()
+	}
+}
+
+// endUnfollowed makes the answer the last of its connection where in.frame enforces for
+// any operation: a gateway sends the requests of others over it, and of none could be
+// said any more where it begins.
+func (x *exchange) endUnfollowed() {
+	if enforcesFraming(x.policy.Unmatched) || slices.ContainsFunc(x.policy.Operations, enforcesFraming) {
+		endConnection(x.w.Header(), x.request)
 	}
 }
 
@@ -55,6 +69,6 @@ func (x *exchange) refuseBroken() {
 		}
 	}
 	// Where a body ends that could not be read, the next request may not begin.
-	x.w.Header().Set("Connection", "close")
+	endConnection(x.w.Header(), x.request)
 	x.fail(http.StatusBadRequest)
 }

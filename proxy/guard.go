@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,9 @@ type guard struct {
 	tunnel  atomic.Bool // what passes is no HTTP of ours
 	stopped atomic.Bool // nothing that follows is a request
 	closing atomic.Bool
+	// answering reports that a handler has the request at hand: until all of its answer is
+	// written, whatever is written is not net/http's own.
+	answering atomic.Bool
 
 	mu      sync.Mutex
 	preface int // how much of the preface of HTTP/2 came; -1 where none can come
@@ -67,6 +71,20 @@ func withGuard(ctx context.Context, c net.Conn) context.Context {
 		return ctx
 	}
 	return context.WithValue(ctx, guardKey{}, g) //nolint:forbidigo // see guardKey
+}
+
+// seeState tells a guard that the answer of a handler is written. net/http says so of a
+// connection that goes on, before it reads the next request.
+func seeState(c net.Conn, state http.ConnState) {
+	if state != http.StateIdle {
+		return
+	}
+	switch g := c.(type) {
+	case *guard:
+		g.answering.Store(false)
+	case *tlsGuard:
+		g.answering.Store(false)
+	}
 }
 
 // guardOf returns the guard of a request's connection; nil without one.
@@ -168,8 +186,10 @@ func (g *guard) scan(b []byte) int {
 			g.push(policy.Frame{Head: policy.Permitted(), Host: g.scanner.Host()})
 		case frame.BadHead:
 			g.push(policy.Frame{Head: g.scanner.Fault(), Host: g.scanner.Host()})
-			g.through.Store(true)
-			return n
+			if !g.scanner.Following() {
+				g.through.Store(true)
+				return n
+			}
 		case frame.BadBody:
 			g.body = g.scanner.Fault()
 			return n
@@ -202,6 +222,7 @@ func (g *guard) frame() policy.Frame {
 	if g == nil {
 		return f
 	}
+	g.answering.Store(true)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.queued > 0 {
@@ -211,6 +232,9 @@ func (g *guard) frame() policy.Frame {
 	}
 	return f
 }
+
+// lost reports whether nobody follows the connection any more.
+func (g *guard) lost() bool { return g != nil && g.through.Load() }
 
 // broken reports whether the body at hand broke its framing and may not be read on. If
 // it may, nobody follows the connection any more.
@@ -264,7 +288,7 @@ func (g *guard) judged(head policy.Verdict, refused, strict bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.strict = strict
-	if head.Effect == policy.Deny {
+	if head.Effect == policy.Deny && g.through.Load() {
 		g.goBlind()
 	}
 }
@@ -304,7 +328,7 @@ func (g *guard) Write(b []byte) (int, error) {
 // refusal reports whether b is an answer of net/http itself, what in.frame then says of
 // the head that it refused, and whether an answer to that has no body.
 func (g *guard) refusal(b []byte, status string) (head policy.Verdict, bodiless, own bool) {
-	if status == "" {
+	if status == "" || g.answering.Load() {
 		return policy.Verdict{}, false, false
 	}
 	g.mu.Lock()

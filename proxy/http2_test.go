@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/proxy"
 )
 
@@ -152,6 +153,7 @@ func TestHTTP2ShadowParity(t *testing.T) {
 		}{
 			{name: "plain", method: "GET", target: "/a?x=1;y=2&z=%zz", host: "api.example.net"},
 			{name: "a port", method: "GET", target: "/a%2Fb/..", host: "api.example.net:8443"},
+			{name: "a space, which would end a target of HTTP/1", method: "GET", target: "/a HTTP/1.1", host: "a"},
 			{name: "cookies", method: "GET", target: "/", host: "a", header: http.Header{"Cookie": {"a=1", "b=2", "c=3"}}},
 			{name: "lists", method: "GET", target: "/", host: "a", header: http.Header{"X-List": {"1", "2"}, "X-Forwarded-For": {"192.0.2.1"}, "Te": {"trailers"}}},
 			{name: "a body", method: "POST", target: "/b", host: "a", body: "body", header: http.Header{"Content-Type": {"text/plain"}}},
@@ -288,4 +290,28 @@ func TestVersionsOfHTTP(t *testing.T) {
 	}
 	pool = x509.NewCertPool()
 	assert.False(t, slices.Contains(proxy.NewListenTLS(proxy.ListenKeys{Certificate: pair, ClientCAs: pool}).Config().NextProtos, "h2"))
+}
+
+// What is refused on one stream leaves the others of its connection alone; and what
+// HTTP/1 is refused for, HTTP/2 is, too.
+func TestHTTP2RefusalsEndNoConnection(t *testing.T) {
+	t.Parallel()
+	s := start(t, framed(policy.Enforce), backend(t, func(http.ResponseWriter, *http.Request) {}))
+	addr, client := servedByHTTP2(t, s.handler)
+	for i, expect := range []string{"", "wonders", ""} {
+		reused := false
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { reused = c.Reused }})
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+addr+"/", nil)
+		require.NoError(t, err)
+		status := http.StatusOK
+		if expect != "" {
+			req.Header.Set("Expect", expect)
+			status = http.StatusExpectationFailed
+		}
+		resp, err := client.RoundTrip(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		assert.Equal(t, status, resp.StatusCode)
+		assert.Equal(t, i > 0, reused, "request %d", i)
+	}
 }

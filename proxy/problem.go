@@ -61,7 +61,7 @@ func writeBlocked(w http.ResponseWriter, p *policy.Policy, r *policy.Request, d 
 	answer := problemOf(f)
 	header := w.Header()
 	if f.Rule.Control == policy.InFrame {
-		header.Set("Connection", "close") // where the next request begins is a guess
+		endConnection(header, r) // where the next request begins is a guess
 	}
 	switch answer.Status {
 	case http.StatusUnauthorized:
@@ -75,7 +75,7 @@ func writeBlocked(w http.ResponseWriter, p *policy.Policy, r *policy.Request, d 
 	case http.StatusTooManyRequests:
 		header.Set("Retry-After", retryAfter(f.Verdict.RetryAfter))
 	case http.StatusRequestEntityTooLarge:
-		header.Set("Connection", "close") // the rest of the body is not read
+		endConnection(header, r) // the rest of the body is not read
 	}
 	write(w, r, answer)
 }
@@ -96,6 +96,14 @@ func problemOf(f policy.Finding) problem {
 	return p
 }
 
+// endConnection makes an answer the last of its connection. That of HTTP/2 goes on: other
+// streams are on it, and its frames tell where a body ends that nobody reads.
+func endConnection(header http.Header, r *policy.Request) {
+	if !strings.HasPrefix(r.Proto, "HTTP/2") {
+		header.Set("Connection", "close")
+	}
+}
+
 // retryAfter is delay-seconds (RFC 9110, section 10.2.3), rounded up, at least a
 // second and at most a day: a limit may say that waiting cannot help.
 func retryAfter(d time.Duration) string {
@@ -106,7 +114,7 @@ func retryAfter(d time.Duration) string {
 // writeFailure answers a request that failed without a finding behind it.
 func writeFailure(w http.ResponseWriter, r *policy.Request, status int) {
 	if status == http.StatusRequestTimeout {
-		w.Header().Set("Connection", "close") // nobody waits for the rest of the body
+		endConnection(w.Header(), r) // nobody waits for the rest of the body
 	}
 	write(w, r, problem{Type: "about:blank", Title: http.StatusText(status), Status: status})
 }

@@ -34,6 +34,7 @@ func NewServer(h http.Handler, b Bounds, log *zap.Logger) *http.Server {
 		// "OPTIONS *" is a request like any other: it must be seen and forwarded.
 		DisableGeneralOptionsHandler: true,
 		ConnContext:                  func(ctx context.Context, c net.Conn) context.Context { return withShown(withGuard(ctx, c), c) },
+		ConnState:                    seeState,
 		HTTP2:                        http2Bounds(),
 	}
 }

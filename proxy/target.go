@@ -31,10 +31,12 @@ func targetOf(req *http.Request) (path, query string) {
 
 // isOrigin reports whether the target can be forwarded byte for byte through
 // url.URL.Opaque: it is in origin form (RFC 9112 3.2.1) and does not begin with
-// "//", which net/url would print as an authority.
+// "//", which net/url would print as an authority. In HTTP/2 its path may have a space,
+// which would end the target in the request line of HTTP/1.
 func isOrigin(req *http.Request) bool {
-	return strings.HasPrefix(req.RequestURI, "/") && !strings.HasPrefix(req.RequestURI, "//") &&
-		req.Method != http.MethodConnect
+	path, _, _ := strings.Cut(req.RequestURI, "?")
+	return strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") &&
+		req.Method != http.MethodConnect && strings.IndexByte(path, ' ') < 0
 }
 
 // forwardedHeader returns the header of a request without what ReverseProxy takes

@@ -27,6 +27,8 @@ func phraseOfControl(c policy.Control) phrase {
 		return phrase{"whether a request came through the gateway", "that did not come through the gateway"}
 	case policy.MTLSClient:
 		return phrase{"the client certificate", "without a client certificate that counts"}
+	case policy.InFrame:
+		return phrase{"how requests are framed", "whose end servers find in different places"}
 	case policy.InPath:
 		return phrase{"whether everybody reads the same path", "with a target that servers read differently"}
 	case policy.InHdr:

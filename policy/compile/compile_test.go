@@ -90,11 +90,12 @@ func TestAccountIsJudgedWhereItsSelectorsCanBeRead(t *testing.T) {
 
 func TestOperationsThatNoAccountRuleBindsAreNamed(t *testing.T) {
 	t.Parallel()
-	out := must(t, head+accounts)
+	const clients = "gateway: {present: false}\n"
+	out := must(t, head+accounts+clients)
 	require.Len(t, out.Warnings, 1)
 	assert.Contains(t, out.Warnings[0].String(), `az.account can not decide for listSites: `)
 	assert.Contains(t, out.Warnings[0].Fix, `operations: {"listSites": {account: none}}`)
-	assert.Empty(t, must(t, head+accounts+`operations: {listSites: {account: none}}`).Warnings)
+	assert.Empty(t, must(t, head+accounts+clients+`operations: {listSites: {account: none}}`).Warnings)
 	r := &policy.Request{
 		Match: policy.Match{Operation: operation(t, out.Policy, "listSites")},
 		Auth:  policy.Authentication{Proof: policy.Permitted(), Identity: &policy.Identity{}},
@@ -194,7 +195,7 @@ func TestEnforceLinesWork(t *testing.T) {
 	t.Parallel()
 	rest := partners + "limits: [{name: l, key: [client], rate: 1/s}]\noperations: {listSites: {account: none, scopes: [], replay: single_use}}\n"
 	lines := compile.EnforceLines(must(t, head+rest+byName).Policy)
-	require.Len(t, lines, 23)
+	require.Len(t, lines, 25)
 	for _, line := range lines {
 		p := must(t, head+rest+line+"\n").Policy
 		last := line[strings.LastIndex(line, " ")+1:]

@@ -154,8 +154,9 @@ func (h *Header) Check(ctx context.Context, r *policy.Request) policy.Verdict {
 		}
 	}
 	worst := policy.Permitted()
+	var v vouching
 	for name := range r.Header {
-		if reason, detail := h.judge(ctx, r, name); reason != "" {
+		if reason, detail := h.judge(ctx, r, name, &v); reason != "" {
 			worst = worse(worst, reason, detail)
 		}
 	}
@@ -171,8 +172,9 @@ func (h *Header) Check(ctx context.Context, r *policy.Request) policy.Verdict {
 // Strip implements [policy.Stripper].
 func (h *Header) Strip(r *policy.Request) []string {
 	var names []string
+	var v vouching
 	for name := range r.Header {
-		if reason, _ := h.judge(context.Background(), r, name); reason != "" {
+		if reason, _ := h.judge(context.Background(), r, name, &v); reason != "" {
 			names = append(names, name)
 		}
 	}
@@ -209,12 +211,12 @@ func worse(v policy.Verdict, reason policy.Reason, detail string) policy.Verdict
 
 // judge returns why one field must not reach the backend, and its name as it is known
 // here; "" if it may.
-func (h *Header) judge(ctx context.Context, r *policy.Request, name string) (reason policy.Reason, detail string) {
+func (h *Header) judge(ctx context.Context, r *policy.Request, name string, v *vouching) (reason policy.Reason, detail string) {
 	f := h.lookup(name)
 	switch {
 	case f == nil, slices.Contains(h.pass, name):
 		return "", ""
-	case f.own, f.reserved && !h.vouches(ctx, r):
+	case f.own, f.reserved && !h.vouches(ctx, r, v):
 		return policy.HeaderReserved, f.name
 	case f.overriding:
 		return policy.HeaderOverride, f.name
@@ -226,8 +228,16 @@ func (h *Header) judge(ctx context.Context, r *policy.Request, name string) (rea
 	return "", ""
 }
 
-func (h *Header) vouches(ctx context.Context, r *policy.Request) bool {
-	return h.vouched != nil && h.vouched.Check(ctx, r).Effect == policy.Permit
+// vouching is whether the gateway vouches for a request. It is asked at most once: a
+// proof may be a signature, and a client chooses how many fields ask for it.
+type vouching struct{ asked, holds bool }
+
+func (h *Header) vouches(ctx context.Context, r *policy.Request, v *vouching) bool {
+	if !v.asked {
+		v.asked = true
+		v.holds = h.vouched != nil && h.vouched.Check(ctx, r).Effect == policy.Permit
+	}
+	return v.holds
 }
 
 // taken returns a field that lines of Connection take away although it counts; nil if

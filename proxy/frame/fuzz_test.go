@@ -55,7 +55,7 @@ func scanned(stream []byte, sizes ...int) []mark {
 				break
 			}
 			marks = append(marks, mark{e, at, string(s.Fault().Reason)})
-			if e == frame.BadHead || e == frame.BadBody || e == frame.Lost {
+			if !s.Following() {
 				return marks
 			}
 		}
@@ -63,10 +63,11 @@ func scanned(stream []byte, sizes ...int) []mark {
 	return marks
 }
 
-// heads and whole count the heads that were permitted and the messages that ended.
+// heads counts the heads that were permitted, or at fault and followed all the same, and
+// returns where messages ended.
 func heads(marks []mark) (heads int, ends []int) {
-	for _, m := range marks {
-		if m.event == frame.Head {
+	for i, m := range marks {
+		if m.event == frame.Head || m.event == frame.BadHead && i < len(marks)-1 {
 			heads++
 		}
 		if m.event == frame.End {

@@ -12,6 +12,7 @@ import (
 type head struct {
 	reason policy.Reason // of its first fault; empty for none
 	detail string
+	lost   bool // it is at fault in what tells where the message ends, or who reads it
 
 	post, bodiless bool
 	old            bool // HTTP/1.0
@@ -31,16 +32,23 @@ func (h *head) verdict() policy.Verdict {
 
 // fail notes the first fault.
 func (h *head) fail(reason policy.Reason, detail string) {
+	h.note(reason, detail)
+	h.lost = true
+}
+
+// note notes the first fault, of a head that all servers read alike in spite of it: the
+// fault is what others may make of it behind them.
+func (h *head) note(reason policy.Reason, detail string) {
 	if h.reason == "" {
 		h.reason, h.detail = reason, detail
 	}
 }
 
-// readHead reads the whole lines of b, the first being the request line. It stops at
-// the first fault. What a head lacks is a fault only where b has its end.
+// readHead reads the whole lines of b, the first being the request line. It stops where
+// it is lost. What a head lacks is a fault only where b has its end.
 func readHead(b []byte) head {
 	var h head
-	for first := true; h.reason == ""; first = false {
+	for first := true; !h.lost; first = false {
 		end := bytes.IndexByte(b, '\n')
 		if end < 0 {
 			return h
@@ -141,7 +149,7 @@ func (h *head) field(line []byte) {
 			h.fail(policy.FrameTrailer, "framing field announced")
 		}
 	case f.frames():
-		h.fail(policy.FrameFieldName, "underscore in a framing field")
+		h.note(policy.FrameFieldName, "underscore in a framing field")
 	}
 }
 

@@ -17,7 +17,8 @@ const (
 	Head
 	// End: the message ends here. What follows begins the next one.
 	End
-	// BadHead: the head ends here as a lenient reader takes it, and is at fault.
+	// BadHead: the head ends here as a lenient reader takes it, and is at fault. The
+	// message can be followed further where all servers find its end in the same place.
 	BadHead
 	// BadBody: the next byte, or the line that ends here, breaks the framing of the body.
 	BadBody
@@ -89,13 +90,14 @@ func (s *Scanner) Reset(headBytes int) { *s = Scanner{most: headBytes} }
 
 // Scan looks at the next bytes of the connection and returns how many of them belong to
 // what the event ends. It is to be called again with the rest, also with an empty one,
-// until it says More. After BadHead, BadBody and Lost it takes nothing.
+// until it says More. After BadBody and Lost, and where Following says no after BadHead, it
+// takes nothing.
 func (s *Scanner) Scan(b []byte) (n int, e Event) {
 	switch s.state {
 	case inHead:
 		return s.scanHead(b)
 	case atEnd:
-		s.state = inHead
+		s.state, s.fault = inHead, policy.Verdict{}
 		return 0, End
 	case failed:
 		return 0, Lost
@@ -214,11 +216,11 @@ func (s *Scanner) blank(b []byte) int {
 func (s *Scanner) head(b []byte) Event {
 	h := readHead(b[s.blank(b):])
 	s.post, s.bodiless, s.host = h.post, h.bodiless, h.host
-	if s.fault = h.verdict(); s.fault.Effect == policy.Deny {
+	s.fault = h.verdict()
+	if h.lost {
 		s.state = failed
 		return BadHead
 	}
-	s.fault = policy.Verdict{}
 	switch {
 	case h.chunked:
 		s.allExtra, s.trailer = 0, 0
@@ -228,8 +230,14 @@ func (s *Scanner) head(b []byte) Event {
 	default:
 		s.state = atEnd
 	}
+	if s.fault.Effect == policy.Deny {
+		return BadHead
+	}
 	return Head
 }
+
+// Following reports whether the scanner knows where in a message it is.
+func (s *Scanner) Following() bool { return s.state != failed }
 
 // bad notes a fault of the body.
 func (s *Scanner) bad(reason policy.Reason, detail string) Event {

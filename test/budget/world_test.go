@@ -150,7 +150,7 @@ func (w *world) request(method string) *policy.Request {
 	return &policy.Request{
 		ID: "01K54Z0000000000000000000D", Time: w.clock.now(), Peer: policy.Peer{Addr: netip.MustParseAddr("10.1.2.3")},
 		Source: netip.MustParseAddr("10.1.2.3"),
-		Method: method, Path: path, RawQuery: query, Host: "api.example.net", Proto: "HTTP/1.1",
+		Method: method, Target: target(method), Path: path, RawQuery: query, Host: "api.example.net", Proto: "HTTP/1.1",
 		Query: policy.ParseQuery(query), Header: w.header(method),
 		Frame: policy.Frame{Head: policy.Permitted(), Body: policy.Inapplicable()},
 	}
@@ -222,3 +222,6 @@ func (a *answer) Header() http.Header         { return a.header }
 func (a *answer) WriteHeader(status int)      { a.status = status }
 func (a *answer) Write(b []byte) (int, error) { return len(b), nil }
 func (a *answer) Flush()                      {}
+
+// SetReadDeadline is there because net/http's writers have it.
+func (a *answer) SetReadDeadline(time.Time) error { return nil }
