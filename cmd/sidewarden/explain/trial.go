@@ -33,8 +33,8 @@ type trial struct {
 	// stripped are the header fields that were taken away before it was forwarded.
 	stripped []string
 	status   int
-	header    http.Header
-	body      []byte
+	header   http.Header
+	body     []byte
 }
 
 // witness is the observer and the backend of one trial. The handler has ended when
