@@ -102,10 +102,10 @@ func TestHeadersThatCanHaveNoEffectAreRefused(t *testing.T) {
 		_, err := build(t, head+accounts+text+"\n")
 		assert.ErrorContains(t, err, want, text)
 	}
-	clear := strings.Replace(head, "backend: {", "backend: {http: h2c, ", 1)
-	_, err := build(t, clear+"operations: {listSites: {upgrade: [websocket]}}\n")
+	inClear := strings.Replace(head, "backend: {", "backend: {http: h2c, ", 1)
+	_, err := build(t, inClear+"operations: {listSites: {upgrade: [websocket]}}\n")
 	assert.ErrorContains(t, err, "operations.listSites.upgrade: cannot happen: backend.http is h2c")
-	_, err = build(t, strings.Replace(clear, "h2c", "h1", 1)+"operations: {listSites: {upgrade: [websocket]}}\n")
+	_, err = build(t, strings.Replace(inClear, "h2c", "h1", 1)+"operations: {listSites: {upgrade: [websocket]}}\n")
 	require.NoError(t, err)
 	p := must(t, head+"operations: {listSites: {upgrade: [websocket]}}\n").Policy
 	assert.Equal(t, []string{"websocket"}, operation(t, p, "listSites").Upgrade)
