@@ -14,6 +14,7 @@
 // forwarded. The target that was judged is, byte for byte, the target at the
 // backend, behind the path prefix if there is one, and so are the header fields: what a client keeps from the backend by
 // naming it in Connection, no check sees. Where in.hdr enforces, the fields that Operation.Strip names are taken away, and
+// the fields of a Policy.Introducer are set in place of whatever came under their names:
 // nothing else is changed. A chunked request counts as one with a
 // body even if no byte follows: only waiting could tell.
 //
@@ -49,6 +50,7 @@
 //
 // # What is left to others
 //
-// The verdicts are policy's, records audit's. Ambiguous targets and fields are forwarded
-// as a bare proxy would, until the controls in.path and in.hdr exist.
+// The verdicts are policy's, records audit's. What is ambiguous in a target or a field is
+// forwarded as a bare proxy would, unless in.path or in.hdr enforces. What net/http
+// refuses of HTTP/2 is seen by nobody here.
 package proxy

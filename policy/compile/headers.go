@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 
 	"github.com/sidewarden/sidewarden/config"
@@ -103,8 +104,17 @@ func (c *compiler) settleUpgrade(p *planned) {
 	if len(p.settings.Upgrade) == 0 {
 		return
 	}
-	if p.operation.Method != "GET" {
-		c.problem(config.Key("operations", p.key)+".upgrade", "is for an operation with the method "+p.operation.Method+", and a connection becomes a WebSocket by a GET (RFC 6455 section 4.1)", "remove it")
+	field, refused := config.Key("operations", p.key)+".upgrade", false
+	if p.operation.Method != http.MethodGet {
+		refused = true
+		c.problem(field, "is for an operation with the method "+p.operation.Method+", and a connection becomes a WebSocket by a GET (RFC 6455 section 4.1)", "remove it")
+	}
+	if c.cfg.Backend.HTTP == config.HTTPTwoClear {
+		refused = true
+		// RFC 9113 section 8.6: HTTP/2 has no upgrade.
+		c.problem(field, "cannot happen: backend.http is h2c, and no connection of HTTP/2 becomes another one by an upgrade", "remove it, or write auto or h1 for backend.http")
+	}
+	if refused {
 		return
 	}
 	p.operation.Upgrade = p.settings.Upgrade

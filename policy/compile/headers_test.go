@@ -102,6 +102,11 @@ func TestHeadersThatCanHaveNoEffectAreRefused(t *testing.T) {
 		_, err := build(t, head+accounts+text+"\n")
 		assert.ErrorContains(t, err, want, text)
 	}
+	inClear := strings.Replace(head, "backend: {", "backend: {http: h2c, ", 1)
+	_, err := build(t, inClear+"operations: {listSites: {upgrade: [websocket]}}\n")
+	assert.ErrorContains(t, err, "operations.listSites.upgrade: cannot happen: backend.http is h2c")
+	_, err = build(t, strings.Replace(inClear, "h2c", "h1", 1)+"operations: {listSites: {upgrade: [websocket]}}\n")
+	require.NoError(t, err)
 	p := must(t, head+"operations: {listSites: {upgrade: [websocket]}}\n").Policy
 	assert.Equal(t, []string{"websocket"}, operation(t, p, "listSites").Upgrade)
 	assert.Empty(t, operation(t, p, "listPorts").Upgrade)

@@ -85,6 +85,8 @@ type Answer struct {
 	Status int               `json:"status,omitempty"`
 	Header map[string]string `json:"header,omitempty"`
 	Body   string            `json:"body,omitempty"`
+	// Stripped are the header fields that are taken away before it is forwarded.
+	Stripped []string `json:"stripped_fields,omitempty"`
 }
 
 // Request explains one request.
@@ -116,14 +118,15 @@ func Request(ctx context.Context, m Message, o Options) (*Explanation, error) {
 			e.Notes = []string{"The message was refused before any control looked at it: a transport bound, in every mode."}
 		}
 	}
-	e.Answers = []Answer{configured.answer("as configured"), shadow.answer("in shadow"), enforced.answer("in enforce")}
+	shown := mask{o.ShowValues}
+	e.Answers = []Answer{configured.answer("as configured", shown), shadow.answer("in shadow", shown), enforced.answer("in enforce", shown)}
 	// What the policy says does not depend on the mode.
 	e.Objects = !enforced.forwarded
 	return e, nil
 }
 
 // answer tells what a trial came to.
-func (t *trial) answer(mode string) Answer {
+func (t *trial) answer(mode string, shown mask) Answer {
 	a := Answer{Mode: mode}
 	blocking, blocks := t.decision.Blocking()
 	switch {
@@ -132,7 +135,7 @@ func (t *trial) answer(mode string) Answer {
 		if d == policy.Blocked { // it was not: the body was judged beside the answer
 			d = policy.WouldBlock
 		}
-		a.Disposition = d.String()
+		a.Disposition, a.Stripped = d.String(), shown.fieldNames(t.stripped)
 		if f, objects := wouldBlock(t.decision); objects && d == policy.WouldBlock {
 			a.Decides = f.Rule.Control
 		}

@@ -95,6 +95,9 @@ func ofRecord(rec *audit.Record, digest string) *Explanation {
 		a.Status = rec.Client.Status
 	}
 	e.Answers = []Answer{a}
+	if n := rec.HTTP.StrippedFields; n > 0 {
+		e.Notes = append(e.Notes, fmt.Sprintf("Header fields that were taken away before the request was forwarded: %d. Their names are not recorded.", n))
+	}
 	switch {
 	case rec.Truncated:
 		e.Notes = append(e.Notes, "The record was too long and was cut: findings may be missing.")

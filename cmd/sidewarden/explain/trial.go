@@ -30,22 +30,29 @@ type trial struct {
 	request   *policy.Request
 	decision  policy.Decision
 	forwarded bool
-	status    int
-	header    http.Header
-	body      []byte
+	// stripped are the header fields that were taken away before it was forwarded.
+	stripped []string
+	status   int
+	header   http.Header
+	body     []byte
 }
 
 // witness is the observer and the backend of one trial. The handler has ended when
 // its fields are read.
 type witness struct {
+	policy    *policy.Policy
 	request   *policy.Request
 	decision  policy.Decision
 	forwarded bool
+	stripped  []string
 }
 
 // Observe implements [policy.Observer].
-func (w *witness) Observe(r *policy.Request, d policy.Decision, _ policy.Outcome) {
+func (w *witness) Observe(r *policy.Request, d policy.Decision, o policy.Outcome) {
 	w.request, w.decision = r, d
+	if o.Stripped > 0 {
+		w.stripped = w.policy.Plan(r).Strip.Strip(r)
+	}
 }
 
 var errNoBackend = errors.New("no backend is asked")
@@ -64,7 +71,7 @@ func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // try sends the message to a handler with the policy p.
 func try(ctx context.Context, m Message, p *policy.Policy, o Options) (trial, error) {
-	w := &witness{}
+	w := &witness{policy: p}
 	options := o.Proxy
 	options.Policy, options.Observer, options.Transport = p, w, w
 	options.Now = func() time.Time { return o.At }
@@ -94,7 +101,7 @@ func try(ctx context.Context, m Message, p *policy.Policy, o Options) (trial, er
 	if err != nil {
 		return trial{}, fmt.Errorf("the request could not be tried: %w", err)
 	}
-	t.request, t.decision, t.forwarded = w.request, requestPhases(w.decision), w.forwarded
+	t.request, t.decision, t.forwarded, t.stripped = w.request, requestPhases(w.decision), w.forwarded, w.stripped
 	return t, nil
 }
 

@@ -152,7 +152,7 @@ func (v *view) controls(d policy.Decision) []Control {
 		controls = append(controls, Control{
 			ID: id, Mode: v.cfg.ControlMode(v.key, string(id)).String(), Effect: f.Verdict.Effect.String(), Reason: f.Verdict.Reason,
 			Detail: f.Verdict.Detail, Cause: f.Verdict.Cause, Exception: f.Exception,
-			Set: v.set(v.cfg.ModeField(v.key, string(id))), Inputs: v.inputs(id),
+			Set: v.set(v.cfg.ModeField(v.key, string(id))), Inputs: append(v.inputs(id), v.stripped(f)...),
 		})
 	}
 	return controls

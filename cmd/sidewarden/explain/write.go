@@ -115,6 +115,9 @@ func (a *Answer) write(b *strings.Builder) {
 		line += ", decided by " + string(a.Decides)
 	}
 	fmt.Fprintf(b, "%-14s %s\n", a.Mode, line)
+	if len(a.Stripped) > 0 {
+		fmt.Fprintf(b, "%-14s taken away: %s\n", "", strings.Join(a.Stripped, ", "))
+	}
 	for _, name := range slices.Sorted(maps.Keys(a.Header)) {
 		fmt.Fprintf(b, "%-14s %s: %s\n", "", name, plainText(a.Header[name]))
 	}
