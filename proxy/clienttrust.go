@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -21,9 +22,14 @@ import (
 // themselves, and each stays as long as its connection.
 const (
 	// maxChainBytes and maxChainLength bound a chain, in bytes of DER and in certificates.
-	// With more a handshake ends, in every mode.
+	// With more a handshake ends, in every mode. The ways up a chain multiply with its
+	// length, and each is tried.
 	maxChainBytes  = 32 << 10
-	maxChainLength = 16
+	maxChainLength = 5
+	// maxModulusBits and maxExponent bound the RSA keys of a chain that is verified: the
+	// time of a signature grows with both, and the keys are made by who sends them.
+	maxModulusBits = 4096
+	maxExponent    = 1<<16 + 1
 	// maxNames and maxNameBytes bound the names of a leaf together. Of more none is known:
 	// which ones would be is the choice of who made the certificate.
 	maxNames     = 256
@@ -117,6 +123,9 @@ func factsOf(chain []*x509.Certificate, authorities *x509.CertPool, at time.Time
 		return facts
 	}
 	facts.Trust = policy.TrustNone
+	if slices.ContainsFunc(chain, costly) {
+		return facts
+	}
 	options := x509.VerifyOptions{Roots: authorities, Intermediates: x509.NewCertPool(), CurrentTime: at}
 	for _, cert := range chain[1:] {
 		options.Intermediates.AddCert(cert)
@@ -132,6 +141,12 @@ func factsOf(chain []*x509.Certificate, authorities *x509.CertPool, at time.Time
 		facts.From, facts.Until = window(chains)
 	}
 	return facts
+}
+
+// costly reports whether a signature by the key of a certificate takes long to verify.
+func costly(c *x509.Certificate) bool {
+	key, is := c.PublicKey.(*rsa.PublicKey)
+	return is && (key.N.BitLen() > maxModulusBits || key.E > maxExponent)
 }
 
 // verified returns the chains up to an authority: those that are valid now, else those

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -235,4 +236,20 @@ func TestChainsAreBoundedInTheHandshake(t *testing.T) {
 			_ = near.Close()
 		}
 	}
+}
+
+// Keys that are made to be costly are not verified with, also not beside good ones: the
+// time of a connection is not for who sends them to choose.
+func TestThreatCertificatesThatAreCostlyToVerify(t *testing.T) {
+	t.Parallel()
+	root, pool := newAuthority(t)
+	pair, _ := root.issue(t, nil)
+	now := time.Now()
+	large := new(big.Int).Lsh(big.NewInt(1), 8191)
+	for name, key := range map[string]*rsa.PublicKey{"a large modulus": {N: large, E: 65537}, "a large exponent": {N: big.NewInt(1 << 60), E: 1<<31 - 1}} {
+		chain := []*x509.Certificate{pair.Leaf, {Raw: []byte{0}, PublicKey: key}}
+		assert.Equal(t, policy.StateUntrusted, new(proxy.Shown).Of(chain, pool, now).State(now), name)
+	}
+	usual := &x509.Certificate{Raw: []byte{0}, PublicKey: &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 4095), E: 65537}}
+	assert.Equal(t, policy.StateVerified, new(proxy.Shown).Of([]*x509.Certificate{pair.Leaf, usual}, pool, now).State(now))
 }
