@@ -60,8 +60,8 @@ type Certificate struct {
 	Thumbprint string
 	// Subject is the distinguished name in the form of RFC 2253, most specific part first.
 	Subject string
-	// Names are the subject alternative names, each behind its kind: "dns:", "uri:",
-	// "email:" or "ip:" (RFC 5280 section 4.2.1.6).
+	// Names are the subject alternative names, each behind its kind: "dns:" in lower case,
+	// "uri:", "email:" or "ip:" (RFC 5280 section 4.2.1.6).
 	Names []string
 	Trust Trust
 	// ForClients reports that the certificate, and where an authority signed it every

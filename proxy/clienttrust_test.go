@@ -122,7 +122,7 @@ func TestFactsHaveTheWholeName(t *testing.T) {
 	})
 	facts := proxy.NewClientTrust(nil).Facts([]*x509.Certificate{pair.Leaf}, time.Now())
 	assert.Equal(t, `CN=partner,CN=a\,b=c`, facts.Subject)
-	assert.Equal(t, []string{"dns:localhost", "uri:spiffe://example.net/partner", "email:ops@example.net"}, facts.Names)
+	assert.Equal(t, []string{"dns:localhost", "email:ops@example.net", "uri:spiffe://example.net/partner"}, facts.Names)
 }
 
 // What is remembered is bounded: strangers can make certificates without end.

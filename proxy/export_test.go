@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"time"
 
 	"github.com/sidewarden/sidewarden/policy"
@@ -23,3 +24,6 @@ func (c ClientTrust) Facts(chain []*x509.Certificate, at time.Time) *policy.Cert
 
 // Known returns how many chains are remembered.
 func (c ClientTrust) Known() int { return len(c.trust.known) }
+
+// NamesOf is namesOf for tests.
+func NamesOf(extensions []pkix.Extension) []string { return namesOf(extensions) }
