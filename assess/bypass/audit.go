@@ -199,8 +199,8 @@ func (a *Audit) damp(next *seen) {
 // tell tells what is something else than was told last. What BY3 told within the hour
 // is told when that is over, if it still holds.
 func (a *Audit) tell(is Change, at time.Time) {
-	was, any := a.told[is.Test]
-	if any && was.same(is) {
+	was, before := a.told[is.Test]
+	if before && was.same(is) {
 		return
 	}
 	if is.Test == BY3 {
