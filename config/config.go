@@ -128,15 +128,8 @@ type GatewayProof struct {
 	Secrets []Secret `yaml:"secrets,single=secret" doc:"Accepted values of the header, at least 16 characters each: several while they are rotated. A single one may be written as secret instead."`
 	Peers   []string `yaml:"peers" doc:"Networks that the gateway connects from, for example 10.0.0.0/8."`
 
-	Certificates []GatewayCertificate `yaml:"certificates" doc:"Client certificates that the gateway connects with; one of them is enough. Listen.tls has to ask for client certificates."`
-	Signature    *GatewaySignature    `yaml:"signature" doc:"How the gateway signs requests: HTTP Message Signatures, RFC 9421. The fields are forwarded like any other."`
-}
-
-// GatewayCertificate is one client certificate of the gateway, by one of its names.
-type GatewayCertificate struct {
-	SAN        string `yaml:"san" doc:"A subject alternative name with its type in front: dns:gateway.example.net, uri:spiffe://example.net/gateway, email:ops@example.net or ip:192.0.2.1. Listen.tls.client_ca_file says whose word counts."`
-	Subject    string `yaml:"subject" doc:"The subject as openssl x509 -subject -nameopt RFC2253 prints it, for example CN=gateway,O=Example. Listen.tls.client_ca_file says whose word counts."`
-	Thumbprint string `yaml:"thumbprint" doc:"SHA-256 of the certificate as openssl x509 -fingerprint -sha256 prints it. Then nobody needs to have signed it."`
+	Certificates []Certificate     `yaml:"certificates" doc:"Client certificates that the gateway connects with; one of them is enough. Listen.tls has to ask for client certificates."`
+	Signature    *GatewaySignature `yaml:"signature" doc:"How the gateway signs requests: HTTP Message Signatures, RFC 9421. The fields are forwarded like any other."`
 }
 
 // GatewaySignature is how the gateway signs requests.

@@ -276,7 +276,7 @@ func (d *decoder) structure(path string, n *yaml.Node, v reflect.Value) {
 			d.single[joinPath(path, f.name)] = joinPath(path, f.single)
 			value = &yaml.Node{Kind: yaml.SequenceNode, Line: key.Line, Column: key.Column, Content: []*yaml.Node{value}}
 		}
-		d.value(joinPath(path, f.name), value, v.Field(f.index), f)
+		d.value(joinPath(path, f.name), value, v.FieldByIndex(f.index), f)
 	})
 	for _, f := range fields {
 		if !given[f.name] {
@@ -298,7 +298,7 @@ func (d *decoder) misspelt(path, name string, fields []field) {
 
 // absent reports a required field or sets the default.
 func (d *decoder) absent(path string, n *yaml.Node, v reflect.Value, f field) {
-	at, target := joinPath(path, f.name), v.Field(f.index)
+	at, target := joinPath(path, f.name), v.FieldByIndex(f.index)
 	if f.required && d.quiet == 0 && !d.troubled[at] {
 		what, _, _ := strings.Cut(f.doc, ". ")
 		d.bad(at, n, "is required", "add it: "+strings.TrimSuffix(what, "."))

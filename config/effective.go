@@ -54,7 +54,7 @@ type printer struct{ refs map[string]string }
 func (p printer) structure(path string, v reflect.Value) (*yaml.Node, error) {
 	out := &yaml.Node{Kind: yaml.MappingNode}
 	for _, f := range fieldsOf(v.Type()) {
-		field := v.Field(f.index)
+		field := v.FieldByIndex(f.index)
 		if field.IsZero() && !f.hasDef && (field.Kind() != reflect.Struct || isScalarType(field.Type())) {
 			continue
 		}

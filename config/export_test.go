@@ -29,3 +29,6 @@ func Pattern(of any) string {
 	pattern, _ := schema["pattern"].(string)
 	return pattern
 }
+
+// RestartLists returns what the lists of fields that take a restart name.
+func RestartLists() []string { return append(openedOnce(), judgedAnew()...) }

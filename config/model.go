@@ -10,7 +10,7 @@ import (
 
 // field is what the tags of one struct field say; see the package comment.
 type field struct {
-	index    int
+	index    []int // Of more than one step where a struct is embedded.
 	name     string
 	single   string // Other key that takes one element of the list.
 	doc      string
@@ -26,17 +26,17 @@ type field struct {
 	file     bool
 }
 
-// fieldsOf returns the fields of a struct type that have a key, in order.
+// fieldsOf returns the fields of a struct type that have a key, in order; those of an
+// embedded struct are its own.
 func fieldsOf(t reflect.Type) []field {
 	var fields []field
-	for i := range t.NumField() {
-		sf := t.Field(i)
-		if !sf.IsExported() {
+	for _, sf := range reflect.VisibleFields(t) {
+		if !sf.IsExported() || sf.Anonymous {
 			continue
 		}
 		name, option, _ := strings.Cut(sf.Tag.Get("yaml"), ",")
 		f := field{
-			index: i, name: name, single: strings.TrimPrefix(option, "single="),
+			index: sf.Index, name: name, single: strings.TrimPrefix(option, "single="),
 			doc: sf.Tag.Get("doc"), required: sf.Tag.Get("required") == "true",
 			enum: words(sf.Tag.Get("enum")), keys: words(sf.Tag.Get("keys")),
 			positive: sf.Tag.Get("positive") == "true", file: sf.Tag.Get("file") == "true",

@@ -12,18 +12,20 @@ func Reference() string {
 	var b strings.Builder
 	b.WriteString("# Configuration\n\nOne YAML file. In a path `[]` stands for every element of a list, `<name>` for every key of a mapping.\n" +
 		"Any string that is not one of a closed set may be `${env:NAME}` or `${file:/path}`. Relative paths start from the folder of the file.\n" +
-		"Fields marked with * must be there. Fields marked with † are read and refused: they are not available in this version.\n")
+		"Fields marked with * must be there. Fields marked with † are read and refused: they are not available in this version.\n" +
+		"Fields marked with ‡ are read at the start: a reload that changes one of them is refused as a whole, and says which.\n" +
+		"Files that they name are read again when they change.\n")
 	t := reflect.TypeFor[Config]()
 	b.WriteString("\n## Top level\n" + tableHead)
 	var sections []field
 	for _, f := range fieldsOf(t) {
-		row(&b, f.name, t.Field(f.index).Type, f)
-		if nested(t.Field(f.index).Type) != nil {
+		row(&b, f.name, t.FieldByIndex(f.index).Type, f)
+		if nested(t.FieldByIndex(f.index).Type) != nil {
 			sections = append(sections, f)
 		}
 	}
 	for _, f := range sections {
-		ft := t.Field(f.index).Type
+		ft := t.FieldByIndex(f.index).Type
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n%s", f.name, f.doc, tableHead)
 		rows(&b, f.name+suffix(ft), nested(ft))
 	}
@@ -35,7 +37,7 @@ const tableHead = "\n| Field | Type | Default | Meaning |\n|---|---|---|---|\n"
 // rows writes the fields of a struct and of the structs in it.
 func rows(b *strings.Builder, path string, t reflect.Type) {
 	for _, f := range fieldsOf(t) {
-		at, ft := joinPath(path, f.name), t.Field(f.index).Type
+		at, ft := joinPath(path, f.name), t.FieldByIndex(f.index).Type
 		row(b, at, ft, f)
 		if in := nested(ft); in != nil {
 			rows(b, at+suffix(ft), in)
@@ -47,6 +49,9 @@ func row(b *strings.Builder, path string, t reflect.Type, f field) {
 	mark, doc := "", strings.ReplaceAll(f.doc, "|", `\|`)
 	if f.required {
 		mark = "*"
+	}
+	if needsRestart(path) {
+		mark += "‡"
 	}
 	for _, a := range absences() {
 		if missing, note := a.about(path); missing {

@@ -68,7 +68,7 @@ func schemaOfStruct(t reflect.Type) map[string]any {
 	out := map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
 	var required []any
 	for _, f := range fieldsOf(t) {
-		ft := t.Field(f.index).Type
+		ft := t.FieldByIndex(f.index).Type
 		p := schemaOf(ft, f)
 		p["description"] = f.doc
 		if f.hasDef {

@@ -206,7 +206,7 @@ func fieldPaths(t reflect.Type, path string) []string {
 	if t.Kind() != reflect.Struct {
 		return nil
 	}
-	for sf := range t.Fields() {
+	for _, sf := range reflect.VisibleFields(t) {
 		if name, _, _ := strings.Cut(sf.Tag.Get("yaml"), ","); name != "" {
 			at := strings.TrimPrefix(path+"."+name, ".")
 			all = append(append(all, at), fieldPaths(sf.Type, at)...)

@@ -1,7 +1,5 @@
 package config
 
-import "strings"
-
 // ListenTLS is the server side of TLS.
 type ListenTLS struct {
 	CertFile     string              `yaml:"cert_file" required:"true" file:"true" doc:"PEM file with the certificate chain, leaf first. It is read again when it changes, like key_file and client_ca_file."`
@@ -12,13 +10,20 @@ type ListenTLS struct {
 	Clients      []ClientCertificate `yaml:"clients" doc:"Whose a client certificate is. With any, mtls.client denies a certificate that is none of theirs, and one that comes with the credential of another client."`
 }
 
+// Certificate tells one client certificate from others, in whichever list it stands. At
+// least one of its fields is given, and all that are given fit.
+type Certificate struct {
+	SAN        string `yaml:"san" doc:"One of its subject alternative names: dns:NAME, uri:URI, email:ADDRESS or ip:ADDRESS; spiffe://ID stands for uri:spiffe://ID. Names of dns have no letter case, and all others are compared byte for byte. At least one of san, subject and thumbprint; several must all fit."`
+	Subject    string `yaml:"subject" doc:"Distinguished name as openssl x509 -noout -subject -nameopt RFC2253 prints it, compared byte for byte, for example CN=partner,O=Example."`
+	Thumbprint string `yaml:"thumbprint" doc:"SHA-256 of the certificate in hexadecimal, as openssl x509 -noout -fingerprint -sha256 prints it. Without it, listen.tls.client_ca_file says whose word counts; with it, nobody needs to have signed the certificate."`
+}
+
 // ClientCertificate tells by which certificate a client connects.
 type ClientCertificate struct {
-	SAN        string `yaml:"san" doc:"Subject alternative name, compared as an exact string: dns:NAME, uri:URI, email:ADDRESS or ip:ADDRESS; spiffe://ID stands for uri:spiffe://ID. At least one of san, subject and thumbprint; several must all fit."`
-	Subject    string `yaml:"subject" doc:"Distinguished name as openssl x509 -noout -subject -nameopt RFC2253 prints it, compared as an exact string, for example CN=partner,O=Example."`
-	Thumbprint string `yaml:"thumbprint" doc:"SHA-256 of the certificate in hexadecimal, as openssl x509 -noout -fingerprint -sha256 prints it. Such a certificate needs no authority."`
-	Client     string `yaml:"client" doc:"Client whose credential may come with this certificate. Default: that of any client, as behind a gateway that connects for all."`
-	Issuer     string `yaml:"issuer" doc:"Issuer of that credential. Default: any."`
+	Certificate
+
+	Client string `yaml:"client" doc:"Client whose credential may come with this certificate. Default: that of any client, as behind a gateway that connects for all."`
+	Issuer string `yaml:"issuer" doc:"Issuer of that credential. Default: any."`
 }
 
 // BackendTLS is the client side of TLS towards the backend.
@@ -28,17 +33,4 @@ type BackendTLS struct {
 	KeyFile    string `yaml:"key_file" file:"true" doc:"PEM file with the private key of the client certificate."`
 	ServerName string `yaml:"server_name" doc:"Name to verify in the certificate of the backend. Default: the host of backend.url."`
 	MinVersion string `yaml:"min_version" default:"\"1.2\"" enum:"1.2|1.3" doc:"Lowest version of TLS towards the backend."`
-}
-
-// Name returns the subject alternative name with its kind; empty without one.
-func (c ClientCertificate) Name() string {
-	if strings.HasPrefix(c.SAN, "spiffe://") {
-		return "uri:" + c.SAN
-	}
-	return c.SAN
-}
-
-// Digest returns the thumbprint in lower-case hexadecimal; empty without one.
-func (c ClientCertificate) Digest() string {
-	return strings.ToLower(strings.ReplaceAll(c.Thumbprint, ":", ""))
 }

@@ -1,11 +1,6 @@
 package config
 
-import (
-	"encoding/hex"
-	"fmt"
-	"slices"
-	"strings"
-)
+import "fmt"
 
 // certificates checks where the certificate of a client comes from.
 func (v *validator) certificates() {
@@ -51,35 +46,14 @@ func (v *validator) clients() {
 		v.add("listen.tls.clients", "has no effect: no client certificate is asked for with client_auth "+ClientAuthNone,
 			"add client_auth: "+ClientAuthRequest+" or "+ClientAuthRequire+", or remove it")
 	}
+	names := make([]Certificate, len(t.Clients))
 	for i, c := range t.Clients {
-		path := fmt.Sprintf("listen.tls.clients[%d]", i)
-		v.clientCertificate(path, c)
-		same := func(o ClientCertificate) bool {
-			return o.Name() == c.Name() && o.Subject == c.Subject && o.Digest() == c.Digest()
-		}
-		if before := slices.IndexFunc(t.Clients[:i], same); before >= 0 {
-			v.add(path, fmt.Sprintf("is the certificate of listen.tls.clients[%d] too", before), "keep one, and leave out client if it may be that of several")
+		names[i] = c.Certificate
+		if c.Issuer != "" && c.Client == "" {
+			v.add(fmt.Sprintf("listen.tls.clients[%d].issuer", i), "has no effect without client", "add client, or remove it")
 		}
 	}
-}
-
-func (v *validator) clientCertificate(path string, c ClientCertificate) {
-	if c.SAN == "" && c.Subject == "" && c.Thumbprint == "" {
-		v.add(path, "names no certificate", "add san, subject or thumbprint")
-	}
-	kind, name, _ := strings.Cut(c.Name(), ":")
-	if c.SAN != "" && (name == "" || !slices.Contains([]string{"dns", "uri", "email", "ip"}, kind)) {
-		v.add(path+".san", v.named(path+".san", c.SAN)+" is not a name of a certificate", "write for example dns:partner.example.net, uri:urn:example:partner, email:ops@example.net or spiffe://example.net/partner")
-	}
-	if raw, err := hex.DecodeString(c.Digest()); c.Thumbprint != "" && (err != nil || len(raw) != 32) {
-		v.add(path+".thumbprint", v.named(path+".thumbprint", c.Thumbprint)+" is not SHA-256 in hexadecimal", "write what openssl x509 -noout -fingerprint -sha256 -in client.pem prints behind the =")
-	}
-	if c.Thumbprint == "" && (c.SAN != "" || c.Subject != "") && v.c.Listen.TLS.ClientCAFile == "" {
-		v.add(path, "anybody can make a certificate with this name: no authority says whose it is", "add listen.tls.client_ca_file, or a thumbprint")
-	}
-	if c.Issuer != "" && c.Client == "" {
-		v.add(path+".issuer", "has no effect without client", "add client, or remove it")
-	}
+	v.certificateNames("listen.tls.clients", names)
 }
 
 // versions checks which versions of HTTP are spoken.

@@ -1,9 +1,7 @@
 package config
 
 import (
-	"encoding/hex"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 )
@@ -17,7 +15,7 @@ const minSignatureKey = 32
 func signedAlways() []string { return []string{"@method", "@authority", "@path", "@query"} }
 
 // proofCertificates checks the certificates of the gateway.
-func (v *validator) proofCertificates(all []GatewayCertificate) {
+func (v *validator) proofCertificates(all []Certificate) {
 	const at = "gateway.proof.certificates"
 	if v.given(at) && len(all) == 0 {
 		v.add(at, "is empty", "name a certificate, or remove it")
@@ -26,56 +24,7 @@ func (v *validator) proofCertificates(all []GatewayCertificate) {
 	if len(all) > 0 && (t == nil || t.ClientAuth == ClientAuthNone) {
 		v.add(at, "no certificate arrives: listen.tls asks for none", "add to listen.tls: {client_auth: "+ClientAuthRequire+"}, or "+ClientAuthRequest)
 	}
-	for i, c := range all {
-		path := fmt.Sprintf("%s[%d]", at, i)
-		given := 0
-		for name, text := range map[string]string{".san": c.SAN, ".subject": c.Subject, ".thumbprint": c.Thumbprint} {
-			if text != "" {
-				given++
-			} else if v.given(path + name) {
-				v.add(path+name, "is empty", "give it a value or remove the line")
-			}
-		}
-		if given != 1 {
-			v.add(path, "is told by none, or by more than one, of san, subject and thumbprint", "write one of the three")
-			continue
-		}
-		if c.Thumbprint == "" && (t == nil || t.ClientCAFile == "") {
-			v.add(path, "anybody can make a certificate with this name: no authority is named", "add listen.tls.client_ca_file, or give the thumbprint")
-		}
-		if c.SAN != "" {
-			v.san(path+".san", c.SAN)
-		}
-		if c.Thumbprint != "" && !isThumbprint(c.Thumbprint) {
-			v.add(path+".thumbprint", v.named(path+".thumbprint", c.Thumbprint)+" is not a SHA-256 digest in hexadecimal", "write what openssl x509 -fingerprint -sha256 prints behind the equals sign")
-		}
-	}
-}
-
-// san checks one subject alternative name.
-func (v *validator) san(path, text string) {
-	kind, name, _ := strings.Cut(text, ":")
-	_, errIP := netip.ParseAddr(name)
-	switch {
-	case !slices.Contains([]string{"dns", "uri", "email", "ip"}, kind):
-		v.add(path, v.named(path, text)+" has no type in front", "write dns:, uri:, email: or ip: before the name")
-	case name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c > '~' }):
-		v.add(path, v.named(path, text)+" is not a name", "write for example dns:gateway.example.net")
-	case kind == "dns" && strings.Contains(name, "*"):
-		v.add(path, v.named(path, text)+" is a pattern: whatever has such a name would be the gateway", "write the name of the gateway")
-	case kind == "ip" && (errIP != nil || strings.Contains(name, "%")):
-		v.add(path, v.named(path, text)+" is not an IP address", "write for example ip:192.0.2.1")
-	}
-}
-
-// isThumbprint reports whether text is 32 bytes in hexadecimal, with colons between all
-// of them or without any.
-func isThumbprint(text string) bool {
-	const size = 32
-	compact := strings.ReplaceAll(text, ":", "")
-	b, err := hex.DecodeString(compact)
-	colons := len(text) - len(compact)
-	return err == nil && len(b) == size && (colons == 0 || colons == size-1)
+	v.certificateNames(at, all)
 }
 
 // proofSignature checks how the gateway signs.

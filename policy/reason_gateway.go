@@ -9,6 +9,8 @@ const (
 	// GatewayCertificateUnverified: it has a name of the gateway, and no configured
 	// authority says that the name is its own.
 	GatewayCertificateUnverified Reason = "gateway-certificate-unverified"
+	// GatewayCertificatePurpose: it is for something else than TLS clients.
+	GatewayCertificatePurpose Reason = "gateway-certificate-purpose"
 	// GatewayCertificateMismatch: it is somebody else's.
 	GatewayCertificateMismatch Reason = "gateway-certificate-mismatch"
 )

@@ -108,9 +108,6 @@ type Peer struct {
 	// Certificate is the DER form of the client certificate of a TLS connection that
 	// ends here: the peer has its private key. Nil without one.
 	Certificate []byte
-	// Verified reports that Certificate is one that the configured authorities signed, for
-	// TLS clients, and that it is valid now.
-	Verified bool
 	// TLS is how the connection is secured; nil of a plain one.
 	TLS *TLS
 }

@@ -61,9 +61,9 @@ type Certificate struct {
 	// Subject is the distinguished name in the form of RFC 2253, most specific part first.
 	// It is empty if it can not be read, or is longer than anybody keeps.
 	Subject string
-	// Names are the subject alternative names, each behind its kind: "dns:", "uri:",
-	// "email:" or "ip:" (RFC 5280 section 4.2.1.6). Nil also if they are more than anybody
-	// keeps.
+	// Names are the subject alternative names, each behind its kind: "dns:" in lower case,
+	// "uri:", "email:" or "ip:" (RFC 5280 section 4.2.1.6). Nil also if they are more than
+	// anybody keeps.
 	Names []string
 	Trust Trust
 	// ForClients reports that the certificate, and where an authority signed it every

@@ -116,7 +116,7 @@ func factsOf(chain []*x509.Certificate, authorities *x509.CertPool, at time.Time
 	leaf := chain[0]
 	sum := sha256.Sum256(leaf.Raw)
 	facts := &policy.Certificate{
-		Thumbprint: hex.EncodeToString(sum[:]), Subject: subjectOf(leaf), Names: bounded(namesOf(leaf)),
+		Thumbprint: hex.EncodeToString(sum[:]), Subject: subjectOf(leaf), Names: bounded(namesOf(leaf.Extensions)),
 		ForClients: forClients(leaf), From: leaf.NotBefore, Until: leaf.NotAfter,
 	}
 	if authorities == nil {
@@ -206,21 +206,4 @@ func subjectOf(c *x509.Certificate) string {
 		return ""
 	}
 	return name.String()
-}
-
-func namesOf(c *x509.Certificate) []string {
-	var names []string
-	for _, name := range c.DNSNames {
-		names = append(names, "dns:"+name)
-	}
-	for _, uri := range c.URIs {
-		names = append(names, "uri:"+uri.String())
-	}
-	for _, address := range c.EmailAddresses {
-		names = append(names, "email:"+address)
-	}
-	for _, ip := range c.IPAddresses {
-		names = append(names, "ip:"+ip.String())
-	}
-	return names
 }

@@ -126,7 +126,7 @@ func TestFactsHaveTheWholeName(t *testing.T) {
 	})
 	facts := new(proxy.Shown).Of([]*x509.Certificate{pair.Leaf}, nil, time.Now())
 	assert.Equal(t, `CN=partner,CN=a\,b=c`, facts.Subject)
-	assert.Equal(t, []string{"dns:localhost", "uri:spiffe://example.net/partner", "email:ops@example.net"}, facts.Names)
+	assert.Equal(t, []string{"dns:localhost", "email:ops@example.net", "uri:spiffe://example.net/partner"}, facts.Names)
 }
 
 // Other authorities are asked at once, also of a connection that was judged by the ones

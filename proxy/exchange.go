@@ -67,9 +67,6 @@ func (h *Handler) begin(w http.ResponseWriter, req *http.Request) *exchange {
 	x.request.Source = sourceOf(x.policy, x.request.Peer.Addr, req.Header)
 	x.request.Peer.Certificate = certificateOf(req.TLS)
 	x.request.Peer.TLS = h.options.Listen.peer(req.TLS, shownOf(req.Context()), x.request.Time)
-	if t := x.request.Peer.TLS; t != nil && t.Certificate != nil {
-		x.request.Peer.Verified = t.Certificate.State(x.request.Time) == policy.StateVerified
-	}
 	x.outcome.Class = policy.ClassNone // until it is forwarded
 	return x
 }

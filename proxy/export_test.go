@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"time"
 
 	"github.com/sidewarden/sidewarden/policy"
@@ -23,3 +24,6 @@ type Shown struct{ shown shown }
 func (s *Shown) Of(chain []*x509.Certificate, pool *x509.CertPool, at time.Time) *policy.Certificate {
 	return s.shown.of(chain, pool, at)
 }
+
+// NamesOf is namesOf for tests.
+func NamesOf(extensions []pkix.Extension) []string { return namesOf(extensions) }

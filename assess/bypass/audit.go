@@ -14,6 +14,14 @@ import (
 // Interval is how often the socket table is looked at.
 const Interval = 10 * time.Second
 
+// CleanLooks is how many looks in a row have to find no connection of others before BY3
+// says so again. A look is one instant, and connections come and go: after one look
+// without any, the next one would have them.
+const CleanLooks = 30
+
+// toldAgain is how long BY3 does not tell a state again that it told.
+const toldAgain = time.Hour
+
 // maxPeers bounds the peers of other connections that are told apart.
 const maxPeers = 1000
 
@@ -40,8 +48,8 @@ type Options struct {
 	Read func() (Tables, error)
 	// Pseudonym names the peer of a connection.
 	Pseudonym func(netip.Addr) string
-	// Changed is told of a test that found something else than at the look before, by
-	// Run's goroutine.
+	// Changed is told of a test that found something else than it told last, by Run's
+	// goroutine; of BY3 each state at most once an hour.
 	Changed func(Change)
 	Now     func() time.Time
 }
@@ -67,6 +75,18 @@ type Audit struct {
 	listeners   record
 	connections record
 	peers       map[string]*record
+	// clean counts the looks since the last one with connections of others; it is
+	// CleanLooks where there was none, or none for so long.
+	clean int
+
+	told map[Test]Change       // what each test told last, by Run's goroutine
+	when map[outcome]time.Time // when BY3 told each state last, by the same
+}
+
+// outcome is a state and its reason.
+type outcome struct {
+	state State
+	why   Why
 }
 
 // record counts what was found, and when.
@@ -88,7 +108,10 @@ func (r *record) add(n uint64, at time.Time) {
 
 // NewAudit returns an audit that has not looked yet.
 func NewAudit(o Options) *Audit {
-	return &Audit{options: o, now: seen{state: Unknown, why: NotLooked}, peers: make(map[string]*record)}
+	return &Audit{
+		options: o, now: seen{state: Unknown, why: NotLooked}, clean: CleanLooks,
+		peers: make(map[string]*record), told: make(map[Test]Change), when: make(map[outcome]time.Time),
+	}
 }
 
 // Run looks at once and then at every Interval until ctx ends. It returns nil.
@@ -153,13 +176,42 @@ func (a *Audit) take(next seen) {
 	before := a.now
 	a.now = next
 	a.count(before, next, at)
+	a.damp(&next)
+	changes := []Change{a.changeOf(BY2), a.changeOf(BY3)}
 	a.mu.Unlock()
-	for _, test := range []Test{BY2, BY3} {
-		was, is := changeOf(test, &before), changeOf(test, &next)
-		if !was.same(is) {
-			a.options.Changed(is)
-		}
+	for _, is := range changes {
+		a.tell(is, at)
 	}
+}
+
+// damp counts looks without connections of others. One that could not be made counts
+// neither way. The caller holds a.mu.
+func (a *Audit) damp(next *seen) {
+	switch {
+	case next.state != "":
+	case len(next.foreign) > 0:
+		a.clean = 0
+	case a.clean < CleanLooks:
+		a.clean++
+	}
+}
+
+// tell tells what is something else than was told last. What BY3 told within the hour
+// is told when that is over, if it still holds.
+func (a *Audit) tell(is Change, at time.Time) {
+	was, before := a.told[is.Test]
+	if before && was.same(is) {
+		return
+	}
+	if is.Test == BY3 {
+		now := outcome{is.State, is.Why}
+		if last, known := a.when[now]; known && at.Sub(last) < toldAgain {
+			return
+		}
+		a.when[now] = at
+	}
+	a.told[is.Test] = is
+	a.options.Changed(is)
 }
 
 // count adds what the look before did not have. The caller holds a.mu.
@@ -202,8 +254,9 @@ func (a *Audit) peer(addr netip.Addr) *record {
 	return p
 }
 
-// changeOf says what a look says about a test.
-func changeOf(test Test, s *seen) Change {
+// changeOf says what the looks so far say about a test. The caller holds a.mu.
+func (a *Audit) changeOf(test Test) Change {
+	s := &a.now
 	c := Change{Test: test, State: s.state, Why: s.why}
 	if s.state != "" {
 		return c
@@ -214,7 +267,7 @@ func changeOf(test Test, s *seen) Change {
 	} else {
 		c.Connections = len(s.foreign)
 	}
-	if len(c.Listeners) > 0 || c.Connections > 0 {
+	if len(c.Listeners) > 0 || test == BY3 && a.clean < CleanLooks {
 		c.State = Found
 	}
 	return c
@@ -250,7 +303,7 @@ func (a *Audit) Stats() map[Test]Stats {
 func (a *Audit) documents() (ListenersDocument, ConnectionsDocument) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	by2, by3 := changeOf(BY2, &a.now), changeOf(BY3, &a.now)
+	by2, by3 := a.changeOf(BY2), a.changeOf(BY3)
 	l := ListenersDocument{
 		Finding:   findingOf(BY2, by2.State, by2.Why, a.listeners),
 		Listeners: slices.Clone(a.now.listeners),

@@ -132,13 +132,7 @@ func TestThreatABackendThatListensBeyondLoopback(t *testing.T) {
 			assert.Equal(t, uint64(2), next().Listeners.Count, "one that comes back is another one")
 			assert.Equal(t, bypass.Stats{Detected: 2, Tested: true}, a.Stats()[bypass.BY2])
 		})
-		var told []bypass.State
-		for _, change := range m.changes {
-			if change.Test == bypass.BY2 {
-				told = append(told, change.State)
-			}
-		}
-		assert.Equal(t, []bypass.State{bypass.Found, bypass.NoneFound, bypass.Found}, told, c.rule)
+		assert.Equal(t, []bypass.State{bypass.Found, bypass.NoneFound, bypass.Found}, toldOf(bypass.BY2, m.changes), c.rule)
 		assert.Equal(t, []bypass.Listener{c.want}, m.changes[0].Listeners, c.rule)
 	}
 }
@@ -174,15 +168,73 @@ func TestThreatAConnectionToTheBackendAroundTheSidecar(t *testing.T) {
 		assert.Equal(t, uint64(3), d.Connections.Count, "another port is another connection")
 		assert.Equal(t, uint64(2), d.Connections.Peers[1].Count)
 		m.set(served())
+		for range bypass.CleanLooks - 1 {
+			d = next()
+			assert.Equal(t, bypass.Found, d.Connections.State, "one look is one instant")
+			assert.Zero(t, d.Connections.Open)
+		}
 		d = next()
 		assert.Equal(t, bypass.NoneFound, d.Connections.State)
-		assert.Zero(t, d.Connections.Open)
 		assert.Len(t, d.Connections.Peers, 2, "who was there is told")
 		assert.Equal(t, uint64(3), a.Stats()[bypass.BY3].Detected)
 		m.set(served() + strings.Replace(stranger, " 01 ", " 06 ", 2))
 		assert.Equal(t, bypass.NoneFound, next().Connections.State, "what is closing is no connection")
 	})
 	assert.Equal(t, bypass.Change{Test: bypass.BY3, State: bypass.Found, Connections: 2}, m.changes[1])
+}
+
+// Another sidecar in front of the same backend keeps its connections for less than the
+// time between two looks: whether one has them is chance, and an operator is not told of
+// every throw.
+func TestConnectionsThatComeAndGoAreToldOnce(t *testing.T) {
+	another := func(port int) string {
+		return row(onLoopback, fmt.Sprintf("127.0.0.1:%d", port), "01", 3) + row(fmt.Sprintf("127.0.0.1:%d", port), onLoopback, "01", 4)
+	}
+	m := &machine{rows: served(), own: []uint64{7}}
+	watched(t, m, "127.0.0.1", func(a *bypass.Audit, next func() bypass.Document) {
+		for i := range 100 {
+			m.set(served() + another(50000+i))
+			assert.Equal(t, bypass.Found, next().Connections.State)
+			m.set(strings.ReplaceAll(served(), " 0A ", " 06 ")) // the backend starts again
+			assert.Equal(t, bypass.Unknown, next().Connections.State)
+			m.set(served())
+			assert.Equal(t, bypass.Found, next().Connections.State, "a look that cannot be made is no clean one")
+		}
+		assert.Equal(t, uint64(100), a.Stats()[bypass.BY3].Detected)
+	})
+	assert.Equal(t, []bypass.State{bypass.NoneFound, bypass.Found, bypass.Unknown}, toldOf(bypass.BY3, m.changes), "in 50 minutes each once")
+}
+
+// What the hour kept back is told when it is over, so that the last line of the log does
+// not say "none" for ever.
+func TestAStateThatWasKeptBackIsToldAfterTheHour(t *testing.T) {
+	stranger := row(onLoopback, "127.0.0.1:50000", "01", 3) + row("127.0.0.1:50000", onLoopback, "01", 4)
+	m := &machine{rows: served() + stranger, own: []uint64{7}}
+	watched(t, m, "127.0.0.1", func(_ *bypass.Audit, next func() bypass.Document) {
+		m.set(served())
+		for range bypass.CleanLooks {
+			next()
+		}
+		m.set(served() + stranger)
+		for range int(50 * time.Minute / bypass.Interval) {
+			next()
+		}
+		assert.Equal(t, []bypass.State{bypass.Found, bypass.NoneFound}, toldOf(bypass.BY3, m.changes))
+		for range int(10 * time.Minute / bypass.Interval) {
+			next()
+		}
+	})
+	assert.Equal(t, []bypass.State{bypass.Found, bypass.NoneFound, bypass.Found}, toldOf(bypass.BY3, m.changes))
+}
+
+func toldOf(test bypass.Test, changes []bypass.Change) []bypass.State {
+	var told []bypass.State
+	for _, c := range changes {
+		if c.Test == test {
+			told = append(told, c.State)
+		}
+	}
+	return told
 }
 
 // A connection of the sidecar that was opened behind the list of its sockets, and is in

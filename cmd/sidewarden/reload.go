@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/signal"
 	"reflect"
@@ -171,31 +169,10 @@ func measured(p *policy.Policy) []evidence.Operation {
 
 // restartOnly refuses a change of what is opened once, at the start.
 func (s *sidecar) restartOnly(next *config.Config) error {
-	now, then := openedOnce(s.startedAs.config), openedOnce(next)
-	var changed []error
-	for _, field := range slices.Sorted(maps.Keys(now)) {
-		if !reflect.DeepEqual(now[field], then[field]) {
-			changed = append(changed, fmt.Errorf("%s changed: restart the sidecar to apply it, or change it back", field))
-		}
+	if ps := s.startedAs.config.RestartFor(next); len(ps) > 0 {
+		return ps
 	}
-	return errors.Join(changed...)
-}
-
-// openedOnce lists by field what a running sidecar cannot change.
-func openedOnce(c *config.Config) map[string]any {
-	backend, listen := c.Backend, c.Listen
-	backend.SoftDeny, backend.LoginPaths, backend.Identity = nil, nil, nil // parts of the policy
-	listen.Hosts = nil                                                     // in.path judges them
-	if listen.TLS != nil {
-		kept := *listen.TLS
-		kept.Clients = nil // for mtls.client
-		listen.TLS = &kept
-	}
-	return map[string]any{
-		"product": c.Product, "environment": c.Environment, "listen": listen, "admin": c.Admin, "backend": backend,
-		"gateway.request_id_header": c.Gateway.RequestIDHeader, "credential.header": c.Credential.Header, "payload.max_held_bytes": c.Payload.MaxHeldBytes,
-		"audit.file": c.Audit.File, "audit.pseudonym_key": c.Audit.PseudonymKey.Reveal(),
-	}
+	return nil
 }
 
 // everywhere reports whether a control judges every operation.

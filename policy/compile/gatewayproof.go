@@ -33,7 +33,7 @@ func (c *compiler) gatewayProof() *token.Gateway {
 		o.Peers = append(o.Peers, p)
 	}
 	for _, certificate := range cfg.Certificates {
-		o.Certificates = append(o.Certificates, token.GatewayCertificate(certificate))
+		o.Certificates = append(o.Certificates, token.CertificateName(certificate))
 	}
 	o.Signature = c.gatewaySignature(cfg.Signature)
 	if len(c.problems) > before {

@@ -22,7 +22,7 @@ func (c *compiler) mtls() policy.Check {
 	clients := make([]token.ClientCertificate, 0, len(c.cfg.Listen.TLS.Clients))
 	for _, client := range c.cfg.Listen.TLS.Clients {
 		clients = append(clients, token.ClientCertificate{
-			SAN: client.Name(), Subject: client.Subject, Thumbprint: client.Digest(), Client: client.Client, Issuer: client.Issuer,
+			CertificateName: token.CertificateName(client.Certificate), Client: client.Client, Issuer: client.Issuer,
 		})
 	}
 	check, err := token.NewMTLS(clients)

@@ -24,7 +24,7 @@ type GatewayOptions struct {
 	// Peers are the networks that the gateway connects from.
 	Peers []netip.Prefix
 	// Certificates are those that the gateway connects with; one of them is enough.
-	Certificates []GatewayCertificate
+	Certificates []CertificateName
 	// Signature says how the gateway signs requests; nil if it does not.
 	Signature *SignatureOptions
 }

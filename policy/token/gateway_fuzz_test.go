@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -71,22 +70,24 @@ func signedByOneOf(s tokentest.MessageSignature, field string) bool {
 	return false
 }
 
-// FuzzGatewayCertificate: no certificate but that of the gateway proves it, whatever its
-// bytes, and none is permitted that was changed.
-func FuzzGatewayCertificate(f *testing.F) {
-	gateway := gatewayCert(f, func(*certSpec) {})
-	f.Add(gateway, true, int64(0))
-	f.Add(gatewayCert(f, func(c *certSpec) { c.dns = "other.example.net" }), true, int64(0))
-	f.Add(gateway[:len(gateway)-1], true, int64(0))
-	f.Add(gateway, true, int64(90))
-	check := newGateway(f, token.GatewayOptions{Certificates: []token.GatewayCertificate{{Thumbprint: thumbprintOf(gateway)}}})
-	f.Fuzz(func(t *testing.T, der []byte, verified bool, minutes int64) {
-		r := order()
-		r.Peer.Certificate, r.Peer.Verified = der, verified
-		r.Time = epoch.Add(time.Duration(minutes%1e6) * time.Minute)
-		v := check.Check(t.Context(), r)
-		require.Contains(t, []policy.Effect{policy.Permit, policy.Deny}, v.Effect)
-		require.Equal(t, string(der) == string(gateway) && r.Time.Sub(epoch).Abs() <= time.Hour, v.Effect == policy.Permit)
+// FuzzCertificateName: a name that is read is read again as itself, and so fits no
+// certificate that it would not have fitted as it was written.
+func FuzzCertificateName(f *testing.F) {
+	for _, text := range []string{"dns:A.example.net", "spiffe://a/b", "uri:spiffe://a/B", "ip:::ffff:192.0.2.1", "email:Ops@example.net", strings.Repeat("AB:", 31) + "AB", "AB:C"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if san, err := token.ParseSAN(text); err == nil {
+			again, err := token.ParseSAN(san)
+			require.NoError(t, err)
+			require.Equal(t, san, again)
+			kind, _, _ := strings.Cut(san, ":")
+			require.Contains(t, token.SANTypes(), kind)
+		}
+		if sum, err := token.ParseThumbprint(text); err == nil {
+			require.Len(t, sum, 64)
+			require.Equal(t, strings.ToLower(strings.ReplaceAll(text, ":", "")), sum)
+		}
 	})
 }
 

@@ -5,32 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/sidewarden/sidewarden/policy"
 )
 
-// ClientCertificate says by which certificate a client connects. All criteria that are
-// given must fit, and at least one is given. They are compared as exact strings.
+// ClientCertificate says by which certificate a client connects.
 type ClientCertificate struct {
-	// SAN is a subject alternative name behind its kind, such as "uri:spiffe://a/b".
-	SAN string
-	// Subject is a distinguished name in the form of RFC 2253.
-	Subject string
-	// Thumbprint is SHA-256 of the DER form in lower-case hexadecimal. It needs no
-	// authority: nobody else has a certificate with it.
-	Thumbprint string
+	CertificateName
+
 	// Client and Issuer are whose it is: a credential that proved itself must be that of
 	// the client, of the issuer unless that is empty. Without Client it may be anybody's.
 	Client, Issuer string
-}
-
-// fits reports whether a certificate is the client's. What a certificate that nobody
-// signed says of itself names nobody; its thumbprint does.
-func (m *ClientCertificate) fits(c *policy.Certificate) bool {
-	return (m.Thumbprint == c.Thumbprint || m.Thumbprint == "" && c.Trust == policy.TrustVerified) &&
-		(m.Subject == "" || m.Subject == c.Subject) &&
-		(m.SAN == "" || slices.Contains(c.Names, m.SAN))
 }
 
 // owns reports whether a proven identity may be that of the certificate's client.
@@ -58,16 +43,16 @@ type MTLS struct {
 var _ policy.Check = (*MTLS)(nil)
 
 // NewMTLS returns the check; without clients, any certificate that is trusted will do.
-// The error names a client without a criterion.
+// The error names a client of whom no
+// certificate can be told.
 func NewMTLS(clients []ClientCertificate) (*MTLS, error) {
 	m := &MTLS{}
 	for i, c := range clients {
-		switch {
-		case c.SAN == "" && c.Subject == "" && c.Thumbprint == "":
-			return nil, fmt.Errorf("token: client certificate %d has no criterion: it would be everybody's", i)
-		case c.SAN != "" && !strings.Contains(c.SAN, ":"):
-			return nil, fmt.Errorf("token: client certificate %d has a name without its kind", i)
-		case c.Issuer != "" && c.Client == "":
+		var err error
+		if c.CertificateName, err = c.parse(); err != nil {
+			return nil, fmt.Errorf("token: client certificate %d: %w", i, err)
+		}
+		if c.Issuer != "" && c.Client == "" {
 			return nil, errors.New("token: a client certificate has an issuer and no client")
 		}
 		m.clients = append(m.clients, c)

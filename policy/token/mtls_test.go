@@ -37,7 +37,7 @@ func TestMTLS(t *testing.T) {
 	thumbprint := strings.Repeat("ab", 32)
 	untrusted := func(c *policy.Certificate, _ *policy.Request) { c.Trust = policy.TrustNone }
 	unknown := func(c *policy.Certificate, _ *policy.Request) { c.Trust = policy.TrustUnknown }
-	partner := token.ClientCertificate{SAN: "uri:spiffe://example.net/partner", Client: "partner-7", Issuer: "https://idp.example.net"}
+	partner := token.ClientCertificate{CertificateName: token.CertificateName{SAN: "uri:spiffe://example.net/partner"}, Client: "partner-7", Issuer: "https://idp.example.net"}
 	for _, c := range []struct {
 		name    string
 		clients []token.ClientCertificate
@@ -56,29 +56,29 @@ func TestMTLS(t *testing.T) {
 		{"of a server", nil, func(c *policy.Certificate, _ *policy.Request) { c.ForClients = false }, policy.ClientCertificatePurpose},
 		{"of a stranger, and over", nil, func(c *policy.Certificate, r *policy.Request) { untrusted(c, r); r.Time = c.Until.Add(time.Second) }, policy.ClientCertificateUntrusted},
 
-		{"by its name", []token.ClientCertificate{{SAN: "dns:partner.example.net"}}, nil, ""},
-		{"by its subject", []token.ClientCertificate{{Subject: "CN=partner,O=Example"}}, nil, ""},
-		{"by its thumbprint", []token.ClientCertificate{{Thumbprint: thumbprint}}, nil, ""},
-		{"by all of them", []token.ClientCertificate{{SAN: "dns:partner.example.net", Subject: "CN=partner,O=Example", Thumbprint: thumbprint}}, nil, ""},
-		{"one criterion of two fails", []token.ClientCertificate{{SAN: "dns:partner.example.net", Subject: "CN=other"}}, nil, policy.ClientCertificateUnmapped},
-		{"a part of a name", []token.ClientCertificate{{SAN: "uri:spiffe://example.net/partner-2"}}, nil, policy.ClientCertificateUnmapped},
-		{"a name of another kind", []token.ClientCertificate{{SAN: "email:partner.example.net"}}, nil, policy.ClientCertificateUnmapped},
-		{"a thumbprint needs no authority", []token.ClientCertificate{{Thumbprint: thumbprint}}, untrusted, ""},
-		{"a thumbprint without authorities", []token.ClientCertificate{{Thumbprint: thumbprint}}, unknown, ""},
-		{"another thumbprint needs one", []token.ClientCertificate{{Thumbprint: strings.Repeat("cd", 32)}}, untrusted, policy.ClientCertificateUntrusted},
-		{"the name of a stranger is nobody's", []token.ClientCertificate{{SAN: "dns:partner.example.net"}}, untrusted, policy.ClientCertificateUntrusted},
-		{"a thumbprint expires", []token.ClientCertificate{{Thumbprint: thumbprint}}, func(c *policy.Certificate, r *policy.Request) { unknown(c, r); r.Time = c.Until.Add(time.Second) }, policy.ClientCertificateExpired},
+		{"by its name", []token.ClientCertificate{{CertificateName: token.CertificateName{SAN: "dns:partner.example.net"}}}, nil, ""},
+		{"by its subject", []token.ClientCertificate{{CertificateName: token.CertificateName{Subject: "CN=partner,O=Example"}}}, nil, ""},
+		{"by its thumbprint", []token.ClientCertificate{{CertificateName: token.CertificateName{Thumbprint: thumbprint}}}, nil, ""},
+		{"by all of them", []token.ClientCertificate{{CertificateName: token.CertificateName{SAN: "dns:partner.example.net", Subject: "CN=partner,O=Example", Thumbprint: thumbprint}}}, nil, ""},
+		{"one criterion of two fails", []token.ClientCertificate{{CertificateName: token.CertificateName{SAN: "dns:partner.example.net", Subject: "CN=other"}}}, nil, policy.ClientCertificateUnmapped},
+		{"a part of a name", []token.ClientCertificate{{CertificateName: token.CertificateName{SAN: "uri:spiffe://example.net/partner-2"}}}, nil, policy.ClientCertificateUnmapped},
+		{"a name of another kind", []token.ClientCertificate{{CertificateName: token.CertificateName{SAN: "email:partner.example.net"}}}, nil, policy.ClientCertificateUnmapped},
+		{"a thumbprint needs no authority", []token.ClientCertificate{{CertificateName: token.CertificateName{Thumbprint: thumbprint}}}, untrusted, ""},
+		{"a thumbprint without authorities", []token.ClientCertificate{{CertificateName: token.CertificateName{Thumbprint: thumbprint}}}, unknown, ""},
+		{"another thumbprint needs one", []token.ClientCertificate{{CertificateName: token.CertificateName{Thumbprint: strings.Repeat("cd", 32)}}}, untrusted, policy.ClientCertificateUntrusted},
+		{"the name of a stranger is nobody's", []token.ClientCertificate{{CertificateName: token.CertificateName{SAN: "dns:partner.example.net"}}}, untrusted, policy.ClientCertificateUntrusted},
+		{"a thumbprint expires", []token.ClientCertificate{{CertificateName: token.CertificateName{Thumbprint: thumbprint}}}, func(c *policy.Certificate, r *policy.Request) { unknown(c, r); r.Time = c.Until.Add(time.Second) }, policy.ClientCertificateExpired},
 
 		{"nobody proved to be another one", []token.ClientCertificate{partner}, nil, ""},
 		{"its own client", []token.ClientCertificate{partner}, identified("https://idp.example.net", "partner-7"), ""},
 		{"another client", []token.ClientCertificate{partner}, identified("https://idp.example.net", "partner-8"), policy.ClientCertificateMismatch},
 		{"the client of another issuer", []token.ClientCertificate{partner}, identified("https://other.example.net", "partner-7"), policy.ClientCertificateMismatch},
-		{"a client of any issuer", []token.ClientCertificate{{SAN: partner.SAN, Client: "partner-7"}}, identified("https://other.example.net", "partner-7"), ""},
-		{"a gateway's, for everybody", []token.ClientCertificate{{SAN: partner.SAN}}, identified("https://idp.example.net", "partner-8"), ""},
-		{"of two clients the second", []token.ClientCertificate{partner, {SAN: "dns:partner.example.net", Client: "partner-8"}}, identified("https://idp.example.net", "partner-8"), ""},
+		{"a client of any issuer", []token.ClientCertificate{{CertificateName: token.CertificateName{SAN: partner.SAN}, Client: "partner-7"}}, identified("https://other.example.net", "partner-7"), ""},
+		{"a gateway's, for everybody", []token.ClientCertificate{{CertificateName: token.CertificateName{SAN: partner.SAN}}}, identified("https://idp.example.net", "partner-8"), ""},
+		{"of two clients the second", []token.ClientCertificate{partner, {CertificateName: token.CertificateName{SAN: "dns:partner.example.net"}, Client: "partner-8"}}, identified("https://idp.example.net", "partner-8"), ""},
 		{
 			"a pinned stranger is not who it says",
-			[]token.ClientCertificate{partner, {Thumbprint: thumbprint, Client: "stranger"}},
+			[]token.ClientCertificate{partner, {CertificateName: token.CertificateName{Thumbprint: thumbprint}, Client: "stranger"}},
 			func(c *policy.Certificate, r *policy.Request) {
 				untrusted(c, r)
 				identified("https://idp.example.net", "partner-7")(c, r)
@@ -103,7 +103,7 @@ func TestMTLS(t *testing.T) {
 func TestMTLSRefusesWhatFitsEverybody(t *testing.T) {
 	t.Parallel()
 	for want, c := range map[string]token.ClientCertificate{
-		"no criterion": {Client: "partner-7"}, "without its kind": {SAN: "partner"}, "no client": {SAN: "dns:a", Issuer: "https://idp.example.net"},
+		"no criterion": {Client: "partner-7"}, "no type in front": {CertificateName: token.CertificateName{SAN: "partner"}}, "no client": {CertificateName: token.CertificateName{SAN: "dns:a"}, Issuer: "https://idp.example.net"},
 	} {
 		_, err := token.NewMTLS([]token.ClientCertificate{c})
 		require.ErrorContains(t, err, want)
