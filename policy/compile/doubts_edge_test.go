@@ -44,14 +44,14 @@ func TestDeclaredUpgradesThatNobodyAllowsAreNamed(t *testing.T) {
 	}
 	posted := strings.Replace(contract, `{"201": {description: created}}`, `{"101": {description: d}, "201": {description: created}}`, 1)
 	assert.NotEqual(t, contract, posted)
-	clear := strings.Replace(head, `http://127.0.0.1:9000"`, `http://127.0.0.1:9000", http: h2c`, 1)
-	assert.NotEqual(t, head, clear)
+	inClear := strings.Replace(head, `http://127.0.0.1:9000"`, `http://127.0.0.1:9000", http: h2c`, 1)
+	assert.NotEqual(t, head, inClear)
 	for name, row := range map[string]struct{ spec, text string }{
 		"it is allowed":                     {watched, head + "operations: {listSites: {upgrade: [websocket]}}\n"},
 		"nothing becomes one":               {watched, head + "operations: {listSites: {upgrade: []}}\n"},
 		"nobody judges it":                  {watched, head + "controls: {in.hdr: off}\n"},
 		"nobody judges it there":            {watched, head + "operations: {listSites: {controls: {in.hdr: off}}}\n"},
-		"no connection to the backend can":  {watched, clear},
+		"no connection to the backend can":  {watched, inClear},
 		"another method makes no WebSocket": {posted, head},
 		"no answer 101 is declared":         {contract, head},
 	} {
