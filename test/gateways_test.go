@@ -29,9 +29,10 @@ import (
 )
 
 // TestHonestTrafficOfGateways sends honest traffic through real gateways with pools of
-// connections, once to a sidecar in shadow and once to a bare reverse proxy: the sidecar
-// must not add one refused or failed request, nor change one answer. GATEWAY_TIME is how
-// long it lasts.
+// connections, to a sidecar in shadow whose file is written by hand, to one that serves
+// what init writes, and to a bare reverse proxy: a sidecar must not add one refused or
+// failed request, nor change one answer, nor find anything. GATEWAY_TIME is how long it
+// lasts.
 func TestHonestTrafficOfGateways(t *testing.T) {
 	t.Parallel()
 	last := 4 * time.Second
@@ -45,10 +46,16 @@ func TestHonestTrafficOfGateways(t *testing.T) {
 	honest.Start()
 	t.Cleanup(honest.Close)
 	address := strings.TrimPrefix(honest.URL, "http://")
-	s := honestSidecar(t, address)
+	sidecars := map[string]*sidecar{}
+	for way, configure := range map[string]func(t *testing.T, dir, backend string){"sidecar": declared, "written": written} {
+		sidecars[way] = honestSidecar(t, address, configure)
+	}
 	unwatched := httptest.NewServer(pooledProxy(address))
 	t.Cleanup(unwatched.Close)
-	behind := map[string]string{"sidecar": s.data, "bare": strings.TrimPrefix(unwatched.URL, "http://")}
+	behind := map[string]string{"bare": strings.TrimPrefix(unwatched.URL, "http://")}
+	for way, s := range sidecars {
+		behind[way] = s.data
+	}
 
 	dir := t.TempDir()
 	certificate := selfSigned(t, dir)
@@ -69,27 +76,85 @@ func TestHonestTrafficOfGateways(t *testing.T) {
 			assert.NotZero(t, p.of(kind.name), "%s: no request of kind %s", p.name, kind.name)
 		}
 	}
-	for reason := range strings.FieldsSeq("head-too-large malformed expectation other not-taken") {
-		n, err := s.metric(`sidewarden_transport_refused_total{reason="` + reason + `"}`)
-		require.NoError(t, err)
-		assert.Equal(t, "0", n, reason)
+	for way, s := range sidecars {
+		for reason := range strings.FieldsSeq("head-too-large malformed expectation other not-taken") {
+			n, err := s.metric(`sidewarden_transport_refused_total{reason="` + reason + `"}`)
+			require.NoError(t, err)
+			assert.Equal(t, "0", n, "%s: %s", way, reason)
+		}
+		require.NoError(t, s.stop(), way)
+		left := 0
+		for _, p := range pairs {
+			left += p.of("leaves-body")
+		}
+		foundNothing(t, way, s, left)
 	}
 }
 
-// honestSidecar starts the binary in shadow in front of a backend.
-func honestSidecar(t *testing.T, backend string) *sidecar {
+// foundNothing requires of a sidecar that has ended that it recorded requests of every
+// operation and found nothing in any, but for what can not be decided: how long an answer
+// is that streams, and what stood in the bodies of the clients that left.
+func foundNothing(t *testing.T, way string, s *sidecar, left int) {
+	t.Helper()
+	records, err := s.records()
+	require.NoError(t, err, way)
+	found, seen := map[string]int{}, map[string]bool{}
+	for _, record := range records {
+		operation, err := fieldOf(record, "op.id")
+		require.NoError(t, err)
+		seen[operation] = true
+		findings, ok := record["findings"].([]any)
+		require.True(t, ok, "%s: findings of %s", way, operation)
+		for _, f := range findings {
+			f, ok := f.(map[string]any)
+			require.True(t, ok)
+			found[fmt.Sprint(operation, " ", f["control"], " ", f["effect"], " ", f["reason"])]++
+		}
+	}
+	delete(found, "GET /events out.size indeterminate stream-unbounded")
+	for control := range strings.FieldsSeq("in.size in.wellformed in.schema") {
+		unread := "POST /echo " + control + " indeterminate not-inspected"
+		assert.LessOrEqual(t, found[unread], left, "%s: %s is not decided of bodies that did not come", way, control)
+		delete(found, unread)
+	}
+	assert.Empty(t, found, way)
+	assert.Len(t, seen, 8, "%s: every operation of the contract", way)
+}
+
+// honestSidecar starts the binary in shadow in front of a backend, by the configuration
+// that is written beside the contract.
+func honestSidecar(t *testing.T, backend string, configure func(t *testing.T, dir, backend string)) *sidecar {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"openapi.yaml", "sidewarden.yaml"} {
-		b, err := os.ReadFile(filepath.Join("testdata", "gateways", name))
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), b, 0o600))
-	}
+	contract, err := os.ReadFile(filepath.Join("testdata", "gateways", "openapi.yaml"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "openapi.yaml"), contract, 0o600))
+	configure(t, dir, backend)
 	s, err := startCommand(exec.Command(mustBinary(t), "serve", "--config", filepath.Join(dir, "sidewarden.yaml")), "",
 		"BACKEND=http://"+backend, "AUDIT="+filepath.Join(dir, "audit.jsonl"))
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.stop()) })
 	return s
+}
+
+// declared says in a file written by hand that there is a gateway.
+func declared(t *testing.T, dir, _ string) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", "gateways", "sidewarden.yaml"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "sidewarden.yaml"), b, 0o600))
+}
+
+// written is what init writes, and where records go.
+func written(t *testing.T, dir, backend string) {
+	t.Helper()
+	file := filepath.Join(dir, "sidewarden.yaml")
+	said, err := exec.Command(mustBinary(t), "init", "--spec", filepath.Join(dir, "openapi.yaml"), "--backend", "http://"+backend,
+		"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "-o", file).CombinedOutput()
+	require.NoError(t, err, string(said))
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, append(text, "audit: {file: {path: \"${env:AUDIT}\"}}\n"...), 0o600))
 }
 
 // pooledProxy is a bare proxy whose pool to the backend is that of the sidecar.

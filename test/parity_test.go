@@ -64,6 +64,8 @@ type track struct {
 	sidecar *sidecar
 	address string
 	backend *backend
+	// recorded is how many records of the sidecar were looked at.
+	recorded int
 }
 
 // corpusKeys are the API keys that the corpus knows: one that counts, one that is

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -15,13 +18,14 @@ import (
 	"github.com/sidewarden/sidewarden/cmd/sidewarden/explain"
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy/compile"
+	"github.com/sidewarden/sidewarden/proxy"
 )
 
 // explainOptions are the flags of explain.
 type explainOptions struct {
 	config, at             string
 	request, token, record string
-	peer                   string
+	peer, certificate      string
 	audit, output          string
 	showValues             bool
 }
@@ -36,8 +40,8 @@ the line that sets its mode; then what is done with the request as configured, i
 
 The request is a file in the form of an HTTP/1.1 message: request line, header fields, an empty line, the body. Lines may
 end with LF, the target may be a whole URL, and lines before it that start with # or // are skipped. --at is the time of the
-request, so that a recorded token can be explained after it expired, and --peer the address that it comes from. Key sets behind a
-URL are read once; nothing is sent to the backend, and the token to nobody: what only its issuer can tell is undecided.
+request, so that a recorded token can be explained after it expired, --peer the address that it comes from, and --certificate
+the client certificate that its connection has, with those that lead to an authority below it. Key sets behind a URL are read once; nothing is sent to the backend, and the token to nobody: what only its issuer can tell is undecided.
 
 With --token, the file holds a token alone, and what every check of tokens says of it is printed, with the first that objects.
 That it comes without the DPoP proof or the certificate that it is bound to is no objection to the token.
@@ -69,6 +73,7 @@ Exits with 1 when the policy objects to the request or the token, in whatever mo
 	f.StringVarP(&o.token, "token", "t", "", "file with a token alone; - reads standard input")
 	f.StringVar(&o.at, "at", "", "time of the request, such as 2026-03-01T12:00:00Z; default: now")
 	f.StringVar(&o.peer, "peer", "", "address that the request comes from, such as that of the gateway; default: 127.0.0.1")
+	f.StringVar(&o.certificate, "certificate", "", "PEM file with the client certificate of the connection; its key is not needed")
 	f.StringVar(&o.record, "record", "", "decision id or record id of a recorded decision")
 	f.StringVar(&o.audit, "audit", "", "audit file; default: audit.file.path of the configuration")
 	f.StringVarP(&o.output, "output", "o", "table", "table or json")
@@ -78,6 +83,8 @@ Exits with 1 when the policy objects to the request or the token, in whatever mo
 	cmd.MarkFlagsMutuallyExclusive("record", "at")
 	cmd.MarkFlagsMutuallyExclusive("record", "peer")
 	cmd.MarkFlagsMutuallyExclusive("token", "peer")
+	cmd.MarkFlagsMutuallyExclusive("record", "certificate")
+	cmd.MarkFlagsMutuallyExclusive("token", "certificate")
 	cmd.MarkFlagsMutuallyExclusive("record", "show-values")
 	cmd.MarkFlagsMutuallyExclusive("request", "audit")
 	cmd.MarkFlagsMutuallyExclusive("token", "audit")
@@ -125,9 +132,49 @@ func (o *explainOptions) explain(ctx context.Context, stdin io.Reader) (*explain
 	if err != nil {
 		return nil, err
 	}
+	chain, err := o.shown(l, &options)
+	if err != nil {
+		return nil, err
+	}
 	return explain.Request(ctx, message, explain.Options{
-		Config: l.config, Output: l.output, Proxy: options, Bounds: l.bounds(), Peer: peer, At: at, ShowValues: o.showValues,
+		Config: l.config, Output: l.output, Proxy: options, Bounds: l.bounds(), Peer: peer, Certificates: chain, At: at, ShowValues: o.showValues,
 	})
+}
+
+// maxCertificates bounds the file of --certificate in bytes.
+const maxCertificates = 1 << 20
+
+// shown returns the client certificate of the connection and those that came with it, and
+// has the handler judge it by the authorities of the configuration; nil without the flag.
+func (o *explainOptions) shown(l *loaded, options *proxy.Options) ([]*x509.Certificate, error) {
+	if o.certificate == "" {
+		return nil, nil
+	}
+	asks := l.config.Listen.TLS
+	if asks == nil || asks.ClientAuth == config.ClientAuthNone {
+		return nil, usageError{"--certificate: no client is asked for a certificate: set listen.tls.client_auth in " + o.config + ", or leave the flag out"}
+	}
+	data, err := readFile(o.certificate, maxCertificates)
+	if err != nil {
+		return nil, err
+	}
+	chain, err := certificatesIn(data)
+	if err == nil && len(data) > maxCertificates {
+		err = fmt.Errorf("the file has more than %d bytes", maxCertificates)
+	}
+	if err != nil {
+		return nil, noError{fmt.Sprintf("%s: %v; give a PEM file that begins with the certificate of the client", o.certificate, err)}
+	}
+	var keys proxy.ListenKeys
+	if asks.ClientCAFile != "" {
+		f := keyFiles{config: l.config, digest: sha256.New()}
+		keys.ClientCAs = f.authorities("listen.tls.client_ca_file", asks.ClientCAFile)
+		if err := errors.Join(f.problems...); err != nil {
+			return nil, problems(o.config, err)
+		}
+	}
+	options.Listen = proxy.NewListenTLS(keys)
+	return chain, nil
 }
 
 // explainToken explains the token of a file.

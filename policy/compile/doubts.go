@@ -26,6 +26,8 @@ func (c *compiler) doubt(all []*planned) {
 	c.doubtUses(all)
 	c.doubtTargets(all)
 	c.doubtForwarding(all)
+	c.doubtHops(all)
+	c.doubtSwitching(all)
 }
 
 // doubtForwarding warns where nobody said whether a gateway connects: what it says of

@@ -327,6 +327,7 @@ func (b *builder) formed(m *media, at schema.Place, declared *openapi3.MediaType
 
 func (b *builder) successes(op *Operation, o *openapi3.Operation) {
 	names := map[string]bool{}
+	op.Switches = o.Responses.Value("101") != nil
 	for status, ref := range o.Responses.Map() {
 		if strings.HasPrefix(status, "2") && ref != nil && ref.Value != nil {
 			for key := range ref.Value.Content {

@@ -73,6 +73,9 @@ type Operation struct {
 	// AnswersJSON reports that a 2xx answer with content is declared and that all
 	// such content is JSON.
 	AnswersJSON bool
+	// Switches reports that an answer with status 101 is declared: the connection becomes
+	// one of another protocol (RFC 9110 section 15.2.2).
+	Switches bool
 
 	judge   *Judge
 	answers *Answers

@@ -100,6 +100,7 @@ func TestOperationsAreThoseThatClientsCall(t *testing.T) {
 	gone := ops["DELETE /quality/vwip/sessions/{sessionId}"]
 	assert.True(t, gone.Deprecated && gone.Public && gone.SecurityDeclared, "an id is made, and security: [] is public")
 	assert.False(t, gone.AnswersJSON, "no content is declared")
+	assert.False(t, gone.Switches || get.Switches || create.Switches, "no answer 101 is declared")
 }
 
 func TestSecurityIsTheOperationsElseTheDocuments(t *testing.T) {

@@ -40,13 +40,6 @@ func (v *view) asksForCertificates() bool {
 	return v.cfg.Listen.TLS != nil && v.cfg.Listen.TLS.ClientAuth != config.ClientAuthNone
 }
 
-// certificateOfNobody reports that the token is bound to a certificate that only a
-// connection could show.
-func (v *view) certificateOfNobody() bool {
-	t := v.r.Auth.Token
-	return t != nil && t.Confirmation.Certificate != "" && v.r.Auth.Sender().Certificate == "" && v.asksForCertificates()
-}
-
 // binding tells what tok.bind looked at: what the token is bound to, and which scheme
 // and proof came with it. No value of a token or proof is shown: a thumbprint names a
 // client.

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"context"
+	"crypto/x509"
 	"net/netip"
 	"slices"
 	"time"
@@ -23,6 +24,9 @@ type Options struct {
 	// Peer is the connected address that the request comes from; the zero value is the
 	// loopback address.
 	Peer netip.Addr
+	// Certificates are the client certificate of the connection and those that came with
+	// it, leaf first; nil for a connection without TLS.
+	Certificates []*x509.Certificate
 	// At is the time of the request.
 	At time.Time
 	// ShowValues shows what the request and its token bring.
@@ -37,6 +41,9 @@ type Explanation struct {
 	// Request and Operation say what was asked for.
 	Request   string `json:"request"`
 	Operation string `json:"operation"`
+	// Source is the address of the client, and who says so; empty where nobody said from
+	// where the request comes.
+	Source string `json:"source,omitempty"`
 	// Identity is who asks; empty when nobody proved to be anybody.
 	Identity []Input `json:"identity"`
 	// Controls are in order of the catalogue.
@@ -107,6 +114,9 @@ func Request(ctx context.Context, m Message, o Options) (*Explanation, error) {
 	case shadow.request != nil && shadow.request.Method != "":
 		v := newView(o, shadow.request)
 		e.Request, e.Operation, e.Identity = v.request(), v.operation(), v.identity()
+		if o.Peer.IsValid() {
+			e.Source = v.source()
+		}
 		e.Controls = v.controls(shadow.decision)
 		e.Notes = v.notes(o.Output.Parts)
 	default:

@@ -61,18 +61,6 @@ func (v *view) inputs(c policy.Control) []Input {
 	return nil
 }
 
-// connection tells how the request came. One of a file came over no TLS.
-func (v *view) connection() string {
-	t := v.r.Peer.TLS
-	switch {
-	case t == nil:
-		return "none over TLS: a file has no client certificate"
-	case t.Certificate == nil:
-		return plain(t.Version) + " without a client certificate"
-	}
-	return plain(t.Version) + " with a client certificate: " + t.Certificate.State(v.r.Time)
-}
-
 // framing says what tells the end of the body.
 func (v *view) framing() string {
 	switch {
@@ -275,7 +263,7 @@ func (v *view) contractFile() string {
 func (v *view) limits(c policy.Control) []Input {
 	var inputs []Input
 	if v.r.Source != v.r.Peer.Addr {
-		inputs = append(inputs, Input{"address of the client", fmt.Sprintf("%s, told by peer %s (%s)", v.value(v.r.Source.String()), v.r.Peer.Addr, v.set("gateway.forwarded"))})
+		inputs = append(inputs, Input{"address of the client", v.source()})
 	}
 	for i, l := range v.cfg.Limits {
 		accounts := slices.Contains(l.Key, config.KeyAccount)

@@ -172,7 +172,10 @@ func (v *view) notes(parts *compile.Parts) []string {
 		"Limits were unused, and so were token ids and DPoP proofs: what others did before is not known here.",
 	}
 	if v.certificateOfNobody() {
-		notes = append(notes, "No client connected, so there is no certificate of a connection: certificate-missing says nothing of clients that show theirs.")
+		notes = append(notes, "No client connected, so there is no certificate of a connection: certificate-missing says nothing of clients that show theirs. For a request, --certificate gives one.")
+	}
+	if v.stopsAtHandshake() {
+		notes = append(notes, "With listen.tls.client_auth require, a client with this certificate gets no connection, in any mode: the request would not arrive.")
 	}
 	if v.nonceOfOthers() {
 		notes = append(notes, "token.dpop.nonce_key is not set: serve makes nonces with a random key, and none of them is recognised here, "+

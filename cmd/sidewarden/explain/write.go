@@ -31,6 +31,9 @@ func (e *Explanation) WriteTable(w io.Writer) error {
 		}
 		identity = strings.Join(parts, "; ")
 	}
+	if e.Source != "" {
+		fmt.Fprintf(&b, "source     %s\n", e.Source)
+	}
 	fmt.Fprintf(&b, "identity   %s\npolicy     %s\n\n", identity, e.Policy)
 	e.table(&b)
 	e.first(&b)

@@ -56,6 +56,8 @@ type operation struct {
 	key, id string
 	scopes  [][]string
 	public  bool
+	// switches reports that its connections seem to become WebSockets.
+	switches bool
 	// notes are comments.
 	notes []string
 	// unbound reports that nothing in it names an account.
@@ -142,7 +144,7 @@ func isToken(name string) bool {
 }
 
 func (d *draft) operation(op *openapi.Operation, key string) operation {
-	o := operation{key: key, id: op.ID, public: op.Public}
+	o := operation{key: key, id: op.ID, public: op.Public, switches: op.Switches && op.Method == "GET"}
 	o.scopes, o.notes = scopesOf(op)
 	bound := slices.ContainsFunc(d.rules, func(r rule) bool { return slices.Contains(r.operations, op.ID) })
 	o.unbound = !op.Public && !bound && len(d.rules) > 0

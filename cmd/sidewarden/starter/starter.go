@@ -86,6 +86,8 @@ func (w *writer) head() {
 	}
 	w.line("backend: {url: %s} # what stands behind the sidecar", w.value(o.Backend, "SIDEWARDEN_BACKEND"))
 	w.line("gateway: {present: true} # decide: false where clients connect themselves; then what they say of where they come from is a finding")
+	w.line("# decide: whose word about the client counts, by the networks of the proxies; until it is said, that of everybody who connects does.")
+	w.line("# gateway: {present: true, forwarded: {peers: [10.0.0.0/8]}}")
 	w.line("mode: shadow # judge and forward; nothing is blocked")
 	w.line("spec:")
 	w.line("  file: %s", w.quoted(o.Spec))
@@ -176,6 +178,9 @@ func (w *writer) operations() {
 func (w *writer) operation(op operation) {
 	key := w.quoted(op.key)
 	switch {
+	case op.public && op.switches:
+		w.line("  %s:", key)
+		w.line("    public: true # the contract asks for no credential")
 	case op.public:
 		w.line("  %s: {public: true} # the contract asks for no credential", key)
 	case len(op.scopes) > 0:
@@ -185,15 +190,20 @@ func (w *writer) operation(op operation) {
 		}
 		w.line("  %s:", key)
 		w.line("    scopes: [%s]", strings.Join(alternatives, ", "))
+	case op.switches:
+		w.line("  %s:", key)
 	default:
 		w.line("  %s: {}", key)
+	}
+	if op.switches {
+		w.line("    upgrade: [websocket] # guess: the contract declares an answer 101; what passes a WebSocket is not inspected")
 	}
 	for _, note := range op.notes {
 		w.line("    # %s", note)
 	}
 	if op.unbound {
 		line := "account: none"
-		if len(op.scopes) == 0 {
+		if len(op.scopes) == 0 && !op.switches {
 			line = "{account: none}"
 		}
 		w.line("    # decide: no rule finds an account in it, so az.account cannot judge it. Add a rule above, or write %s here.", line)

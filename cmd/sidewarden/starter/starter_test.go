@@ -198,3 +198,45 @@ func TestHostileNamesStayNames(t *testing.T) {
 	assert.Contains(t, string(draft.Text), `# decide: "x\nmode: enforce\n#\": {account" may hold an account, and this file cannot name it.`, "a header")
 	assert.NotContains(t, string(draft.Text), "\nmode: enforce")
 }
+
+// Networks of proxies are offered as they can be used, and nothing is said of them yet.
+func TestOfferOfForwardingPeersIsValid(t *testing.T) {
+	c, err := contract(t, protected("{}", "[]"))
+	require.NoError(t, err)
+	draft, err := starter.New(c, whole())
+	require.NoError(t, err)
+	before, err := config.Parse("f.yaml", draft.Text, config.Env{})
+	require.NoError(t, err)
+	assert.Nil(t, before.Gateway.Forwarded)
+	lines := strings.Split(string(draft.Text), "\n")
+	at := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, "# gateway: {") })
+	require.Positive(t, at)
+	lines = slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(line, "gateway: ") })
+	got, err := config.Parse("f.yaml", []byte(strings.Replace(strings.Join(lines, "\n"), "# gateway: {", "gateway: {", 1)), config.Env{})
+	require.NoError(t, err)
+	require.NotNil(t, got.Gateway.Forwarded)
+	assert.True(t, got.Gateway.Present)
+	assert.NotEmpty(t, got.Gateway.Forwarded.Peers)
+}
+
+// An answer 101 of a GET is taken for that of a WebSocket; any other method has none.
+func TestWebSocketsOfTheContractAreGuessed(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("testdata", "orders.yaml"))
+	require.NoError(t, err)
+	c, err := contract(t, text)
+	require.NoError(t, err)
+	draft, err := starter.New(c, whole())
+	require.NoError(t, err)
+	got, err := config.Parse("f.yaml", draft.Text, config.Env{})
+	require.NoError(t, err, "%s", draft.Text)
+	var found []string
+	for key, settings := range got.Operations {
+		if settings.Upgrade != nil {
+			assert.Equal(t, []string{"websocket"}, settings.Upgrade)
+			found = append(found, key)
+		}
+	}
+	assert.ElementsMatch(t, []string{"watchOrders", "watchNews", "watchWire"}, found)
+	assert.True(t, *got.Operations["watchNews"].Public)
+	assert.Equal(t, [][]string{{"orders:read"}}, got.Operations["watchOrders"].Scopes)
+}
