@@ -21,9 +21,7 @@ func FuzzHeader(f *testing.F) {
 	}
 	h := message.NewHeader(options())
 	details := []string{"", "websocket", "h2c", "X-Forwarded-*"}
-	for _, name := range append(message.Forwarding(), policy.Overriding()...) {
-		details = append(details, name)
-	}
+	details = append(details, append(message.Forwarding(), policy.Overriding()...)...)
 	details = append(details, "X-Account-Id", "X-Api-Key", "Tenant_name", "X-User-Id", "X-Verified-Client", "Access-Control-Request-Method",
 		"Authorization", "Content-Encoding", "Content-Length", "Content-Type", "Cookie", "Dpop", "Expect", "Host", "Origin", "Transfer-Encoding")
 	f.Fuzz(func(t *testing.T, name, connection, upgrade string) {
