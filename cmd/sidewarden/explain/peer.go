@@ -1,30 +1,11 @@
 package explain
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"net/http"
 
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
 )
-
-// overTLS returns a handler to whose requests a TLS connection with this client
-// certificate, leaf first, is told; the handler itself where there is none. No handshake
-// takes place: it would need the key of the client, which whoever explains does not have.
-func overTLS(h http.Handler, chain []*x509.Certificate) http.Handler {
-	if len(chain) == 0 {
-		return h
-	}
-	state := &tls.ConnectionState{
-		Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, HandshakeComplete: true, PeerCertificates: chain,
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.TLS = state
-		h.ServeHTTP(w, r)
-	})
-}
 
 // source tells the address of the client, and whose word that is. An address that is
 // told by a peer is the request's; that of the peer is the operator's.

@@ -79,7 +79,7 @@ func try(ctx context.Context, m Message, p *policy.Policy, o Options) (trial, er
 	options.Log = zap.NewNop()
 	options.BodyTimeout = 0 // the clock stands, and nobody sends slowly
 	handler := proxy.New(options)
-	server := proxy.NewServer(overTLS(handler, o.Certificates), o.Bounds, options.Log)
+	server := proxy.NewServer(proxy.Certified(handler, o.Certificates), o.Bounds, options.Log)
 	server.SetKeepAlivesEnabled(false) // what stands behind the message is not the one that is explained
 
 	ctx, cancel := context.WithTimeout(ctx, trialTime)
