@@ -39,3 +39,18 @@ const (
 	PartFile  = 'F'
 	PartBytes = 'b'
 )
+
+// IsToken reports whether s is a token (RFC 9110, section 5.6.2), as the names of fields,
+// methods and media types are.
+func IsToken[T string | []byte](s T) bool {
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case 'a' <= c|0x20 && c|0x20 <= 'z', '0' <= c && c <= '9', c == '-':
+		case strings.IndexByte("!#$%&'*+.^_`|~", c) >= 0:
+		default:
+			return false
+		}
+	}
+	return len(s) > 0
+}

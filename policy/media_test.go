@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -31,4 +32,14 @@ func TestCoversMediaType(t *testing.T) {
 	} {
 		assert.Equal(t, c.want, policy.CoversMediaType(c.declared, c.sent), "%s %s", c.declared, c.sent)
 	}
+}
+
+func TestIsToken(t *testing.T) {
+	t.Parallel()
+	for c := range 256 {
+		want := c > ' ' && c < 0x7f && !strings.ContainsRune("\"(),/:;<=>?@[\\]{}", rune(c)) // the delimiters
+		assert.Equal(t, want, policy.IsToken([]byte{byte(c)}), "%q", c)
+		assert.Equal(t, want, policy.IsToken("a"+string([]byte{byte(c)})), "%q", c)
+	}
+	assert.False(t, policy.IsToken(""))
 }

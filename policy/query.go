@@ -33,3 +33,17 @@ func unescape(s string) string {
 	}
 	return s
 }
+
+// Unhex returns the value of a hexadecimal digit, as an escape has two of (RFC 3986, section
+// 2.1); -1 of any other byte.
+func Unhex(c byte) int {
+	switch {
+	case '0' <= c && c <= '9':
+		return int(c - '0')
+	case 'a' <= c && c <= 'f':
+		return int(c-'a') + 10
+	case 'A' <= c && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}

@@ -81,14 +81,15 @@ func SameVariable(a, b string) bool {
 		return false
 	}
 	for i := range len(a) {
-		if folded(a[i]) != folded(b[i]) {
+		if FoldVariable(a[i]) != FoldVariable(b[i]) {
 			return false
 		}
 	}
 	return true
 }
 
-func folded(c byte) byte {
+// FoldVariable returns what SameVariable compares of a byte of a name.
+func FoldVariable(c byte) byte {
 	switch {
 	case c == '_':
 		return '-'

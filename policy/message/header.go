@@ -121,7 +121,7 @@ func (h *Header) lookup(name string) *field {
 		var space [64]byte
 		key := space[:0]
 		for i := range len(name) {
-			key = append(key, folded(name[i]))
+			key = append(key, policy.FoldVariable(name[i]))
 		}
 		if f := h.fields[string(key)]; f != nil {
 			return f
@@ -131,16 +131,6 @@ func (h *Header) lookup(name string) *field {
 		return anyForwarded(name)
 	}
 	return nil
-}
-
-func folded(c byte) byte {
-	switch {
-	case c == '_':
-		return '-'
-	case c >= 'A' && c <= 'Z':
-		return c + 'a' - 'A'
-	}
-	return c
 }
 
 // Check implements [policy.Check].

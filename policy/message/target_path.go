@@ -127,7 +127,7 @@ func isWide(s string) bool {
 		return false
 	}
 	for i := 2; i < 6; i++ {
-		if unhex(s[i]) < 0 {
+		if policy.Unhex(s[i]) < 0 {
 			return false
 		}
 	}
@@ -139,18 +139,6 @@ func unescape(s string) (byte, bool) {
 	if len(s) < 3 {
 		return 0, false
 	}
-	high, low := unhex(s[1]), unhex(s[2])
+	high, low := policy.Unhex(s[1]), policy.Unhex(s[2])
 	return byte(high<<4 | low), high >= 0 && low >= 0
-}
-
-func unhex(c byte) int {
-	switch {
-	case '0' <= c && c <= '9':
-		return int(c - '0')
-	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10
-	case 'A' <= c && c <= 'F':
-		return int(c-'A') + 10
-	}
-	return -1
 }

@@ -142,7 +142,7 @@ func decodes(raw string) bool {
 			return true
 		}
 		raw = raw[i+1:]
-		if len(raw) < 2 || unhex(raw[0]) < 0 || unhex(raw[1]) < 0 {
+		if len(raw) < 2 || policy.Unhex(raw[0]) < 0 || policy.Unhex(raw[1]) < 0 {
 			return false
 		}
 		raw = raw[2:]

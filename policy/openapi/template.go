@@ -116,7 +116,7 @@ func normal(s string) (string, bool) {
 			if i+2 >= len(s) {
 				return "", false
 			}
-			hi, lo := unhex(s[i+1]), unhex(s[i+2])
+			hi, lo := policy.Unhex(s[i+1]), policy.Unhex(s[i+2])
 			if hi < 0 || lo < 0 {
 				return "", false
 			}
@@ -150,18 +150,6 @@ func plainEnd(s string) int {
 		}
 	}
 	return len(s)
-}
-
-func unhex(c byte) int {
-	switch {
-	case '0' <= c && c <= '9':
-		return int(c - '0')
-	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10
-	case 'A' <= c && c <= 'F':
-		return int(c-'A') + 10
-	}
-	return -1
 }
 
 // dots reports whether a segment in normal form is a dot segment, also one with

@@ -107,10 +107,10 @@ func unescape(dst, text []byte, at int) ([]byte, error) {
 		case c <= ' ' || c == 0x7f:
 			return dst, &fault{policy.FormEscape, offset(int64(at + i))}
 		case c == '%':
-			if i+2 >= len(text) || unhex(text[i+1]) < 0 || unhex(text[i+2]) < 0 {
+			if i+2 >= len(text) || policy.Unhex(text[i+1]) < 0 || policy.Unhex(text[i+2]) < 0 {
 				return dst, &fault{policy.FormEscape, offset(int64(at + i))}
 			}
-			if c = byte(unhex(text[i+1])<<4 | unhex(text[i+2])); c == 0 {
+			if c = byte(policy.Unhex(text[i+1])<<4 | policy.Unhex(text[i+2])); c == 0 {
 				return dst, &fault{policy.FormEscape, offset(int64(at + i))}
 			}
 			i += 2
@@ -118,17 +118,6 @@ func unescape(dst, text []byte, at int) ([]byte, error) {
 		dst = append(dst, c)
 	}
 	return dst, nil
-}
-
-// unhex returns the value of a hexadecimal digit, or -1.
-func unhex(c byte) int {
-	switch {
-	case '0' <= c && c <= '9':
-		return int(c - '0')
-	case 'a' <= c|0x20 && c|0x20 <= 'f':
-		return int(c|0x20-'a') + 10
-	}
-	return -1
 }
 
 func isControl(c rune) bool { return c < ' ' || c == 0x7f }

@@ -1,6 +1,10 @@
 package payload
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/sidewarden/sidewarden/policy"
+)
 
 // parameter is one of a header value, its name in lower case.
 type parameter struct {
@@ -21,7 +25,7 @@ func parameters(s string) (first string, params []parameter, ok bool) {
 		rest = strings.TrimLeft(rest, " \t")
 		p.name, rest, ok = strings.Cut(rest, "=")
 		p.name = strings.ToLower(p.name)
-		if !ok || !isToken(p.name) || has(params, p.name) {
+		if !ok || !policy.IsToken(p.name) || has(params, p.name) {
 			return "", nil, false
 		}
 		if strings.HasPrefix(rest, `"`) {
@@ -35,7 +39,7 @@ func parameters(s string) (first string, params []parameter, ok bool) {
 			}
 		} else {
 			p.value, rest, more = strings.Cut(rest, ";")
-			if p.value = strings.TrimRight(p.value, " \t"); !isToken(p.value) {
+			if p.value = strings.TrimRight(p.value, " \t"); !policy.IsToken(p.value) {
 				return "", nil, false
 			}
 		}
@@ -47,7 +51,7 @@ func parameters(s string) (first string, params []parameter, ok bool) {
 // isMediaWord reports whether s is a token, or two with a slash between them.
 func isMediaWord(s string) bool {
 	main, sub, found := strings.Cut(s, "/")
-	return isToken(main) && (!found || isToken(sub))
+	return policy.IsToken(main) && (!found || policy.IsToken(sub))
 }
 
 func has(params []parameter, name string) bool {
@@ -73,15 +77,4 @@ func extended(params []parameter, except string) bool {
 		}
 	}
 	return false
-}
-
-// isToken reports whether s is a token (RFC 9110 section 5.6.2).
-func isToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0) {
-			return false
-		}
-	}
-	return s != ""
 }

@@ -43,7 +43,7 @@ func partHeader(lines []byte) (header, error) {
 			return h, malformed("lines, " + limit(MaxPartHeaders))
 		}
 		name, value, found := strings.Cut(string(line), ":")
-		if !found || !isToken(name) || strings.ContainsFunc(value, func(c rune) bool { return c != '\t' && isControl(c) }) {
+		if !found || !policy.IsToken(name) || strings.ContainsFunc(value, func(c rune) bool { return c != '\t' && isControl(c) }) {
 			return h, malformed("line")
 		}
 		name = strings.ToLower(name)

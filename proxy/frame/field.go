@@ -29,7 +29,7 @@ func readField(line []byte) (field, policy.Reason) {
 		return field{fault: "empty"}, policy.FrameFieldName
 	case isSpace(name[len(name)-1]):
 		return field{fault: "space before the colon"}, policy.FrameFieldName
-	case !isToken(name):
+	case !policy.IsToken(name):
 		return field{fault: "not a token"}, policy.FrameFieldName
 	}
 	return field{name: name, value: trimSpace(value)}, ""
@@ -75,19 +75,6 @@ func isHost(value []byte) bool {
 		}
 	}
 	return true
-}
-
-// isToken reports whether b is a token (RFC 9110 section 5.6.2).
-func isToken(b []byte) bool {
-	for _, c := range b {
-		switch {
-		case isLetter(c), c >= '0' && c <= '9', c == '-':
-		case bytes.IndexByte([]byte("!#$%&'*+.^_`|~"), c) >= 0:
-		default:
-			return false
-		}
-	}
-	return len(b) > 0
 }
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }

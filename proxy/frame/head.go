@@ -95,7 +95,7 @@ func (h *head) requestLine(line []byte, ended bool) {
 		h.fail(policy.FrameControl, "in the request line")
 	case !ended:
 		h.fail(policy.FrameLineEnding, "in the request line")
-	case !isToken(method) || !found:
+	case !policy.IsToken(method) || !found:
 		h.fail(policy.FrameRequestLine, "not a method, a target and a version")
 	case !h.old && string(version) != "HTTP/1.1":
 		h.fail(policy.FrameRequestLine, "not HTTP/1.0 or HTTP/1.1")
