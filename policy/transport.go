@@ -87,11 +87,6 @@ const (
 	StatePurpose    = "purpose"
 )
 
-// CertificateStates returns the closed set of states of a client certificate.
-func CertificateStates() []string {
-	return []string{StateVerified, StateUnverified, StateUntrusted, StateExpired, StatePurpose}
-}
-
 // State says in one word what is to be said of a client certificate at a time:
 // "verified", or the first objection in the order "untrusted", "expired" (over, or not
 // valid yet) and "purpose"; "unverified" when there are no authorities to ask.

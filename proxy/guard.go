@@ -365,8 +365,10 @@ func (g *guard) refusal(b []byte, status string) (head policy.Verdict, bodiless,
 // CloseWrite half-closes the connection. net/http needs that to end an answer to a
 // request that it did not read whole, and ReverseProxy to pass a half-close through a
 // tunnel.
-func (g *guard) CloseWrite() error {
-	if half, ok := g.Conn.(interface{ CloseWrite() error }); ok {
+func (g *guard) CloseWrite() error { return closeWrite(g.Conn) }
+
+func closeWrite(c net.Conn) error {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
 	return errors.ErrUnsupported

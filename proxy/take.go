@@ -90,9 +90,4 @@ func (c *takeConn) SetWriteDeadline(t time.Time) error {
 }
 
 // CloseWrite half-closes the connection, see the CloseWrite of a guard.
-func (c *takeConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return errors.ErrUnsupported
-}
+func (c *takeConn) CloseWrite() error { return closeWrite(c.Conn) }
