@@ -1,16 +1,13 @@
 package proxy
 
 import (
-	"context"
 	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/hex"
 	"errors"
-	"net"
 	"slices"
 	"sync"
 	"time"
@@ -61,7 +58,7 @@ func boundChain(raw [][]byte, _ [][]*x509.Certificate) error {
 
 // shown is what was found of the chain that the client of one connection has shown. It
 // lasts as long as the connection, which may have thousands of requests. It is safe for
-// concurrent use; a nil one remembers nothing.
+// concurrent use.
 type shown struct {
 	mu          sync.Mutex
 	facts       *policy.Certificate // nil until the first request
@@ -69,29 +66,8 @@ type shown struct {
 	at          time.Time
 }
 
-// shownKey is the key of the shown of a connection in the contexts of its requests, see
-// guardKey. Not every connection has a guard.
-type shownKey struct{}
-
-// withShown gives a connection with TLS its shown.
-func withShown(ctx context.Context, c net.Conn) context.Context {
-	if _, secure := c.(interface{ ConnectionState() tls.ConnectionState }); !secure {
-		return ctx
-	}
-	return context.WithValue(ctx, shownKey{}, &shown{}) //nolint:forbidigo // see guardKey
-}
-
-// shownOf returns that of a request's connection; nil without one.
-func shownOf(ctx context.Context) *shown {
-	s, _ := ctx.Value(shownKey{}).(*shown)
-	return s
-}
-
 // of returns what is known of the connection's chain, leaf first, at a time.
 func (s *shown) of(chain []*x509.Certificate, authorities *x509.CertPool, at time.Time) *policy.Certificate {
-	if s == nil {
-		return factsOf(chain, authorities, at)
-	}
 	s.mu.Lock() // also while they are found: streams of one connection wait for each other
 	defer s.mu.Unlock()
 	if age := at.Sub(s.at); s.facts == nil || s.authorities != authorities || age < 0 || age >= chainTime {

@@ -44,13 +44,13 @@ type exchange struct {
 	answerDone  bool // the Response phase was evaluated
 }
 
-func (h *Handler) begin(w http.ResponseWriter, req *http.Request) *exchange {
-	g := guardOf(req.Context())
+func (h *Handler) begin(w http.ResponseWriter, req *http.Request, c *connection, arrived time.Time) *exchange {
+	g := c.guard
 	x := &exchange{h: h, policy: h.policy.Load(), w: &answerWriter{ResponseWriter: w, guard: g}, conn: g}
 	path, query := targetOf(req)
 	x.request = &policy.Request{
 		ID:       h.options.NewID(),
-		Time:     h.options.Now(),
+		Time:     arrived,
 		Peer:     peerOf(req.RemoteAddr),
 		Method:   req.Method,
 		Target:   req.RequestURI,
@@ -66,7 +66,7 @@ func (h *Handler) begin(w http.ResponseWriter, req *http.Request) *exchange {
 	}
 	x.request.Source = sourceOf(x.policy, x.request.Peer.Addr, req.Header)
 	x.request.Peer.Certificate = certificateOf(req.TLS)
-	x.request.Peer.TLS = h.options.Listen.peer(req.TLS, shownOf(req.Context()), x.request.Time)
+	x.request.Peer.TLS = h.options.Listen.peer(req.TLS, &c.shown, x.request.Time)
 	x.outcome.Class = policy.ClassNone // until it is forwarded
 	return x
 }

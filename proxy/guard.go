@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -57,22 +56,6 @@ type tlsGuard struct {
 // ConnectionState tells net/http what was negotiated.
 func (g *tlsGuard) ConnectionState() tls.ConnectionState { return g.tls.ConnectionState() }
 
-// guardKey is the key of a value that travels in a context: net/http hands a connection
-// to its handler in no other way than through Server.ConnContext.
-type guardKey struct{}
-
-// withGuard puts the guard of a connection into the context of its requests.
-func withGuard(ctx context.Context, c net.Conn) context.Context {
-	g, is := c.(*guard)
-	if secure, encrypted := c.(*tlsGuard); encrypted {
-		g, is = secure.guard, true
-	}
-	if !is {
-		return ctx
-	}
-	return context.WithValue(ctx, guardKey{}, g) //nolint:forbidigo // see guardKey
-}
-
 // seeState tells a guard that the answer of a handler is written. net/http says so of a
 // connection that goes on, before it reads the next request.
 func seeState(c net.Conn, state http.ConnState) {
@@ -85,12 +68,6 @@ func seeState(c net.Conn, state http.ConnState) {
 	case *tlsGuard:
 		g.answering.Store(false)
 	}
-}
-
-// guardOf returns the guard of a request's connection; nil without one.
-func guardOf(ctx context.Context) *guard {
-	g, _ := ctx.Value(guardKey{}).(*guard)
-	return g
 }
 
 func (l *Listener) guard(c net.Conn) *guard {

@@ -60,6 +60,7 @@ type Handler struct {
 	flying  inflight
 	buffers *bufferPool
 	counts  counts
+	turns   *turns
 	asked   connectionAuth
 	quiet   *log.Logger
 }
@@ -70,6 +71,7 @@ func New(o Options) *Handler {
 		options: o,
 		held:    budget{limit: o.MaxHeldBytes},
 		buffers: &bufferPool{pool: sync.Pool{New: func() any { return new([bufferBytes]byte) }}},
+		turns:   newTurns(),
 		quiet:   log.New(io.Discard, "", 0),
 	}
 	h.policy.Store(o.Policy)
@@ -87,7 +89,11 @@ func (h *Handler) Policy() *policy.Policy { return h.policy.Load() }
 func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	h.flying.enter()
 	defer h.flying.leave()
-	x := h.begin(w, req)
+	arrived, c := h.options.Now(), connectionOf(req.Context())
+	if req.ProtoMajor == 2 {
+		defer h.turns.take(&c.lane).end()
+	}
+	x := h.begin(w, req, c, arrived)
 	defer x.end()
 	// A request of our own, whose body is replaced: by the body of its own net/http tells
 	// whether the connection can be used again.
@@ -115,6 +121,8 @@ type Stats struct {
 	// ConnectionAuth counts answers in which the backend asks for authentication that is
 	// bound to a connection, by scheme: "ntlm" and "negotiate".
 	ConnectionAuth map[string]uint64
+	// Waited counts requests of HTTP/2 that waited for their turn.
+	Waited uint64
 }
 
 type counts struct {
@@ -128,6 +136,7 @@ func (h *Handler) Stats() Stats {
 		PartialInspections: h.counts.partial.Load(),
 		HeldBytes:          h.held.used.Load(),
 		ConnectionAuth:     h.asked.counts(),
+		Waited:             h.turns.waited.Load(),
 	}
 }
 

@@ -11,7 +11,9 @@ import (
 // have ended, queued frames of its own and empty ones of the client end the connection.
 func http2Bounds() *http.HTTP2Config {
 	return &http.HTTP2Config{
-		MaxConcurrentStreams: 100,      // what RFC 9113 calls the least; more connections have more
+		// What RFC 9113 section 6.5.2 calls the least, and what clients take for granted before
+		// they have read our settings: of fewer, some would be refused.
+		MaxConcurrentStreams: 100,
 		MaxReadFrameSize:     64 << 10, // a buffer of each connection grows to it
 		// What may come of bodies that nobody has read yet.
 		MaxReceiveBufferPerConnection: 1 << 20,

@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"context"
-	"net"
 	"net/http"
 	"time"
 
@@ -33,7 +31,7 @@ func NewServer(h http.Handler, b Bounds, log *zap.Logger) *http.Server {
 		ErrorLog:          strangers, // handshakes and resets of others: not our errors
 		// "OPTIONS *" is a request like any other: it must be seen and forwarded.
 		DisableGeneralOptionsHandler: true,
-		ConnContext:                  func(ctx context.Context, c net.Conn) context.Context { return withShown(withGuard(ctx, c), c) },
+		ConnContext:                  withConnection,
 		ConnState:                    seeState,
 		HTTP2:                        http2Bounds(),
 	}

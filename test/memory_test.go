@@ -140,11 +140,14 @@ func stranger(t *testing.T, client *http.Client, address string, i int) error {
 }
 
 // resident returns VmRSS of a sidecar in KiB.
-func resident(t *testing.T, s *sidecar) int {
+func resident(t *testing.T, s *sidecar) int { return memoryOf(t, s, "VmRSS:") }
+
+// memoryOf returns a line of what the kernel says of the memory of a sidecar, in KiB.
+func memoryOf(t *testing.T, s *sidecar, line string) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	require.NoError(t, err)
-	_, after, found := bytes.Cut(status, []byte("VmRSS:"))
+	_, after, found := bytes.Cut(status, []byte(line))
 	require.True(t, found)
 	var kib int
 	_, err = fmt.Sscan(string(after), &kib)

@@ -23,6 +23,8 @@ type Sources struct {
 	// ConnectionAuth counts answers in which the backend asks for authentication that is
 	// bound to a connection, by scheme, a closed set.
 	ConnectionAuth func() map[string]uint64
+	// Waited counts requests of HTTP/2 that waited for their turn.
+	Waited func() uint64
 	// KeySets tells of the key sets of the configured issuers.
 	KeySets func() []KeySet
 	// TokenCache tells how often tokens of the configured issuers were remembered.
@@ -115,6 +117,7 @@ var (
 	refused    = desc("transport_refused_total", "Connections and requests refused by transport bounds before any policy.", "reason")
 	blind      = desc("guard_blind_total", "Connections that went on although it could not be told any more where their requests begin and end.")
 	bound      = desc("connection_auth_total", "Answers in which the backend asks for authentication that is bound to a connection, which does not work through a proxy, by scheme.", "scheme")
+	waited     = desc("turn_waits_total", "Requests of HTTP/2 that waited for their turn: more came at once than are worked on.")
 	keyAge     = desc("key_set_age_seconds", "Time since the keys of an issuer were read; absent until they are.", "issuer")
 	keyReads   = desc("key_set_refresh_total", "Reads of an issuer's key set by result.", "issuer", "result")
 	keyReady   = desc("key_set_ready", "Whether there are keys of an issuer that are not too old to be used.", "issuer")
@@ -140,7 +143,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements [prometheus.Collector].
 func (s *scraped) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{policyInfo, refused, blind, bound, keyAge, keyReads, keyReady, keys, keySkipped, keyRetired, tokenCache, questions, answers, expiry, matches, endpoints, certExpiry, detected, tested, records, dropped} {
+	for _, d := range []*prometheus.Desc{policyInfo, refused, blind, bound, waited, keyAge, keyReads, keyReady, keys, keySkipped, keyRetired, tokenCache, questions, answers, expiry, matches, endpoints, certExpiry, detected, tested, records, dropped} {
 		out <- d
 	}
 }
@@ -162,6 +165,9 @@ func (s *scraped) Collect(out chan<- prometheus.Metric) {
 		for scheme, n := range s.sources.ConnectionAuth() {
 			count(out, bound, n, scheme)
 		}
+	}
+	if s.sources.Waited != nil {
+		count(out, waited, s.sources.Waited())
 	}
 	if s.sources.KeySets != nil {
 		keySets(out, s.sources.KeySets())
