@@ -39,6 +39,13 @@
 // judged and sent, however long the answer lasts, and a body that does not keep its
 // pace gives them up.
 //
+// # Turns
+//
+// The requests of HTTP/2 take turns, in every mode: no more are worked on at once than keep
+// the processors busy, those that wait for their backend not counted, and the connections
+// are served one after the other. Nobody is refused; a request waits before anything is
+// kept for it. A request of HTTP/1 does not wait: its connection has no other.
+//
 // # Framing
 //
 // A [Listener] follows the bytes of each connection of HTTP/1 by a second parser, package
