@@ -16,6 +16,7 @@ import (
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/proxy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 const maxOut = 2 << 10
@@ -77,7 +78,7 @@ func answers(rules ...*policy.Rule) *policy.Policy {
 // replies answers each request with the same bytes and closes the connection.
 func replies(t *testing.T, message string) string {
 	t.Helper()
-	return script(t, func(c net.Conn, in *bufio.Reader) {
+	return proxytest.Script(t, func(c net.Conn, in *bufio.Reader) {
 		if _, err := http.ReadRequest(in); err == nil {
 			_, _ = io.WriteString(c, message)
 		}
@@ -88,12 +89,8 @@ func replies(t *testing.T, message string) string {
 // which net/http adds, taken out.
 func wire(t *testing.T, addr, method string) string {
 	t.Helper()
-	c, err := net.Dial("tcp", addr)
-	require.NoError(t, err)
+	c, _ := proxytest.Dial(t, addr, method+" / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 	defer func() { _ = c.Close() }()
-	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
-	_, err = fmt.Fprintf(c, "%s / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", method)
-	require.NoError(t, err)
 	all, err := io.ReadAll(c)
 	require.NoError(t, err)
 	var kept []string
@@ -289,7 +286,7 @@ func TestMemoryForAnAnswerThatIsNotThere(t *testing.T) {
 func TestThreatAnswersThatDoNotEnd(t *testing.T) {
 	t.Parallel()
 	stalls := func(t *testing.T, then func(net.Conn)) string {
-		return script(t, func(c net.Conn, in *bufio.Reader) {
+		return proxytest.Script(t, func(c net.Conn, in *bufio.Reader) {
 			if _, err := http.ReadRequest(in); err == nil {
 				_, _ = io.WriteString(c, jsonHead+"Set-Cookie: secret=1\r\nContent-Length: 9\r\n\r\n{")
 				then(c)

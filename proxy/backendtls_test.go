@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/proxy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // secure starts an https backend and returns its address.
@@ -45,7 +45,7 @@ func TestThreatBackendCertificate(t *testing.T) {
 	t.Parallel()
 	root, pool := newAuthority(t)
 	good, _ := root.issue(t, nil)
-	self, _ := (*authority)(nil).issue(t, nil)
+	self := proxytest.Issue(t, nil, nil)
 	name, _ := root.issue(t, func(c *x509.Certificate) { c.DNSNames = []string{"other.example.net"} })
 	over, _ := root.issue(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
 	clients, _ := root.issue(t, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })
@@ -91,7 +91,7 @@ func TestThreatBackendCertificate(t *testing.T) {
 				assert.Equal(t, "TLS 1.3", facts.Version)
 				assert.NotEmpty(t, facts.Cipher)
 				assert.Equal(t, policy.TrustVerified, facts.Certificate.Trust)
-				assert.True(t, good.Leaf.NotAfter.Equal(facts.Certificate.Until) || root.cert.NotAfter.Equal(facts.Certificate.Until))
+				assert.True(t, good.Leaf.NotAfter.Equal(facts.Certificate.Until) || root.Leaf.NotAfter.Equal(facts.Certificate.Until))
 				continue
 			}
 			assert.Equal(t, http.StatusBadGateway, a.StatusCode, "%s, %s", mode, c.name)
@@ -106,10 +106,7 @@ func TestThreatBackendCertificate(t *testing.T) {
 		towards(&tls.Config{MinVersion: tls.VersionTLS13, RootCAs: pool, ServerName: "localhost"}))
 	assert.Equal(t, http.StatusBadGateway, raw(t, s.addr, "GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").StatusCode)
 	// What is no fault of TLS is none.
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	s = start(t, policyOf(stages{}), l.Addr().String(), towards(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}))
+	s = start(t, policyOf(stages{}), proxytest.FreeAddress(t), towards(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}))
 	assert.Equal(t, http.StatusBadGateway, raw(t, s.addr, "GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").StatusCode)
 	assert.Nil(t, s.observer.one(t).request.Response.TLS)
 }

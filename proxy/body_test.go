@@ -16,20 +16,16 @@ import (
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/proxy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // dribble sends the head of a request and then piece after piece, and returns the
 // connection.
 func dribble(t *testing.T, addr, head string, pause time.Duration, pieces ...string) net.Conn {
 	t.Helper()
-	c, err := net.Dial("tcp", addr)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = c.Close() })
-	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
-	_, err = io.WriteString(c, "POST / HTTP/1.1\r\nHost: h\r\n"+head+"\r\n\r\n")
-	require.NoError(t, err)
+	c, _ := proxytest.Dial(t, addr, "POST / HTTP/1.1\r\nHost: h\r\n"+head+"\r\n\r\n")
 	for _, p := range pieces {
-		_, err = io.WriteString(c, p)
+		_, err := io.WriteString(c, p)
 		require.NoError(t, err)
 		time.Sleep(pause)
 	}
@@ -44,7 +40,7 @@ func within(d time.Duration) func(*proxy.Options, *proxy.Backend) {
 func TestHeldBodyHasATimeout(t *testing.T) {
 	t.Parallel()
 	rec := record(t)
-	s := start(t, policyOf(stages{}, wellformed(policy.Enforce)), rec.addr, within(300*time.Millisecond))
+	s := start(t, policyOf(stages{}, wellformed(policy.Enforce)), rec.Addr, within(300*time.Millisecond))
 	c := dribble(t, s.addr, "Content-Length: 100", 0, "x")
 	answer, err := io.ReadAll(c) // to the end: the connection is closed and not drained
 	require.NoError(t, err)
@@ -56,13 +52,13 @@ func TestHeldBodyHasATimeout(t *testing.T) {
 	assert.Equal(t, policy.ClassNone, o.outcome.Class)
 	assert.Equal(t, 408, o.outcome.Status)
 	assert.Zero(t, s.handler.Stats().HeldBytes)
-	assert.Empty(t, rec.requests())
+	assert.Empty(t, rec.Requests())
 }
 
 func TestSlowHeldBodiesDoNotStarveOthers(t *testing.T) {
 	t.Parallel()
 	rec := record(t)
-	s := start(t, policyOf(stages{}, wellformed(policy.Enforce)), rec.addr, within(300*time.Millisecond))
+	s := start(t, policyOf(stages{}, wellformed(policy.Enforce)), rec.Addr, within(300*time.Millisecond))
 	for range 64 {
 		dribble(t, s.addr, "Transfer-Encoding: chunked", 0, "1\r\nx\r\n")
 	}
@@ -99,7 +95,7 @@ func TestSlowUploadWithinTheTimeoutWorks(t *testing.T) {
 func TestCopyOfASlowBodyIsGivenUp(t *testing.T) {
 	t.Parallel()
 	rec := record(t)
-	s := start(t, policyOf(stages{}, wellformed(policy.Shadow)), rec.addr, within(200*time.Millisecond))
+	s := start(t, policyOf(stages{}, wellformed(policy.Shadow)), rec.Addr, within(200*time.Millisecond))
 	c := dribble(t, s.addr, "Content-Length: 3", 0, "b")
 	require.Eventually(t, func() bool { return s.handler.Stats().HeldBytes > 0 }, 5*time.Second, time.Millisecond)
 	require.Eventually(t, func() bool { return s.handler.Stats().HeldBytes == 0 }, 5*time.Second, time.Millisecond)
@@ -159,7 +155,7 @@ func TestAnswersDoNotWaitForInspectionInShadow(t *testing.T) {
 	t.Parallel()
 	const pause = 5 * time.Second // long beside what a busy machine needs for the answer
 	for _, framing := range []string{"Content-Length: 2\r\n\r\nok", "Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"} {
-		addr := script(t, func(c net.Conn, in *bufio.Reader) {
+		addr := proxytest.Script(t, func(c net.Conn, in *bufio.Reader) {
 			if req, err := http.ReadRequest(in); err == nil {
 				_, _ = io.Copy(io.Discard, req.Body)
 				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n"+framing)
@@ -186,7 +182,7 @@ func TestAnswersDoNotWaitForInspectionInShadow(t *testing.T) {
 func TestTruncatedAnswerToAJudgedBodyStaysCut(t *testing.T) {
 	t.Parallel()
 	for _, framing := range []string{"Content-Length: 20\r\n\r\n{}", "Transfer-Encoding: chunked\r\n\r\n5\r\n{}"} {
-		addr := script(t, func(c net.Conn, in *bufio.Reader) {
+		addr := proxytest.Script(t, func(c net.Conn, in *bufio.Reader) {
 			if req, err := http.ReadRequest(in); err == nil {
 				_, _ = io.Copy(io.Discard, req.Body)
 				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n"+framing)
@@ -206,7 +202,7 @@ func TestTruncatedAnswerToAJudgedBodyStaysCut(t *testing.T) {
 // An answer to a request that was not read whole is not held up by closing.
 func TestEarlyAnswerIsPassedOnWithoutDelay(t *testing.T) {
 	t.Parallel()
-	addr := script(t, func(c net.Conn, in *bufio.Reader) {
+	addr := proxytest.Script(t, func(c net.Conn, in *bufio.Reader) {
 		if _, err := http.ReadRequest(in); err != nil {
 			return
 		}

@@ -1,14 +1,9 @@
 package proxy_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
-	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -20,21 +15,8 @@ import (
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/proxy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
-
-// selfSigned returns a certificate for localhost, which nobody else signed.
-func selfSigned(t *testing.T) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	require.NoError(t, err)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
 
 // trip sends a request and returns the answer's protocol and whether its connection
 // was used before, or its session.
@@ -55,9 +37,8 @@ func trip(t *testing.T, client *http.Transport, url string) (proto string, resum
 func servedOverTLS(t *testing.T, h http.Handler) string {
 	t.Helper()
 	server := proxy.NewServer(h, proxy.Bounds{HeadBytes: 64 << 10, Head: 5 * time.Second, Idle: time.Minute}, zap.NewNop())
-	server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{selfSigned(t)}, ClientAuth: tls.RequestClientCert}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{proxytest.Issue(t, nil, nil)}, ClientAuth: tls.RequestClientCert}
+	l := proxytest.Listen(t)
 	done := make(chan error, 1)
 	go func() { done <- server.ServeTLS(l, "", "") }()
 	t.Cleanup(func() {
@@ -72,7 +53,7 @@ func servedOverTLS(t *testing.T, h http.Handler) string {
 // request as without.
 func TestTheClientCertificateOfAConnection(t *testing.T) {
 	t.Parallel()
-	own := selfSigned(t)
+	own := proxytest.Issue(t, nil, nil)
 	for _, c := range []struct {
 		name    string
 		version uint16
@@ -140,7 +121,7 @@ func TestTheClientCertificateOfAConnection(t *testing.T) {
 // did: a name in it is what its owner wrote.
 func TestAVerifiedCertificateIsToldFromOthers(t *testing.T) {
 	t.Parallel()
-	known, stranger := selfSigned(t), selfSigned(t)
+	known, stranger := proxytest.Issue(t, nil, nil), proxytest.Issue(t, nil, nil)
 	authorities := x509.NewCertPool()
 	leaf, err := x509.ParseCertificate(known.Certificate[0])
 	require.NoError(t, err)
@@ -157,7 +138,7 @@ func TestAVerifiedCertificateIsToldFromOthers(t *testing.T) {
 		{"without authorities", proxy.ListenKeys{ClientAuth: tls.RequestClientCert}, &known, false},
 		{"signed by nobody", proxy.ListenKeys{ClientAuth: tls.RequestClientCert, ClientCAs: authorities}, &stranger, false},
 	} {
-		c.keys.Certificate = selfSigned(t)
+		c.keys.Certificate = proxytest.Issue(t, nil, nil)
 		listen := proxy.NewListenTLS(c.keys)
 		s := start(t, policyOf(stages{}), backend(t, func(http.ResponseWriter, *http.Request) {}),
 			func(o *proxy.Options, _ *proxy.Backend) { o.Listen = listen })

@@ -56,12 +56,12 @@ func TestChallenges(t *testing.T) {
 			return policy.Authentication{Proof: policy.Permitted(), SentBy: &c.sender}
 		}}, rule(c.control, policy.Denied(c.reason, "")))
 		p.DPoP = c.algs
-		resp := raw(t, start(t, p, rec.addr).addr, get)
+		resp := raw(t, start(t, p, rec.Addr).addr, get)
 		assert.Equal(t, http.StatusUnauthorized, resp.StatusCode, c.rule)
 		assert.Equal(t, c.want, resp.Header.Values("WWW-Authenticate"), c.rule)
 		assert.Equal(t, c.nonce, resp.Header.Get("DPoP-Nonce"), c.rule)
 		assert.JSONEq(t, `{"type":"about:blank","title":"Unauthorized","status":401}`, resp.body, c.rule)
-		assert.Empty(t, rec.requests(), c.rule)
+		assert.Empty(t, rec.Requests(), c.rule)
 	}
 }
 
@@ -72,7 +72,7 @@ func TestScopeChallengeHasTheScheme(t *testing.T) {
 	p := policyOf(stages{authenticate: func(*policy.Request) policy.Authentication {
 		return policy.Authentication{Proof: policy.Permitted(), SentBy: &policy.Sender{DPoP: true}}
 	}}, rule(policy.AzScope, policy.Denied(policy.ScopeMissing, "")))
-	resp := raw(t, start(t, p, rec.addr).addr, get)
+	resp := raw(t, start(t, p, rec.Addr).addr, get)
 	assert.Equal(t, http.StatusForbidden, resp.StatusCode)
 	assert.Equal(t, `DPoP error="insufficient_scope"`, resp.Header.Get("WWW-Authenticate"))
 }
@@ -85,13 +85,13 @@ func TestNonceOnlyWhereItIsAskedFor(t *testing.T) {
 	}}
 	rec := record(t)
 	first := policyOf(auth, rule(policy.TokTime, policy.Denied(policy.TokenExpired, "")), rule(policy.TokBind, policy.Denied(policy.DPoPNonce, "")))
-	assert.Empty(t, raw(t, start(t, first, rec.addr).addr, get).Header.Values("DPoP-Nonce"))
+	assert.Empty(t, raw(t, start(t, first, rec.Addr).addr, get).Header.Values("DPoP-Nonce"))
 	shadow := rule(policy.TokBind, policy.Denied(policy.DPoPNonce, ""))
 	shadow.Mode = policy.Shadow
-	resp := raw(t, start(t, policyOf(auth, shadow), rec.addr).addr, get)
+	resp := raw(t, start(t, policyOf(auth, shadow), rec.Addr).addr, get)
 	assert.Equal(t, http.StatusOK, resp.StatusCode)
 	assert.Empty(t, resp.Header.Values("DPoP-Nonce"))
-	assert.Len(t, rec.requests(), 1)
+	assert.Len(t, rec.Requests(), 1)
 }
 
 // A client is asked for what is taken: the configured scheme, and nothing else but DPoP
@@ -121,7 +121,7 @@ func TestChallengesHaveTheConfiguredScheme(t *testing.T) {
 			return policy.Authentication{Proof: policy.Permitted()}
 		}}, rule(c.control, policy.Denied(c.reason, "")))
 		p.Scheme, p.DPoP = c.scheme, c.algs
-		resp := raw(t, start(t, p, record(t).addr).addr, get)
+		resp := raw(t, start(t, p, record(t).Addr).addr, get)
 		assert.Equal(t, c.status, resp.StatusCode, "%s %s", c.scheme, c.reason)
 		assert.Equal(t, c.want, resp.Header.Values("WWW-Authenticate"), "%s %s", c.scheme, c.reason)
 	}

@@ -1,9 +1,6 @@
 package proxy_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
@@ -21,47 +18,26 @@ import (
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/proxy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
-// authority signs certificates.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
+// authority is a certificate that signs others.
+type authority tls.Certificate
 
-// issue makes a certificate; a nil authority signs it with its own key.
+// issue makes a certificate, which may be an authority; a nil authority signs it with its
+// own key.
 func (a *authority) issue(t *testing.T, change func(*x509.Certificate)) (tls.Certificate, *authority) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "partner", Organization: []string{"Example"}}, DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), BasicConstraintsValid: true,
-	}
-	if change != nil {
-		change(template)
-	}
-	parent, signer := template, key
-	if a != nil {
-		parent, signer = a.cert, a.key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
-	require.NoError(t, err)
-	leaf, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, &authority{leaf, key}
+	pair := proxytest.Issue(t, (*tls.Certificate)(a), change)
+	return pair, (*authority)(&pair)
 }
 
 func ca(c *x509.Certificate) { c.IsCA = true }
 
 func newAuthority(t *testing.T) (*authority, *x509.CertPool) {
 	t.Helper()
-	_, a := (*authority)(nil).issue(t, ca)
-	pool := x509.NewCertPool()
-	pool.AddCert(a.cert)
-	return a, pool
+	pair, pool := proxytest.Authority(t)
+	return (*authority)(pair), pool
 }
 
 func TestFactsOfClientCertificates(t *testing.T) {
@@ -101,7 +77,7 @@ func TestFactsOfClientCertificates(t *testing.T) {
 		pair, _ := c.by.issue(t, c.change)
 		chain := []*x509.Certificate{pair.Leaf}
 		if c.above != nil {
-			chain = append(chain, c.above.cert)
+			chain = append(chain, c.above.Leaf)
 		}
 		var shown proxy.Shown
 		facts := shown.Of(chain, c.pool, c.at)
@@ -193,7 +169,7 @@ func TestFactsAreBounded(t *testing.T) {
 // proves anything. What is within the bounds is taken.
 func TestChainsAreBoundedInTheHandshake(t *testing.T) {
 	t.Parallel()
-	listen := proxy.NewListenTLS(proxy.ListenKeys{Certificate: selfSigned(t), ClientAuth: tls.RequestClientCert})
+	listen := proxy.NewListenTLS(proxy.ListenKeys{Certificate: proxytest.Issue(t, nil, nil), ClientAuth: tls.RequestClientCert})
 	big := func(size int) tls.Certificate {
 		pair, _ := (*authority)(nil).issue(t, func(c *x509.Certificate) {
 			c.ExtraExtensions = []pkix.Extension{{Id: []int{1, 2, 3}, Value: make([]byte, size)}}
@@ -201,7 +177,7 @@ func TestChainsAreBoundedInTheHandshake(t *testing.T) {
 		return pair
 	}
 	many := func(n int) tls.Certificate {
-		pair := selfSigned(t)
+		pair := proxytest.Issue(t, nil, nil)
 		for len(pair.Certificate) < n {
 			pair.Certificate = append(pair.Certificate, pair.Certificate[0])
 		}

@@ -1,19 +1,17 @@
 package proxy_test
 
 import (
-	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // Content of a backend reads like an answer of net/http wherever a write may begin in the
@@ -29,12 +27,8 @@ func TestThreatContentInTheDisguiseOfARefusal(t *testing.T) {
 			_, _ = io.WriteString(w, strings.Repeat("A", shift)+content)
 		}))
 		for shift := range refusal {
-			c, err := net.Dial("tcp", s.addr)
-			require.NoError(t, err)
-			require.NoError(t, c.SetDeadline(time.Now().Add(time.Minute)))
-			_, err = fmt.Fprintf(c, "GET /%d HTTP/1.1\r\nHost: h\r\n\r\nG", shift)
-			require.NoError(t, err)
-			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+			c, in := proxytest.Dial(t, s.addr, fmt.Sprintf("GET /%d HTTP/1.1\r\nHost: h\r\n\r\nG", shift))
+			resp, err := http.ReadResponse(in, nil)
 			require.NoError(t, err)
 			body, err := io.ReadAll(resp.Body)
 			require.NoError(t, err, "%s %d", m, shift)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // A backend that answers before it has read the body leaves the rest of that on the
@@ -25,7 +26,7 @@ func TestThreatBodyOfAnEarlyAnswerAsTheNextRequest(t *testing.T) {
 		"no control": policyOf(stages{}), "shadow": framed(policy.Shadow), "enforce": framed(policy.Enforce),
 	} {
 		targets := make(chan string, 1<<20)
-		s := start(t, p, script(t, func(c net.Conn, in *bufio.Reader) {
+		s := start(t, p, proxytest.Script(t, func(c net.Conn, in *bufio.Reader) {
 			r, err := http.ReadRequest(in)
 			if err != nil {
 				return

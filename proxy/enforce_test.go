@@ -3,7 +3,6 @@ package proxy_test
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"syscall"
@@ -15,17 +14,14 @@ import (
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/proxy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // conversation sends a request and returns everything until the peer closes.
 func conversation(t *testing.T, addr, request string) string {
 	t.Helper()
-	c, err := net.Dial("tcp", addr)
-	require.NoError(t, err)
+	c, _ := proxytest.Dial(t, addr, request)
 	defer func() { _ = c.Close() }()
-	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
-	_, err = io.WriteString(c, request)
-	require.NoError(t, err)
 	b, err := io.ReadAll(c)
 	if err != nil {
 		// A server that refuses a request may reset the connection over what it did
@@ -55,7 +51,7 @@ func TestTheChallengeOfACredentialThatIsNoToken(t *testing.T) {
 		p := policyOf(stages{authenticate: func(*policy.Request) policy.Authentication {
 			return policy.Authentication{Challenge: "ApiKey"}
 		}}, c.rule)
-		resp := raw(t, start(t, p, record(t).addr).addr, get)
+		resp := raw(t, start(t, p, record(t).Addr).addr, get)
 		assert.Equal(t, c.want, resp.Header.Get("WWW-Authenticate"), c.rule.Control)
 	}
 }
@@ -84,7 +80,7 @@ func TestBlockedAnswers(t *testing.T) {
 		p := policyOf(stages{match: func(*policy.Request) policy.Match {
 			return policy.Match{Allow: []string{"GET", "POST"}}
 		}}, c.rule)
-		s := start(t, p, rec.addr)
+		s := start(t, p, rec.Addr)
 		resp := raw(t, s.addr, get)
 		name := string(c.rule.Control)
 		assert.Equal(t, c.status, resp.StatusCode, name)
@@ -99,7 +95,7 @@ func TestBlockedAnswers(t *testing.T) {
 		} else {
 			assert.Contains(t, body, fmt.Sprintf(`"code":%q`, c.code), name)
 		}
-		assert.Empty(t, rec.requests(), "%s reached the backend", name)
+		assert.Empty(t, rec.Requests(), "%s reached the backend", name)
 		o := s.observer.one(t)
 		assert.Equal(t, policy.Blocked, o.outcome.Disposition, name)
 		assert.Equal(t, c.status, o.outcome.Status, name)
@@ -119,12 +115,12 @@ func TestHeldBodyIsForwardedAsItCame(t *testing.T) {
 		"expect":        "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi",
 	} {
 		want, got := record(t), record(t)
-		s := start(t, policyOf(stages{}, size(policy.Enforce), wellformed(policy.Enforce)), got.addr)
+		s := start(t, policyOf(stages{}, size(policy.Enforce), wellformed(policy.Enforce)), got.Addr)
 		assert.Equal(t, 200, raw(t, s.addr, message).StatusCode, name)
-		raw(t, bare(t, want.addr), message)
-		require.Len(t, want.requests(), 1, name)
-		require.Len(t, got.requests(), 1, name)
-		assert.Equal(t, normal(want.requests()[0]), normal(got.requests()[0]), name)
+		raw(t, bare(t, want.Addr), message)
+		require.Len(t, want.Requests(), 1, name)
+		require.Len(t, got.Requests(), 1, name)
+		assert.Equal(t, normal(want.Requests()[0]), normal(got.Requests()[0]), name)
 		assert.Equal(t, policy.Allowed, s.observer.one(t).outcome.Disposition, name)
 	}
 }
@@ -141,10 +137,10 @@ func TestHeldBodyIsRefusedBeforeTheBackendSeesIt(t *testing.T) {
 		{"broken chunk", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n", 400},
 	} {
 		rec := record(t)
-		s := start(t, policyOf(stages{}, size(policy.Enforce), wellformed(policy.Enforce)), rec.addr)
+		s := start(t, policyOf(stages{}, size(policy.Enforce), wellformed(policy.Enforce)), rec.Addr)
 		assert.Equal(t, c.status, raw(t, s.addr, c.message).StatusCode, c.name)
 		s.observer.one(t)
-		assert.Empty(t, rec.requests(), c.name)
+		assert.Empty(t, rec.Requests(), c.name)
 		assert.Zero(t, s.handler.Stats().HeldBytes, c.name)
 	}
 }
@@ -161,13 +157,13 @@ func TestExceptedBodyIsForwardedWhole(t *testing.T) {
 		p := policyOf(stages{}, size(policy.Enforce)).WithExceptions([]policy.Exception{
 			{ID: "EX-1", Control: policy.InSize, Until: time.Now().Add(time.Hour)},
 		})
-		s := start(t, p, rec.addr)
+		s := start(t, p, rec.Addr)
 		assert.Equal(t, 200, raw(t, s.addr, message).StatusCode)
 		o := s.observer.one(t)
 		assert.Equal(t, policy.Excepted, o.outcome.Disposition)
 		assert.EqualValues(t, 5000, o.request.Body.Size, "what was not held is counted")
-		require.Len(t, rec.requests(), 1)
-		assert.Equal(t, 5000, strings.Count(rec.requests()[0], "x"))
+		require.Len(t, rec.Requests(), 1)
+		assert.Equal(t, 5000, strings.Count(rec.Requests()[0], "x"))
 	}
 }
 
@@ -199,24 +195,24 @@ func TestUndecidedAnswersWithTheStatusOfItsCause(t *testing.T) {
 		rec := record(t)
 		s := start(t, policyOf(stages{}, rule(policy.TokSig, policy.UndecidedBy(policy.TokIss)), &policy.Rule{
 			Control: policy.TokIss, Phase: policy.HeadPhase, Mode: policy.Shadow, Check: says(c.cause),
-		}), rec.addr)
+		}), rec.Addr)
 		got := raw(t, s.addr, get)
 		assert.Equal(t, c.status, got.StatusCode, c.name)
 		if c.status == http.StatusUnauthorized {
 			assert.Equal(t, `Bearer error="invalid_token"`, got.Header.Get("WWW-Authenticate"))
 			assert.JSONEq(t, `{"type":"about:blank","title":"Unauthorized","status":401}`, got.body)
 		}
-		assert.Empty(t, rec.requests(), c.name)
+		assert.Empty(t, rec.Requests(), c.name)
 	}
 }
 
 func TestEnforceWithoutMemoryIsUndecided(t *testing.T) {
 	t.Parallel()
 	rec := record(t)
-	s := start(t, policyOf(stages{}, wellformed(policy.Enforce)), rec.addr,
+	s := start(t, policyOf(stages{}, wellformed(policy.Enforce)), rec.Addr,
 		func(o *proxy.Options, _ *proxy.Backend) { o.MaxHeldBytes = 1 })
 	assert.Equal(t, 503, raw(t, s.addr, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc").StatusCode)
-	assert.Empty(t, rec.requests())
+	assert.Empty(t, rec.Requests())
 }
 
 func TestThreatPanicInAStage(t *testing.T) {
@@ -237,7 +233,7 @@ func TestThreatPanicInAStage(t *testing.T) {
 		for mode, status := range map[policy.Mode]int{policy.Shadow: 200, policy.Enforce: 500} {
 			rec := record(t)
 			p := policyOf(s, &policy.Rule{Control: policy.InRoute, Phase: policy.LimitPhase, Mode: mode, Check: undecided})
-			sidecar := start(t, p, rec.addr)
+			sidecar := start(t, p, rec.Addr)
 			assert.Equal(t, status, raw(t, sidecar.addr, get).StatusCode, "%s %s", name, mode)
 			f, _ := sidecar.observer.one(t).decision.Find(policy.InRoute)
 			assert.Equal(t, policy.InternalError, f.Verdict.Reason, "%s %s", name, mode)
@@ -247,9 +243,6 @@ func TestThreatPanicInAStage(t *testing.T) {
 
 func TestBackendFailures(t *testing.T) {
 	t.Parallel()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, closed.Close())
 	slow := backend(t, func(_ http.ResponseWriter, r *http.Request) {
 		select {
 		case <-r.Context().Done():
@@ -259,7 +252,7 @@ func TestBackendFailures(t *testing.T) {
 	for _, c := range []struct {
 		name, addr string
 		status     int
-	}{{"down", closed.Addr().String(), 502}, {"slow", slow, 504}} {
+	}{{"down", proxytest.FreeAddress(t), 502}, {"slow", slow, 504}} {
 		s := start(t, policyOf(stages{}), c.addr, func(_ *proxy.Options, b *proxy.Backend) { b.Response = 200 * time.Millisecond })
 		resp := raw(t, s.addr, get)
 		assert.Equal(t, c.status, resp.StatusCode, c.name)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // framing are the rules of in.frame: they say what the connection tells.
@@ -125,12 +126,12 @@ func (o *observer) several(t *testing.T, n int) []seen {
 func (c rawCase) meets(t *testing.T, m policy.Mode) {
 	t.Helper()
 	rec := record(t)
-	s := start(t, framed(m), rec.addr)
+	s := start(t, framed(m), rec.Addr)
 	answers := talk(t, s.addr, c.bytes)
 	require.NotEmpty(t, answers, "%s: something is answered", c.name)
 	records := s.observer.several(t, len(answers))
 	require.Len(t, records, len(answers), "%s: a record for each answer", c.name)
-	got := rec.whole()
+	got := whole(rec.Requests())
 	forwarded, denied := 0, policy.Reason("ok")
 	for i, o := range records {
 		assert.NotEqual(t, http.StatusBadGateway, answers[i].StatusCode, c.name)
@@ -160,9 +161,9 @@ func (c rawCase) meets(t *testing.T, m policy.Mode) {
 }
 
 // whole returns the messages that came whole. What was cut is no request.
-func (rec *recorder) whole() []string {
+func whole(messages []string) []string {
 	var all []string
-	for _, message := range rec.requests() {
+	for _, message := range messages {
 		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(message)))
 		if err != nil {
 			continue
@@ -238,7 +239,7 @@ func TestABackendConnectionWithABrokenBodyIsNotReused(t *testing.T) {
 	const bad = "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nGET /admin HTTP/1.1\r\nHost: h\r\n\r\n"
 	for _, m := range []policy.Mode{policy.Shadow, policy.Enforce} {
 		connections := make(chan string, 10)
-		s := start(t, framed(m), script(t, func(c net.Conn, in *bufio.Reader) {
+		s := start(t, framed(m), proxytest.Script(t, func(c net.Conn, in *bufio.Reader) {
 			for {
 				r, err := http.ReadRequest(in)
 				if err != nil {
@@ -266,10 +267,10 @@ func TestABrokenBodyThatIsHeldNeverReachesTheBackend(t *testing.T) {
 	t.Parallel()
 	for _, m := range []policy.Mode{policy.Shadow, policy.Enforce} {
 		rec := record(t)
-		s := start(t, policyOf(stages{}, append(framing(m), wellformed(policy.Enforce))...), rec.addr)
+		s := start(t, policyOf(stages{}, append(framing(m), wellformed(policy.Enforce))...), rec.Addr)
 		a := raw(t, s.addr, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
 		assert.Equal(t, 400, a.StatusCode, m)
-		assert.Empty(t, rec.requests(), m)
+		assert.Empty(t, rec.Requests(), m)
 		o := s.observer.one(t)
 		assert.Equal(t, policy.FrameChunk, o.finding().Reason, m)
 		if m == policy.Enforce {
@@ -286,7 +287,7 @@ func TestABrokenBodyThatIsHeldNeverReachesTheBackend(t *testing.T) {
 func TestABlindConnectionIsCountedAndGoesOn(t *testing.T) {
 	t.Parallel()
 	rec := record(t)
-	s := start(t, framed(policy.Shadow), rec.addr)
+	s := start(t, framed(policy.Shadow), rec.Addr)
 	answers := talk(t, s.addr, "GET /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\nHost: h\n\nGET /3 HTTP/1.1\r\nHost: h\r\n\r\n")
 	require.Len(t, answers, 4)
 	records := s.observer.several(t, 4)
@@ -297,13 +298,13 @@ func TestABlindConnectionIsCountedAndGoesOn(t *testing.T) {
 		assert.Equal(t, want, records[i].finding(), i)
 	}
 	assert.EqualValues(t, 1, s.refusals.Blind())
-	assert.Len(t, rec.requests(), 4)
+	assert.Len(t, rec.Requests(), 4)
 }
 
 // What net/http refuses on a blind connection is not put down to the fault before it.
 func TestARefusalOnABlindConnectionHasNoFinding(t *testing.T) {
 	t.Parallel()
-	s := start(t, framed(policy.Shadow), record(t).addr)
+	s := start(t, framed(policy.Shadow), record(t).Addr)
 	answers := talk(t, s.addr, "GET /1 HTTP/1.1\nHost: h\n\nGET /2 HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n")
 	require.Len(t, answers, 2)
 	assert.Equal(t, 400, answers[1].StatusCode)
@@ -318,14 +319,14 @@ func TestAFaultThatIsLetThroughIsTheLastOfItsConnection(t *testing.T) {
 	t.Parallel()
 	rec := record(t)
 	p := framed(policy.Enforce).WithExceptions([]policy.Exception{{ID: "EX-1", Control: policy.InFrame, Until: time.Now().Add(time.Hour)}})
-	s := start(t, p, rec.addr)
+	s := start(t, p, rec.Addr)
 	answers := talk(t, s.addr, "POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok")
 	require.Len(t, answers, 1)
 	assert.Equal(t, 200, answers[0].StatusCode)
 	assert.Equal(t, "close", answers[0].Header.Get("Connection"))
 	assert.Equal(t, policy.Excepted, s.observer.one(t).outcome.Disposition)
-	require.Len(t, rec.requests(), 1)
-	assert.True(t, strings.HasSuffix(rec.requests()[0], "\r\n\r\nok"), "the body went with it")
+	require.Len(t, rec.Requests(), 1)
+	assert.True(t, strings.HasSuffix(rec.Requests()[0], "\r\n\r\nok"), "the body went with it")
 }
 
 // An operation in shadow is in shadow, whatever the rest is.
@@ -335,7 +336,7 @@ func TestFramingIsJudgedByTheModeOfTheOperation(t *testing.T) {
 		other := map[policy.Mode]policy.Mode{policy.Shadow: policy.Enforce, policy.Enforce: policy.Shadow}[m]
 		op := &policy.Operation{ID: "op", Rules: framing(m)}
 		p := policyOf(stages{match: func(*policy.Request) policy.Match { return policy.Match{Operation: op} }}, framing(other)...)
-		s := start(t, p, record(t).addr)
+		s := start(t, p, record(t).Addr)
 		a := raw(t, s.addr, "GET / HTTP/1.1\nHost: h\n\n")
 		assert.Equal(t, map[policy.Mode]int{policy.Shadow: 200, policy.Enforce: 400}[m], a.StatusCode, m)
 	}

@@ -1,9 +1,7 @@
 package proxy_test
 
 import (
-	"bufio"
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -19,6 +17,7 @@ import (
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/proxy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // stages are the facts of a test policy; nil functions find nothing.
@@ -166,23 +165,12 @@ func start(t *testing.T, p *policy.Policy, backend string, tune ...func(*proxy.O
 
 func serve(t *testing.T, server *http.Server) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	return serveOn(t, server, l)
+	return serveOn(t, server, proxytest.Listen(t))
 }
 
 func serveOn(t *testing.T, server *http.Server, l net.Listener) string {
 	t.Helper()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(l)
-	}()
-	t.Cleanup(func() {
-		_ = server.Close()
-		<-done
-	})
-	return l.Addr().String()
+	return proxytest.Serve(t, server, l)
 }
 
 // answer is what a client got.
@@ -195,14 +183,9 @@ type answer struct {
 // raw sends the bytes of one request and returns its final answer.
 func raw(t *testing.T, addr, request string) answer {
 	t.Helper()
-	c, err := net.Dial("tcp", addr)
-	require.NoError(t, err)
+	c, in := proxytest.Dial(t, addr, request)
 	defer func() { _ = c.Close() }()
-	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
-	_, err = io.WriteString(c, request)
-	require.NoError(t, err)
 	method, _, _ := strings.Cut(request, " ")
-	in := bufio.NewReader(c)
 	for {
 		resp, err := http.ReadResponse(in, &http.Request{Method: method})
 		require.NoError(t, err)
@@ -215,60 +198,10 @@ func raw(t *testing.T, addr, request string) answer {
 	}
 }
 
-// recorder is a backend that keeps the raw bytes of every request.
-type recorder struct {
-	addr string
-	mu   sync.Mutex
-	got  []string
-}
-
-// record starts a recorder that answers 200 to each request.
-func record(t *testing.T) *recorder {
+// record starts a backend that answers 200 to each request.
+func record(t *testing.T) *proxytest.Recorder {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	rec := &recorder{addr: l.Addr().String()}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() { rec.serve(c) })
-		}
-	})
-	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
-	return rec
-}
-
-func (rec *recorder) serve(c net.Conn) {
-	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
-	var copied strings.Builder
-	in := bufio.NewReader(io.TeeReader(c, &copied))
-	for {
-		req, err := http.ReadRequest(in)
-		if err != nil {
-			return
-		}
-		if req.Header.Get("Expect") != "" {
-			_, _ = io.WriteString(c, "HTTP/1.1 100 Continue\r\n\r\n")
-		}
-		_, _ = io.Copy(io.Discard, req.Body)
-		rec.mu.Lock()
-		rec.got = append(rec.got, copied.String())
-		rec.mu.Unlock()
-		copied.Reset()
-		_, _ = fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Instance: a-1\r\n\r\nok")
-	}
-}
-
-// requests returns what came, whole messages as bytes.
-func (rec *recorder) requests() []string {
-	rec.mu.Lock()
-	defer rec.mu.Unlock()
-	return append([]string(nil), rec.got...)
+	return proxytest.Record(t, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Instance: a-1\r\n\r\nok")
 }
 
 func backend(t *testing.T, f http.HandlerFunc) string {
@@ -276,29 +209,6 @@ func backend(t *testing.T, f http.HandlerFunc) string {
 	s := httptest.NewServer(f)
 	t.Cleanup(s.Close)
 	return strings.TrimPrefix(s.URL, "http://")
-}
-
-// script starts a backend that serves each connection by f.
-func script(t *testing.T, f func(c net.Conn, in *bufio.Reader)) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer func() { _ = c.Close() }()
-				_ = c.SetDeadline(time.Now().Add(10 * time.Second))
-				f(c, bufio.NewReader(c))
-			})
-		}
-	})
-	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
-	return l.Addr().String()
 }
 
 // refusing serves h behind a Listener that tells the same observer.
@@ -312,8 +222,7 @@ func refusing(t *testing.T, h http.Handler, obs policy.Observer) (string, *proxy
 // guarded serves h behind a Listener.
 func guarded(t *testing.T, h http.Handler, obs policy.Observer, refusals *proxy.Refusals, b proxy.Bounds, current func() *policy.Policy) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	l := proxytest.Listen(t)
 	return serveOn(t, proxy.NewServer(h, b, zap.NewNop()), &proxy.Listener{
 		Listener: l, HeadBytes: b.HeadBytes, Refusals: refusals, Observer: obs, Policy: current,
 		Now: time.Now, NewID: func() string { return "id" },

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/proxy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // takes is a Stripper of fixed names.
@@ -43,7 +44,7 @@ func TestFactsOfTheHop(t *testing.T) {
 		},
 		"trailers without chunks": {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTrailer: x-a\r\n\r\n1", policy.Hop{Trailer: []string{"x-a"}}},
 	} {
-		s := start(t, policyOf(stages{}), record(t).addr)
+		s := start(t, policyOf(stages{}), record(t).Addr)
 		raw(t, s.addr, c.head)
 		assert.Equal(t, c.want, s.observer.one(t).request.Hop, name)
 	}
@@ -57,10 +58,10 @@ func TestStrippedFieldsDoNotReachTheBackend(t *testing.T) {
 		rec := record(t)
 		p := stripping("X-Forwarded-For", "X-Gone", "Upgrade", "Trailer")
 		p.Unmatched.HoldIn = hold == policy.Enforce
-		s := start(t, p, rec.addr)
+		s := start(t, p, rec.Addr)
 		assert.Equal(t, 200, raw(t, s.addr, message).StatusCode)
-		require.Len(t, rec.requests(), 1)
-		got := rec.requests()[0]
+		require.Len(t, rec.Requests(), 1)
+		got := rec.Requests()[0]
 		for _, gone := range []string{"X-Forwarded-For", "X-Gone", "Upgrade", "Connection", "Trailer", "X-Sum"} {
 			assert.NotContains(t, got, gone, hold)
 		}
@@ -77,17 +78,17 @@ func TestAnExceptionLeavesFieldsAlone(t *testing.T) {
 	t.Parallel()
 	rec := record(t)
 	p := stripping("X-Gone").WithExceptions([]policy.Exception{{ID: "EX-1", Control: policy.InHdr, Until: time.Now().Add(time.Hour)}})
-	s := start(t, p, rec.addr)
+	s := start(t, p, rec.Addr)
 	raw(t, s.addr, "GET / HTTP/1.1\r\nHost: h\r\nX-Gone: 1\r\n\r\n")
-	require.Len(t, rec.requests(), 1)
-	assert.Contains(t, rec.requests()[0], "X-Gone: 1")
+	require.Len(t, rec.Requests(), 1)
+	assert.Contains(t, rec.Requests()[0], "X-Gone: 1")
 	assert.Zero(t, s.observer.one(t).outcome.Stripped)
 }
 
 // A backend that switches although it was not asked to gets no tunnel.
 func TestNobodyTunnelsWhereTheUpgradeWasStripped(t *testing.T) {
 	t.Parallel()
-	s := start(t, stripping("Upgrade"), script(t, tunnelled))
+	s := start(t, stripping("Upgrade"), proxytest.Script(t, tunnelled))
 	assert.Equal(t, http.StatusBadGateway, raw(t, s.addr, "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n").StatusCode)
 	assert.Equal(t, policy.Failed, s.observer.one(t).outcome.Disposition)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/proxy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // secured is a Listener with TLS that asks for client certificates, and how to reach it.
@@ -46,8 +47,7 @@ func overTLS(t *testing.T, h http.Handler, obs policy.Observer, p *policy.Policy
 	require.True(t, ok)
 	s.client = transport.TLSClientConfig.Clone()
 	s.client.Certificates, s.client.ServerName, s.client.NextProtos = model.TLS.Certificates, "example.com", nil
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	l := proxytest.Listen(t)
 	server := proxy.NewServer(h, proxy.Bounds{HeadBytes: 8 << 10, Head: 5 * time.Second, Idle: time.Minute}, zap.NewNop())
 	server.TLSConfig = serverTLS
 	s.listener = &proxy.Listener{
@@ -76,7 +76,7 @@ func TestClientCertificateOverBothProtocolsBehindTheGuard(t *testing.T) {
 	t.Parallel()
 	for _, m := range []policy.Mode{policy.Shadow, policy.Enforce} {
 		p := framed(m)
-		plain := start(t, p, record(t).addr)
+		plain := start(t, p, record(t).Addr)
 		s := overTLS(t, plain.handler, plain.observer, p, 5*time.Second)
 
 		second := &http.Transport{TLSClientConfig: s.client.Clone(), ForceAttemptHTTP2: true}
@@ -151,10 +151,7 @@ func TestHandshakesHappenBesideEachOther(t *testing.T) {
 		require.NoError(t, err)
 		silent = append(silent, c)
 	}
-	c, err := net.Dial("tcp", s.addr)
-	require.NoError(t, err)
-	_, err = io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-	require.NoError(t, err)
+	c, _ := proxytest.Dial(t, s.addr, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 	said, err := io.ReadAll(c)
 	require.NoError(t, err)
 	assert.Contains(t, string(said), "400 Bad Request", "a client that speaks HTTP is told")
@@ -178,15 +175,11 @@ func TestHandshakesHappenBesideEachOther(t *testing.T) {
 func TestClosingTheListenerEndsHandshakes(t *testing.T) {
 	t.Parallel()
 	s := overTLS(t, http.NotFoundHandler(), &observer{}, framed(policy.Shadow), time.Minute)
-	c, err := net.Dial("tcp", s.addr)
-	require.NoError(t, err)
-	defer func() { _ = c.Close() }()
-	require.NoError(t, c.SetDeadline(time.Now().Add(20*time.Second)))
-	_, err = c.Write([]byte{0x16, 3, 1, 0, 200}) // a record whose bytes do not come
-	require.NoError(t, err)
+	const begun = "\x16\x03\x01\x00\xc8" // a record whose bytes do not come
+	c, _ := proxytest.Dial(t, s.addr, begun)
 	time.Sleep(20 * time.Millisecond) // most likely it is accepted by now; if not, closing is no less right
 	require.NoError(t, s.listener.Close())
-	_, err = c.Read(make([]byte, 1))
+	_, err := c.Read(make([]byte, 1))
 	require.Error(t, err)
 	_, err = s.listener.Accept()
 	require.ErrorIs(t, err, net.ErrClosed)
@@ -199,7 +192,7 @@ func TestATunnelGetsEveryByteBehindItsRequest(t *testing.T) {
 	t.Parallel()
 	const early, late = "GET / HTTP/1.1\nHost: h\n\n", "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"
 	got := make(chan string, 1)
-	s := start(t, framed(policy.Enforce), script(t, func(c net.Conn, in *bufio.Reader) {
+	s := start(t, framed(policy.Enforce), proxytest.Script(t, func(c net.Conn, in *bufio.Reader) {
 		if _, err := http.ReadRequest(in); err != nil {
 			return
 		}
@@ -208,13 +201,7 @@ func TestATunnelGetsEveryByteBehindItsRequest(t *testing.T) {
 		_, _ = io.ReadFull(in, all)
 		got <- string(all)
 	}))
-	c, err := net.Dial("tcp", s.addr)
-	require.NoError(t, err)
-	defer func() { _ = c.Close() }()
-	require.NoError(t, c.SetDeadline(time.Now().Add(20*time.Second)))
-	_, err = io.WriteString(c, "GET /x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"+early)
-	require.NoError(t, err)
-	in := bufio.NewReader(c)
+	c, in := proxytest.Dial(t, s.addr, "GET /x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"+early)
 	resp, err := http.ReadResponse(in, nil)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())

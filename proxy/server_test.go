@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 func TestRefusalsOfNetHTTPAreCountedAndObserved(t *testing.T) {
@@ -48,7 +49,7 @@ func TestAnswersOfHandlersAreNotRefusals(t *testing.T) {
 		{"400 to HEAD", "400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"},
 		{"417", "417 Expectation Failed\r\nConnection: close\r\nDate: Sun, 22 Nov 2026 03:40:39 GMT\r\nContent-Length: 0\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"},
 	} {
-		s := start(t, policyOf(stages{}), script(t, func(conn net.Conn, in *bufio.Reader) {
+		s := start(t, policyOf(stages{}), proxytest.Script(t, func(conn net.Conn, in *bufio.Reader) {
 			_, _ = http.ReadRequest(in)
 			_, _ = io.WriteString(conn, "HTTP/1.1 "+c.answer)
 		}))
@@ -63,7 +64,7 @@ func TestAnswersOfHandlersAreNotRefusals(t *testing.T) {
 func TestBytesOfATunnelAreNotRefusals(t *testing.T) {
 	t.Parallel()
 	const refusal = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request"
-	s := start(t, policyOf(stages{}), script(t, func(c net.Conn, in *bufio.Reader) {
+	s := start(t, policyOf(stages{}), proxytest.Script(t, func(c net.Conn, in *bufio.Reader) {
 		_, _ = http.ReadRequest(in)
 		_, _ = io.WriteString(c, switching+"hello\n")
 		_, _ = in.ReadByte()

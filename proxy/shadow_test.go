@@ -1,10 +1,8 @@
 package proxy_test
 
 import (
-	"bufio"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -18,6 +16,7 @@ import (
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/proxy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // normal sorts the header lines of a raw message: their order is the one
@@ -79,13 +78,13 @@ func TestShadowSendsWhatABareProxySends(t *testing.T) {
 			want, got := record(t), record(t)
 			p := policyOf(stages{}, size(policy.Shadow), wellformed(policy.Shadow),
 				&policy.Rule{Control: policy.InRoute, Mode: policy.Shadow, Check: says(policy.Denied(policy.RouteUnknown, ""))})
-			s := start(t, p, got.addr)
+			s := start(t, p, got.Addr)
 			assert.Equal(t, http.StatusOK, raw(t, s.addr, message).StatusCode)
-			raw(t, bare(t, want.addr), message)
+			raw(t, bare(t, want.Addr), message)
 			s.observer.one(t)
-			require.Len(t, want.requests(), 1)
-			require.Len(t, got.requests(), 1)
-			assert.Equal(t, normal(want.requests()[0]), normal(got.requests()[0]))
+			require.Len(t, want.Requests(), 1)
+			require.Len(t, got.Requests(), 1)
+			assert.Equal(t, normal(want.Requests()[0]), normal(got.Requests()[0]))
 		})
 	}
 }
@@ -94,10 +93,10 @@ func TestShadowSendsWhatABareProxySends(t *testing.T) {
 func TestOptionsAsteriskIsForwarded(t *testing.T) {
 	t.Parallel()
 	rec := record(t)
-	s := start(t, policyOf(stages{}), rec.addr)
+	s := start(t, policyOf(stages{}), rec.Addr)
 	assert.Equal(t, 200, raw(t, s.addr, "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n").StatusCode)
-	require.Len(t, rec.requests(), 1)
-	assert.True(t, strings.HasPrefix(rec.requests()[0], "OPTIONS * HTTP/1.1\r\n"))
+	require.Len(t, rec.Requests(), 1)
+	assert.True(t, strings.HasPrefix(rec.Requests()[0], "OPTIONS * HTTP/1.1\r\n"))
 }
 
 // A bare proxy rewrites these targets; the sidecar forwards what it judged.
@@ -105,10 +104,10 @@ func TestTargetIsForwardedByteForByte(t *testing.T) {
 	t.Parallel()
 	for _, target := range []string{"/a#/admin", `/a"b<c>`, "/a|b^c`", "/%e4%2e%2E/", "/a%00", "/\u00e9", "/a?b#c"} {
 		rec := record(t)
-		s := start(t, policyOf(stages{}), rec.addr)
+		s := start(t, policyOf(stages{}), rec.Addr)
 		raw(t, s.addr, "GET "+target+" HTTP/1.1\r\nHost: h\r\n\r\n")
-		require.Len(t, rec.requests(), 1)
-		line, _, _ := strings.Cut(rec.requests()[0], "\r\n")
+		require.Len(t, rec.Requests(), 1)
+		line, _, _ := strings.Cut(rec.Requests()[0], "\r\n")
 		assert.Equal(t, "GET "+target+" HTTP/1.1", line)
 		path, _, _ := strings.Cut(target, "?")
 		assert.Equal(t, path, s.observer.one(t).request.Path)
@@ -127,7 +126,7 @@ func TestShadowJudgesABodyThatStreamedThrough(t *testing.T) {
 		{"too large", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2000\r\n\r\n" + strings.Repeat("x", 2000), policy.InSize, policy.BodyTooLarge},
 	} {
 		rec := record(t)
-		s := start(t, policyOf(stages{}, size(policy.Shadow), wellformed(policy.Shadow)), rec.addr)
+		s := start(t, policyOf(stages{}, size(policy.Shadow), wellformed(policy.Shadow)), rec.Addr)
 		assert.Equal(t, 200, raw(t, s.addr, c.message).StatusCode, c.name)
 		o := s.observer.one(t)
 		f, ok := o.decision.Find(c.control)
@@ -142,7 +141,7 @@ func TestShadowJudgesABodyThatStreamedThrough(t *testing.T) {
 func TestShadowShedsInspectionNotRequests(t *testing.T) {
 	t.Parallel()
 	rec := record(t)
-	s := start(t, policyOf(stages{}, wellformed(policy.Shadow)), rec.addr,
+	s := start(t, policyOf(stages{}, wellformed(policy.Shadow)), rec.Addr,
 		func(o *proxy.Options, _ *proxy.Backend) { o.MaxHeldBytes = 1 })
 	resp := raw(t, s.addr, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nbad")
 	assert.Equal(t, 200, resp.StatusCode)
@@ -166,13 +165,7 @@ func TestUpgradePassesInShadow(t *testing.T) {
 		_ = rw.Flush()
 	})
 	s := start(t, policyOf(stages{}), addr)
-	c, err := net.Dial("tcp", s.addr)
-	require.NoError(t, err)
-	defer func() { _ = c.Close() }()
-	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
-	_, err = io.WriteString(c, "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
-	require.NoError(t, err)
-	in := bufio.NewReader(c)
+	c, in := proxytest.Dial(t, s.addr, "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
 	head, err := in.ReadString('\n')
 	require.NoError(t, err)
 	assert.Equal(t, "HTTP/1.1 101 Switching Protocols\r\n", head)
@@ -207,7 +200,7 @@ func TestEarlyHintsAndTrailersPass(t *testing.T) {
 func TestAnswersGetNoHeaderThatTheBackendDidNotSend(t *testing.T) {
 	t.Parallel()
 	rec := record(t)
-	s := start(t, policyOf(stages{}), rec.addr)
+	s := start(t, policyOf(stages{}), rec.Addr)
 	got := raw(t, s.addr, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 	assert.NotEmpty(t, got.Header.Get("Date"))
 	got.Header.Del("Date")
@@ -262,13 +255,13 @@ func TestShadowWithAPrefixSendsWhatABareProxySends(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			want, got := record(t), record(t)
-			s := start(t, policyOf(stages{}, size(policy.Shadow)), got.addr, prefixed)
+			s := start(t, policyOf(stages{}, size(policy.Shadow)), got.Addr, prefixed)
 			assert.Equal(t, http.StatusOK, raw(t, s.addr, message).StatusCode)
-			raw(t, bare(t, want.addr, prefix), message)
+			raw(t, bare(t, want.Addr, prefix), message)
 			assert.NotContains(t, s.observer.one(t).request.Path, prefix, "the prefix is no part of what was asked for")
-			require.Len(t, want.requests(), 1)
-			require.Len(t, got.requests(), 1)
-			assert.Equal(t, normal(want.requests()[0]), normal(got.requests()[0]))
+			require.Len(t, want.Requests(), 1)
+			require.Len(t, got.Requests(), 1)
+			assert.Equal(t, normal(want.Requests()[0]), normal(got.Requests()[0]))
 		})
 	}
 }
@@ -293,10 +286,10 @@ func TestAPrefixIsPutBeforeTheRawPath(t *testing.T) {
 		"/legacy/a%2Fb;v=1/back": prefix + "/legacy/a%2Fb;v=1/back",
 	} {
 		rec := record(t)
-		s := start(t, policyOf(stages{}), rec.addr, prefixed)
+		s := start(t, policyOf(stages{}), rec.Addr, prefixed)
 		raw(t, s.addr, "OPTIONS "+target+" HTTP/1.1\r\nHost: h\r\n\r\n")
-		require.Len(t, rec.requests(), 1, target)
-		line, _, _ := strings.Cut(rec.requests()[0], "\r\n")
+		require.Len(t, rec.Requests(), 1, target)
+		line, _, _ := strings.Cut(rec.Requests()[0], "\r\n")
 		assert.Equal(t, "OPTIONS "+want+" HTTP/1.1", line)
 	}
 }
@@ -313,12 +306,12 @@ func TestAHealthCheckIsForwardedAndNotJudged(t *testing.T) {
 		authenticate: func(*policy.Request) policy.Authentication { note("who"); return policy.Authentication{} },
 		spend:        func(*policy.Request) []policy.Verdict { note("how often"); return nil },
 	}, &policy.Rule{Control: policy.InRoute, Mode: policy.Enforce, Check: says(policy.Denied(policy.RouteUnknown, ""))})
-	s := start(t, p, rec.addr)
+	s := start(t, p, rec.Addr)
 	assert.Equal(t, http.StatusOK, raw(t, s.addr, "GET /health HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer x\r\n\r\n").StatusCode)
 	o := s.observer.one(t)
 	assert.Empty(t, asked)
 	assert.Empty(t, o.decision.Findings)
 	assert.Equal(t, policy.Allowed, o.outcome.Disposition)
 	assert.Equal(t, http.StatusOK, o.outcome.BackendStatus)
-	require.Len(t, rec.requests(), 1)
+	require.Len(t, rec.Requests(), 1)
 }

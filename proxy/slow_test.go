@@ -3,7 +3,6 @@ package proxy_test
 import (
 	"bufio"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/proxy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // atRate is a grace of a second and a rate of 100 bytes per second.
@@ -75,7 +75,7 @@ func TestAnUploadTakesAsLongAsItNeedsAtTheRate(t *testing.T) {
 				t.Run(kind+" "+name, func(t *testing.T) {
 					t.Parallel()
 					rec := record(t)
-					s := start(t, pacing(kind), rec.addr, atRate)
+					s := start(t, pacing(kind), rec.Addr, atRate)
 					url, client := over(t, s.handler, two)
 					resp, err := client.Post(url, "text/plain", &c.body)
 					if err == nil {
@@ -84,7 +84,7 @@ func TestAnUploadTakesAsLongAsItNeedsAtTheRate(t *testing.T) {
 					o := s.observer.one(t)
 					assert.Equal(t, two, o.request.Proto == "HTTP/2.0")
 					whole := 0
-					for _, r := range rec.requests() {
+					for _, r := range rec.Requests() {
 						if !strings.Contains(r, "chunked") || strings.HasSuffix(r, "\r\n0\r\n\r\n") {
 							whole++
 						}
@@ -128,7 +128,7 @@ func TestDeadlinesOfABodyEndWithIt(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"held", "paced"} {
 		rec := record(t)
-		s := start(t, pacing(kind), rec.addr, within(300*time.Millisecond))
+		s := start(t, pacing(kind), rec.Addr, within(300*time.Millisecond))
 		c := dribble(t, s.addr, "Content-Length: 1", 0, "a")
 		in := bufio.NewReader(c)
 		for range 3 {
@@ -158,8 +158,7 @@ func endless(t *testing.T) string {
 // taking serves a sidecar whose clients have to take what is written to them.
 func taking(t *testing.T, h http.Handler, timeout time.Duration) *proxy.TakeListener {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	l := proxytest.Listen(t)
 	tl := &proxy.TakeListener{Listener: l, Timeout: timeout, Now: time.Now}
 	serveOn(t, proxy.NewServer(h, proxy.Bounds{HeadBytes: 64 << 10, Head: time.Minute, Idle: time.Minute}, zap.NewNop()), tl)
 	return tl
@@ -171,11 +170,7 @@ func TestAClientThatTakesNothingIsCutOff(t *testing.T) {
 	t.Parallel()
 	s := start(t, policyOf(stages{}), endless(t))
 	l := taking(t, s.handler, 300*time.Millisecond)
-	c, err := net.Dial("tcp", l.Addr().String())
-	require.NoError(t, err)
-	defer func() { _ = c.Close() }()
-	_, err = io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-	require.NoError(t, err)
+	proxytest.Dial(t, l.Addr().String(), "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 	o := s.observer.one(t) // it ends, though the backend's answer does not
 	assert.Equal(t, policy.Failed, o.outcome.Disposition)
 	assert.Equal(t, 200, o.outcome.BackendStatus)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // The target in the record and before the matcher is the one at the backend, in
@@ -30,7 +31,7 @@ func TestTargetIsJudgedAsItIsForwarded(t *testing.T) {
 		{"CONNECT", "/a?b", "/a?b"},
 	} {
 		lines := make(chan string, 1)
-		addr := script(t, func(c net.Conn, in *bufio.Reader) {
+		addr := proxytest.Script(t, func(c net.Conn, in *bufio.Reader) {
 			line, _ := in.ReadString('\n')
 			lines <- line
 			_, _ = c.Write([]byte("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
@@ -55,15 +56,15 @@ func TestHeaderIsJudgedAsItIsForwarded(t *testing.T) {
 		judged = r.Header.Clone()
 		return policy.Permitted()
 	})}
-	s := start(t, policyOf(stages{}, look), rec.addr)
+	s := start(t, policyOf(stages{}, look), rec.Addr)
 	raw(t, s.addr, "GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer x\r\nX-Account-Id: a\r\nX-Kept: 1\r\nX-Forwarded-For: 1.2.3.4\r\n"+
 		"Te: trailers, gzip\r\nProxy-Authorization: Basic eA==\r\nConnection: x-account-id , te\r\nConnection: authorization, x-forwarded-for\r\n\r\n")
-	require.Len(t, rec.requests(), 1)
+	require.Len(t, rec.Requests(), 1)
 	for _, name := range []string{"Authorization", "X-Account-Id", "Proxy-Authorization", "X-Forwarded-For"} {
-		assert.NotContains(t, rec.requests()[0], name)
+		assert.NotContains(t, rec.Requests()[0], name)
 		assert.NotContains(t, judged, name)
 	}
-	assert.Contains(t, rec.requests()[0], "Te: trailers\r\n")
+	assert.Contains(t, rec.Requests()[0], "Te: trailers\r\n")
 	assert.Contains(t, judged, "Te")
 	assert.Equal(t, "1", judged.Get("X-Kept"))
 }

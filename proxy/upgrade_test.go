@@ -16,6 +16,7 @@ import (
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/proxy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 const switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
@@ -34,13 +35,7 @@ func tunnelled(c net.Conn, in *bufio.Reader) {
 // tunnel opens a tunnel and waits for its first line.
 func tunnel(t *testing.T, addr, head, body string) (*net.TCPConn, *bufio.Reader) {
 	t.Helper()
-	c, err := net.Dial("tcp", addr)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = c.Close() })
-	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
-	_, err = io.WriteString(c, head+" HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n"+body)
-	require.NoError(t, err)
-	in := bufio.NewReader(c)
+	c, in := proxytest.Dial(t, addr, head+" HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n"+body)
 	resp, err := http.ReadResponse(in, nil)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
@@ -48,14 +43,12 @@ func tunnel(t *testing.T, addr, head, body string) (*net.TCPConn, *bufio.Reader)
 	line, err := in.ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, "hello\n", line)
-	tcp, ok := c.(*net.TCPConn)
-	require.True(t, ok)
-	return tcp, in
+	return c, in
 }
 
 func TestUpgradeWithABodyIsObservedAndGivesItsMemoryBack(t *testing.T) {
 	t.Parallel()
-	s := start(t, policyOf(stages{}, wellformed(policy.Shadow)), script(t, tunnelled))
+	s := start(t, policyOf(stages{}, wellformed(policy.Shadow)), proxytest.Script(t, tunnelled))
 	c, _ := tunnel(t, s.addr, "POST /x", "Content-Length: 5\r\n\r\nbad!!")
 	assert.Eventually(t, func() bool { return s.handler.Stats().HeldBytes == 0 }, 5*time.Second, time.Millisecond,
 		"no memory is held while a tunnel is open")
@@ -69,7 +62,7 @@ func TestUpgradeWithABodyIsObservedAndGivesItsMemoryBack(t *testing.T) {
 
 func TestUpgradeThatNobodyAskedForIsABadGateway(t *testing.T) {
 	t.Parallel()
-	s := start(t, policyOf(stages{}), script(t, tunnelled))
+	s := start(t, policyOf(stages{}), proxytest.Script(t, tunnelled))
 	assert.Equal(t, http.StatusBadGateway, raw(t, s.addr, get).StatusCode)
 	o := s.observer.one(t)
 	assert.Equal(t, policy.ClassAbort, o.outcome.Class)
@@ -83,9 +76,9 @@ func TestUpgradeThatNobodyAskedForIsABadGateway(t *testing.T) {
 func TestUpgradeToAnInvalidProtocolIsNotTheBackendsFault(t *testing.T) {
 	t.Parallel()
 	rec := record(t)
-	s := start(t, policyOf(stages{}), rec.addr)
+	s := start(t, policyOf(stages{}), rec.Addr)
 	assert.Equal(t, 502, raw(t, s.addr, "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: \x80\r\n\r\n").StatusCode)
-	assert.Empty(t, rec.requests())
+	assert.Empty(t, rec.Requests())
 	assert.Equal(t, policy.ClassNone, s.observer.one(t).outcome.Class)
 }
 
@@ -93,7 +86,7 @@ func TestUpgradeToAnInvalidProtocolIsNotTheBackendsFault(t *testing.T) {
 func TestTunnelPassesAHalfClose(t *testing.T) {
 	t.Parallel()
 	rest := make(chan string, 1)
-	s := start(t, policyOf(stages{}), script(t, func(c net.Conn, in *bufio.Reader) {
+	s := start(t, policyOf(stages{}), proxytest.Script(t, func(c net.Conn, in *bufio.Reader) {
 		if _, err := http.ReadRequest(in); err != nil {
 			return
 		}
@@ -116,7 +109,7 @@ func TestTunnelPassesAHalfClose(t *testing.T) {
 // http.Server does not wait for tunnels; the handler can be waited for.
 func TestWaitJoinsTunnels(t *testing.T) {
 	t.Parallel()
-	s := start(t, policyOf(stages{}), script(t, tunnelled))
+	s := start(t, policyOf(stages{}), proxytest.Script(t, tunnelled))
 	server := proxy.NewServer(s.handler, proxy.Bounds{HeadBytes: 64 << 10, Head: time.Second, Idle: time.Second}, zap.NewNop())
 	base, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -146,7 +139,7 @@ func (panickyFlush) FlushError() error { panic("flush") }
 func TestPanicAtTheEnd(t *testing.T) {
 	t.Parallel()
 	rec := record(t)
-	s := start(t, policyOf(stages{}, wellformed(policy.Shadow)), rec.addr)
+	s := start(t, policyOf(stages{}, wellformed(policy.Shadow)), rec.Addr)
 	addr := serve(t, &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.handler.ServeHTTP(panickyFlush{w}, r)
 	})})
@@ -169,14 +162,9 @@ func TestClientThatGoesAwayIsNotTheBackendsFault(t *testing.T) {
 			<-r.Context().Done()
 		})
 		s := start(t, policyOf(stages{}), addr)
-		c, err := net.Dial("tcp", s.addr)
-		require.NoError(t, err)
-		tcp, ok := c.(*net.TCPConn)
-		require.True(t, ok)
-		_, err = io.WriteString(c, get)
-		require.NoError(t, err)
+		c, _ := proxytest.Dial(t, s.addr, get)
 		<-arrived
-		require.NoError(t, leave(tcp))
+		require.NoError(t, leave(c))
 		o := s.observer.one(t)
 		assert.Equal(t, policy.ClassNone, o.outcome.Class, name)
 		assert.Equal(t, policy.Failed, o.outcome.Disposition, name)
@@ -196,7 +184,7 @@ func TestThreatAnUpgradeAroundAnswersThatAreJudged(t *testing.T) {
 		return &policy.Rule{Control: policy.OutSchema, Phase: policy.ResponsePhase, Mode: policy.Enforce, Check: says(v)}
 	}
 	closed := make(chan error, 1)
-	s := start(t, answers(upgraded(policy.Denied(policy.StatusUndeclared, ""))), script(t, func(c net.Conn, in *bufio.Reader) {
+	s := start(t, answers(upgraded(policy.Denied(policy.StatusUndeclared, ""))), proxytest.Script(t, func(c net.Conn, in *bufio.Reader) {
 		if _, err := http.ReadRequest(in); err != nil {
 			return
 		}
@@ -214,7 +202,7 @@ func TestThreatAnUpgradeAroundAnswersThatAreJudged(t *testing.T) {
 	assert.Equal(t, policy.Blocked, o.outcome.Disposition)
 	assert.Equal(t, 101, o.outcome.BackendStatus)
 
-	s = start(t, answers(upgraded(policy.Permitted())), script(t, tunnelled))
+	s = start(t, answers(upgraded(policy.Permitted())), proxytest.Script(t, tunnelled))
 	c, _ := tunnel(t, s.addr, "GET /x", "\r\n")
 	require.NoError(t, c.Close())
 	assert.Equal(t, policy.Allowed, s.observer.one(t).outcome.Disposition)

@@ -11,7 +11,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // backend is a scripted server that keeps every request as it came over the
@@ -39,6 +42,15 @@ type seen struct {
 func newBackend() (*backend, error) {
 	b := &backend{address: "127.0.0.1:0", open: map[net.Conn]struct{}{}}
 	return b, b.up()
+}
+
+// backendOf returns a backend that listens until the test ends.
+func backendOf(t *testing.T) *backend {
+	t.Helper()
+	b, err := newBackend()
+	require.NoError(t, err)
+	t.Cleanup(b.down)
+	return b
 }
 
 // up listens, at the same address as before if there was one.

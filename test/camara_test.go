@@ -54,9 +54,7 @@ func camaraCases() []camaraCase {
 // and discriminators, and callbacks, which are not inbound operations.
 func TestCamaraContract(t *testing.T) {
 	t.Parallel()
-	backend, err := newBackend()
-	require.NoError(t, err)
-	t.Cleanup(backend.down)
+	backend := backendOf(t)
 	for _, c := range camaraCases() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -87,9 +85,7 @@ func TestCamaraContract(t *testing.T) {
 // operationId: each request is judged by the schemas and scopes of its own.
 func TestCamaraContractsBesideEachOther(t *testing.T) {
 	t.Parallel()
-	backend, err := newBackend()
-	require.NoError(t, err)
-	t.Cleanup(backend.down)
+	backend := backendOf(t)
 	for _, c := range []struct {
 		name, scope, target, operation, denials string
 		status                                  int

@@ -38,15 +38,15 @@ type certified struct {
 // keyOf returns the file with the key of a certificate, as scripts name it.
 func keyOf(certFile string) string { return strings.TrimSuffix(certFile, ".pem") + "-key.pem" }
 
-// write makes a certificate and its key in two files.
-func (c certified) write(certFile, keyFile string) error {
+// pem makes a certificate and its key.
+func (c certified) pem() (cert, private []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if c.dns == "" {
 		c.dns = "localhost"
@@ -64,7 +64,7 @@ func (c certified) write(certFile, keyFile string) error {
 	if c.uri != "" {
 		u, err := url.Parse(c.uri)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		template.URIs = []*url.URL{u}
 	}
@@ -72,21 +72,28 @@ func (c certified) write(certFile, keyFile string) error {
 	if c.by != "" {
 		pair, err := tls.LoadX509KeyPair(c.by, keyOf(c.by))
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		parent, signer = pair.Leaf, pair.PrivateKey
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
+	encoded, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}), nil
+}
+
+// write makes them in two files.
+func (c certified) write(certFile, keyFile string) error {
+	cert, private, err := c.pem()
 	if err != nil {
 		return err
 	}
-	return errors.Join(
-		os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600),
-		os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
+	return errors.Join(os.WriteFile(certFile, cert, 0o600), os.WriteFile(keyFile, private, 0o600))
 }
 
 // cert CERT KEY [ca] [by=CA.pem] [dns=NAME] [uri=URI] [cn=NAME] [for=client|server] [life=DURATION]

@@ -2,15 +2,9 @@ package test_test
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -26,6 +20,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // TestHonestTrafficOfGateways sends honest traffic through real gateways with pools of
@@ -181,7 +177,7 @@ func startGateway(t *testing.T, name, dir, certificate string, behind map[string
 	}
 	ways := map[string]way{}
 	for what, address := range behind {
-		ways[what] = way{Name: what, Behind: address, Plain: freeAddress(t), TLS: freeAddress(t)}
+		ways[what] = way{Name: what, Behind: address, Plain: proxytest.FreeAddress(t), TLS: proxytest.FreeAddress(t)}
 	}
 	text, err := template.ParseFiles(filepath.Join("testdata", "gateways", files[name].template))
 	require.NoError(t, err)
@@ -226,31 +222,12 @@ func startGateway(t *testing.T, name, dir, certificate string, behind map[string
 	return ways
 }
 
-// freeAddress returns an address that nobody listens at. Somebody else may take it
-// before the gateway does, which then fails to start.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	return l.Addr().String()
-}
-
 // selfSigned writes a certificate and its key into one file.
 func selfSigned(t *testing.T, dir string) string {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	cert := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, cert, cert, key.Public(), key)
-	require.NoError(t, err)
-	private, err := x509.MarshalPKCS8PrivateKey(key)
+	cert, key, err := certified{}.pem()
 	require.NoError(t, err)
 	file := filepath.Join(dir, "gateway.pem")
-	require.NoError(t, os.WriteFile(file, append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})...), 0o600))
+	require.NoError(t, os.WriteFile(file, append(cert, key...), 0o600))
 	return file
 }

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // Bodies that are too large, of many clients at once, are refused before much more than
@@ -23,9 +22,7 @@ import (
 func TestThreatManyBodiesTooLarge(t *testing.T) {
 	t.Parallel()
 	const clients, limit, beyond = 100, 256 << 10, 64 << 10
-	b, err := newBackend()
-	require.NoError(t, err)
-	t.Cleanup(b.down)
+	b := backendOf(t)
 	s := serveBeside(t, func(binary, config string) *exec.Cmd {
 		cmd := exec.Command(binary, "serve", "--config", config)
 		cmd.Env = append(cmd.Environ(), "GOGC=100", "BACKEND=http://"+b.address, "AUDIT="+filepath.Join(t.TempDir(), "audit.jsonl"))

@@ -53,6 +53,7 @@ func edges() map[string][]string {
 		"ratelimit":       {},
 		"proxy":           {"policy", "audit", "proxy/frame"},
 		"proxy/frame":     {"policy"}, // the verdicts that it hands to the request
+		"proxy/proxytest": {},         // what it sees must not depend on what is tested
 		"proxy/admin":     {"policy", "audit"},
 		"audit":           {"policy"},
 		"audit/metrics":   {"audit", "policy"},
@@ -75,7 +76,7 @@ func edges() map[string][]string {
 // kits are packages for tests. Tests may import them, and tests of the packages
 // in edgesOfTests more than their code.
 func kits() []string {
-	return []string{"policy/limit/limittest", "policy/policytest", "policy/token/tokentest"}
+	return []string{"policy/limit/limittest", "policy/policytest", "policy/token/tokentest", "proxy/proxytest"}
 }
 
 func edgesOfTests() map[string][]string {
@@ -123,7 +124,7 @@ func thirds() []third {
 		{"golang.org/x/sync", []string{"cmd/sidewarden"}, nil, "only run starts what runs"},
 		{"golang.org/x/crypto/x509roots/fallback", []string{"cmd/sidewarden"}, nil, "it changes the process, so only the process may ask for it"},
 
-		{"github.com/stretchr/testify", []string{"policy/limit/limittest", "policy/policytest", "policy/token/tokentest"}, everywhere, "assertions end a test, never a process"},
+		{"github.com/stretchr/testify", []string{"policy/limit/limittest", "policy/policytest", "policy/token/tokentest", "proxy/proxytest"}, everywhere, "assertions end a test, never a process"},
 		{"github.com/santhosh-tekuri/jsonschema/v6", nil, []string{"config", "policy/openapi/schema", "test"}, "it judges the published schema in tests, and is a second opinion on 3.1"},
 		{"github.com/google/jsonschema-go", nil, []string{"policy/openapi/..."}, "its module carries the JSON-Schema-Test-Suite; its code judges nothing"},
 		{"github.com/golang-jwt/jwt/v5", nil, []string{"policy/token"}, "a second opinion on tokens; what is shipped has one"},

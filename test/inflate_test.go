@@ -27,9 +27,7 @@ const bombGrowth = 20 << 10
 // gathers (CWE-409, CWE-776), and looks at resident memory.
 func TestBombsCostNoMemory(t *testing.T) {
 	t.Parallel()
-	b, err := newBackend()
-	require.NoError(t, err)
-	t.Cleanup(b.down)
+	b := backendOf(t)
 	dir := t.TempDir()
 	require.NoError(t, prepare(dir))
 	config, err := configure(dir, "sidewarden.yaml", "enforce")

@@ -4,17 +4,17 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // legal is one message, or several, that is odd and that RFC 9110 to 9112 and RFC 3986
@@ -157,9 +157,7 @@ func TestOddButLegalRequestsPass(t *testing.T) {
 
 func newLegalTrack(t *testing.T, mode string) *track {
 	t.Helper()
-	b, err := newBackend()
-	require.NoError(t, err)
-	t.Cleanup(b.down)
+	b := backendOf(t)
 	if mode == "" {
 		server := httptest.NewUnstartedServer(bareProxy(b.address))
 		server.Config.DisableGeneralOptionsHandler = true
@@ -214,14 +212,10 @@ func (t *track) finds(tt *testing.T, name string, requests int, strange bool) {
 func (t *track) say(tt *testing.T, message string) (answers, reached []string) {
 	tt.Helper()
 	count := len(t.backend.requests())
-	c, err := net.DialTimeout("tcp", t.address, patience)
-	require.NoError(tt, err)
+	c, in := proxytest.Dial(tt, t.address, message)
 	defer func() { _ = c.Close() }()
-	require.NoError(tt, c.SetDeadline(time.Now().Add(patience)))
-	_, err = io.WriteString(c, message)
-	require.NoError(tt, err)
 	method, _, _ := strings.Cut(strings.TrimLeft(message, "\r\n"), " ")
-	for in := bufio.NewReader(c); ; {
+	for {
 		resp, err := http.ReadResponse(in, &http.Request{Method: method})
 		if err != nil {
 			require.ErrorIs(tt, err, io.ErrUnexpectedEOF, "the connection ends")

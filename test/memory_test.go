@@ -36,9 +36,7 @@ const (
 // grow with them (CVE-2022-21698: label cardinality; OWASP API4:2023).
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
-	b, err := newBackend()
-	require.NoError(t, err)
-	t.Cleanup(b.down)
+	b := backendOf(t)
 	dir := t.TempDir()
 	require.NoError(t, prepare(dir))
 	config, err := configure(dir, "sidewarden.yaml", "shadow")

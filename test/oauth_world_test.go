@@ -52,9 +52,7 @@ type oauthWorld struct {
 func newOAuthWorld(t *testing.T) *oauthWorld {
 	t.Helper()
 	mustBinary(t)
-	b, err := newBackend()
-	require.NoError(t, err)
-	t.Cleanup(b.down)
+	b := backendOf(t)
 	w := &oauthWorld{t: t, server: startOAuthServer(t), story: &story{
 		dir: t.TempDir(), backend: b, sidecars: map[string]*sidecar{}, tokens: map[string]string{}, last: map[string]string{},
 	}}

@@ -133,9 +133,7 @@ func (v *vector) kind() string {
 
 func newTrack(t *testing.T, mode, kind string, certificates *corpusCertificates) *track {
 	t.Helper()
-	b, err := newBackend()
-	require.NoError(t, err)
-	t.Cleanup(b.down)
+	b := backendOf(t)
 	if mode == "" {
 		server := httptest.NewServer(bareProxy(b.address))
 		t.Cleanup(server.Close)

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // plain is a configuration without tokens; records go where the caller says.
@@ -45,9 +47,7 @@ func serveBeside(t *testing.T, cmd func(binary, config string) *exec.Cmd, config
 // code tells in the end that records were lost.
 func TestTrafficOutlivesTheReaderOfRecords(t *testing.T) {
 	t.Parallel()
-	b, err := newBackend()
-	require.NoError(t, err)
-	t.Cleanup(b.down)
+	b := backendOf(t)
 	read, write, err := os.Pipe()
 	require.NoError(t, err)
 	s := serveBeside(t, func(binary, config string) *exec.Cmd {
@@ -73,9 +73,7 @@ func TestTrafficOutlivesTheReaderOfRecords(t *testing.T) {
 // A reader that is stuck holds neither the traffic nor the end.
 func TestAStuckReaderOfRecordsDoesNotHoldTheEnd(t *testing.T) {
 	t.Parallel()
-	b, err := newBackend()
-	require.NoError(t, err)
-	t.Cleanup(b.down)
+	b := backendOf(t)
 	read, write, err := os.Pipe()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = read.Close() })
@@ -106,35 +104,18 @@ func TestAStuckReaderOfRecordsDoesNotHoldTheEnd(t *testing.T) {
 // A tunnel never ends by itself; the end of the process ends it, and it is recorded.
 func TestATunnelAtTheEndHasARecord(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer func() { _ = c.Close() }()
-				in := bufio.NewReader(c)
-				if _, err := http.ReadRequest(in); err != nil {
-					return
-				}
-				_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
-				_, _ = io.Copy(io.Discard, in)
-			}()
+	addr := proxytest.Script(t, func(c net.Conn, in *bufio.Reader) {
+		if _, err := http.ReadRequest(in); err != nil {
+			return
 		}
-	}()
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		_, _ = io.Copy(io.Discard, in)
+	})
 	s := serveBeside(t, func(binary, config string) *exec.Cmd {
 		return exec.Command(binary, "serve", "--config", config)
-	}, plain, l.Addr().String())
-	c, err := net.Dial("tcp", s.data)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = c.Close() })
-	_, err = io.WriteString(c, "GET /v1/sites HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
-	require.NoError(t, err)
-	head, err := bufio.NewReader(c).ReadString('\n')
+	}, plain, addr)
+	_, in := proxytest.Dial(t, s.data, "GET /v1/sites HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+	head, err := in.ReadString('\n')
 	require.NoError(t, err)
 	require.Contains(t, head, "101")
 	require.NoError(t, s.stop())

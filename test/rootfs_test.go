@@ -31,9 +31,7 @@ func TestRootfs(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 	static(t, filepath.Join(root, "sidewarden"))
 
-	b, err := newBackend()
-	require.NoError(t, err)
-	t.Cleanup(b.down)
+	b := backendOf(t)
 	etc := filepath.Join(root, "etc", "sidewarden")
 	contract, err := os.ReadFile(filepath.Join("testdata", "base", "openapi.yaml"))
 	require.NoError(t, err)

@@ -2,13 +2,9 @@ package main
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -22,6 +18,7 @@ import (
 
 	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/proxy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // made is a certificate in files.
@@ -33,24 +30,15 @@ type made struct {
 // issue makes a certificate; by signs it, nil for itself.
 func issue(t *testing.T, dir, name string, by *made) *made {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(int64(len(name))), DNSNames: []string{"localhost"}, IsCA: by == nil, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	parent, signer := template, any(key)
+	var signer *tls.Certificate
 	if by != nil {
-		parent, err = x509.ParseCertificate(by.pair.Certificate[0])
-		require.NoError(t, err)
-		signer = by.pair.PrivateKey
+		signer = &by.pair
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
+	pair := proxytest.Issue(t, signer, func(c *x509.Certificate) { c.IsCA = by == nil })
+	private, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
 	require.NoError(t, err)
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(t, err)
-	m := &made{certFile: filepath.Join(dir, name+".pem"), keyFile: filepath.Join(dir, name+"-key.pem"), pair: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}}
-	require.NoError(t, os.WriteFile(m.certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	m := &made{certFile: filepath.Join(dir, name+".pem"), keyFile: filepath.Join(dir, name+"-key.pem"), pair: pair}
+	require.NoError(t, os.WriteFile(m.certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}), 0o600))
 	require.NoError(t, os.WriteFile(m.keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
 	return m
 }

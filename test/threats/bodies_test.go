@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // bodies takes anything that is JSON or XML, an order, and forms of scalars.
@@ -173,7 +174,7 @@ func TestThreatMassAssignment(t *testing.T) {
 // and nobody is asked for the entity.
 func TestThreatXML(t *testing.T) {
 	worlds := both(t, plan{contract: document("3.0.3", bodies)})
-	bait := "http://" + silent(t)
+	bait := "http://" + proxytest.Silent(t)
 	laughs := `<!ENTITY l0 "lol">`
 	for i := range 9 {
 		laughs += fmt.Sprintf(`<!ENTITY l%d "%s">`, i+1, strings.Repeat(fmt.Sprintf("&l%d;", i), 10))

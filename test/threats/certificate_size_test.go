@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // manyNames is a certificate with n names of one letter, each of which is a string once
@@ -40,7 +41,7 @@ func inUse() uint64 {
 // is held when its connection is gone, and the largest do not get one. Not parallel: it
 // measures the memory of the process.
 func TestThreatHugeClientCertificates(t *testing.T) {
-	_, pool := newSigner(t)
+	_, pool := proxytest.Authority(t)
 	for _, mode := range modes() {
 		for _, c := range []struct {
 			name   string
@@ -51,7 +52,7 @@ func TestThreatHugeClientCertificates(t *testing.T) {
 			{"as large as TLS has them", 80_000, false},
 		} {
 			w := askingFor(t, mode, pool, nil)
-			own := (*signer)(nil).issue(t, nil)
+			own := proxytest.Issue(t, nil, nil)
 			client := connection(t, tls.VersionTLS13, false, &own)
 			client.TLSClientConfig.ClientSessionCache = nil
 			status, _ := w.ping(t, client)
@@ -59,7 +60,7 @@ func TestThreatHugeClientCertificates(t *testing.T) {
 			client.CloseIdleConnections()
 			before := inUse()
 			for range 12 {
-				own = (*signer)(nil).issue(t, manyNames(c.names))
+				own = proxytest.Issue(t, nil, manyNames(c.names))
 				if c.served {
 					status, _ = w.ping(t, client)
 					w.judged(t, mode, status, policy.ClientCertificateUntrusted, c.name)

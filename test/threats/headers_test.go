@@ -1,12 +1,10 @@
 package threats_test
 
 import (
-	"bufio"
 	"crypto/sha1" //nolint:gosec // RFC 6455 section 1.3 asks for it
 	"encoding/base64"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -16,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // edge is a contract of a thing and of a place where events come from.
@@ -204,18 +203,6 @@ func agreeing(heard chan<- string) http.HandlerFunc {
 	}
 }
 
-// raw opens a connection and sends bytes.
-func (w *world) raw(t *testing.T, text string) (*net.TCPConn, *bufio.Reader) {
-	t.Helper()
-	c, err := net.Dial("tcp", w.addr)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = c.Close() })
-	require.NoError(t, c.SetDeadline(time.Now().Add(time.Minute)))
-	_, err = io.WriteString(c, text)
-	require.NoError(t, err)
-	return c.(*net.TCPConn), bufio.NewReader(c) //nolint:errcheck // a TCP listener accepts nothing else
-}
-
 // TestThreatUpgradeTunnel asks for a connection that nobody looks into (h2c smuggling; RFC
 // 9931). Where in.hdr enforces, the backend is not asked, and what follows the head is the
 // next request of the client, judged as such.
@@ -231,7 +218,7 @@ func TestThreatUpgradeTunnel(t *testing.T) {
 		"h2c where websocket may be": "GET /events HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
 		"both of them":               "GET /events HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket, h2c\r\n\r\n",
 	} {
-		_, in := worlds[policy.Enforce].raw(t, head+smuggled)
+		_, in := proxytest.Dial(t, worlds[policy.Enforce].addr, head+smuggled)
 		for _, want := range []int{200, 404} {
 			resp, err := http.ReadResponse(in, nil)
 			require.NoError(t, err, name)
@@ -251,7 +238,7 @@ func TestThreatUpgradeTunnel(t *testing.T) {
 		}
 
 		// What comes with the head net/http has read already, and a bare proxy loses it.
-		c, in := worlds[policy.Shadow].raw(t, head)
+		c, in := proxytest.Dial(t, worlds[policy.Shadow].addr, head)
 		resp, err := http.ReadResponse(in, nil)
 		require.NoError(t, err, name)
 		require.NoError(t, resp.Body.Close())
@@ -274,7 +261,7 @@ func TestThreatUpgradeThatIsAllowed(t *testing.T) {
 	heard := make(chan string, 1)
 	settings := "operations: {readEvents: {upgrade: [websocket]}}\n"
 	for mode, w := range both(t, plan{contract: document("3.0.3", edge), settings: settings, answer: agreeing(heard)}) {
-		c, in := w.raw(t, "GET /events HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		c, in := proxytest.Dial(t, w.addr, "GET /events HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 		resp, err := http.ReadResponse(in, nil)
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())

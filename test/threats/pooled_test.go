@@ -1,17 +1,15 @@
 package threats_test
 
 import (
-	"bufio"
 	"io"
-	"net"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sidewarden/sidewarden/policy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // A gateway sends the requests of many clients over one connection. What one of them
@@ -31,12 +29,7 @@ func TestThreatAClientThatBlindsThePooledConnectionOfOthers(t *testing.T) {
 		{"two lengths", "GET /things HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n", policy.FrameLength, true},
 	} {
 		w := newWorld(t, plan{contract: document("3.0.3", edge), mode: policy.Shadow, settings: "operations: {addThing: {controls: {in.frame: enforce}}}\n"})
-		conn, err := net.Dial("tcp", w.addr)
-		require.NoError(t, err)
-		require.NoError(t, conn.SetDeadline(time.Now().Add(time.Minute)))
-		_, err = io.WriteString(conn, c.wire)
-		require.NoError(t, err)
-		in := bufio.NewReader(conn)
+		conn, in := proxytest.Dial(t, w.addr, c.wire)
 		first, err := http.ReadResponse(in, nil)
 		require.NoError(t, err, c.name)
 		_, err = io.Copy(io.Discard, first.Body)

@@ -2,29 +2,22 @@ package threats_test
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/zap"
 
-	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
-	"github.com/sidewarden/sidewarden/policy/compile"
 	"github.com/sidewarden/sidewarden/policy/token/tokentest"
 	"github.com/sidewarden/sidewarden/proxy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // callers is a contract with an operation for proven callers, one for everybody, and one for
@@ -43,86 +36,28 @@ paths:
 
 // path is a sidecar between raw sockets: what comes and goes is bytes.
 type path struct {
-	addr string
-
-	mu   sync.Mutex
-	got  [][]byte // each request as the backend read it
-	seen []observed
+	addr    string
+	backend *proxytest.Recorder
+	witness witness
 }
 
 // newPath makes a sidecar of the contract callers and a whole configuration, without the
 // lines that every one has.
 func newPath(t *testing.T, settings string) *path {
 	t.Helper()
-	dir := t.TempDir()
 	text := "version: 1\nproduct: threats\nlisten: {address: \"127.0.0.1:0\"}\nspec: {file: openapi.yaml}\n" + settings
-	for name, content := range map[string]string{
+	out, err := configured(t, map[string]string{
 		"openapi.yaml": callers, "sidewarden.yaml": text, "keys.json": string(tokentest.JWKS(tokentest.EC())),
-	} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
-	}
-	cfg, err := config.Load(filepath.Join(dir, "sidewarden.yaml"), config.Env{})
-	require.NoError(t, err)
-	out, err := compile.Compile(compile.Input{Config: cfg, Now: time.Now})
-	require.NoError(t, err)
-	p := &path{}
-	transport := proxy.NewTransport(proxy.Backend{Connect: time.Minute, Response: time.Minute, Idle: time.Minute, MaxIdle: 8})
-	t.Cleanup(transport.CloseIdleConnections)
-	handler := proxy.New(proxy.Options{
-		Policy: out.Policy, Observer: p, Backend: &url.URL{Scheme: "http", Host: p.backend(t)}, Transport: transport,
-		MaxHeldBytes: 64 << 20, BodyTimeout: time.Minute, AnswerTimeout: time.Minute,
-		Now: time.Now, NewID: func() string { return "id" }, Log: zap.NewNop(),
 	})
-	p.addr = serveSidecar(t, handler, p, nil)
+	require.NoError(t, err)
+	p := &path{backend: proxytest.Record(t, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")}
+	p.addr = serveSidecar(t, proxy.New(options(t, out.Policy, &p.witness, p.backend.Addr)), &p.witness, nil)
 	return p
-}
-
-// Observe implements policy.Observer.
-func (p *path) Observe(_ *policy.Request, d policy.Decision, o policy.Outcome) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.seen = append(p.seen, observed{d, o})
-}
-
-// backend answers every request with 200 and keeps its bytes. It returns its address.
-func (p *path) backend(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() {
-				defer func() { _ = c.Close() }()
-				var raw bytes.Buffer
-				req, err := http.ReadRequest(bufio.NewReader(io.TeeReader(c, &raw)))
-				if err != nil {
-					return
-				}
-				if _, err := io.Copy(io.Discard, req.Body); err != nil {
-					return
-				}
-				p.mu.Lock()
-				p.got = append(p.got, raw.Bytes())
-				p.mu.Unlock()
-				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-			})
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		all.Wait()
-	})
-	return l.Addr().String()
 }
 
 // send sends bytes from an address and returns the status of the answer, what the backend
 // got, and what was told.
-func (p *path) send(t *testing.T, from, raw string) (status int, got [][]byte, seen observed) {
+func (p *path) send(t *testing.T, from, raw string) (status int, got []string, seen judged) {
 	t.Helper()
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	c, err := dialer.DialContext(t.Context(), "tcp", p.addr)
@@ -131,21 +66,9 @@ func (p *path) send(t *testing.T, from, raw string) (status int, got [][]byte, s
 	require.NoError(t, c.SetDeadline(time.Now().Add(time.Minute)))
 	_, err = io.WriteString(c, raw)
 	require.NoError(t, err)
-	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-	require.NoError(t, err, "%q", raw)
-	_, err = io.Copy(io.Discard, resp.Body)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	require.Eventually(t, func() bool {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return len(p.seen) == 1
-	}, time.Minute, time.Millisecond)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	got, seen = p.got, p.seen[0]
-	p.got, p.seen = nil, nil
-	return resp.StatusCode, got, seen
+	status = answered(t, bufio.NewReader(c), raw).status
+	seen = p.witness.one(t, raw)
+	return status, p.backend.Take(), seen
 }
 
 // get is a GET with lines of its header.
@@ -196,7 +119,7 @@ limits: [{name: address, key: [peer], rate: 1/h, burst: 3}]
 					}
 					assert.Equal(t, http.StatusOK, status)
 					require.Len(t, got, 1)
-					assert.Contains(t, string(got[0]), "\r\n"+line+"\r\n", "the backend reads what was sent")
+					assert.Contains(t, got[0], "\r\n"+line+"\r\n", "the backend reads what was sent")
 				}
 				for _, denied := range []bool{false, false, false, true, true} {
 					meets(hop, "198.51.100.7", denied)
@@ -233,9 +156,9 @@ const trusting = `token: {issuers: [{issuer: "https://idp.example.net", jwks_fil
 
 // verified returns the lines of a raw request that a backend may take for those that
 // introduce the caller, sorted, and the announced trailers.
-func verified(raw []byte) []string {
+func verified(raw string) []string {
 	var lines []string
-	for line := range strings.SplitSeq(string(raw), "\r\n") {
+	for line := range strings.SplitSeq(raw, "\r\n") {
 		name, _, _ := strings.Cut(line, ":")
 		plain := strings.ReplaceAll(strings.ToLower(line), "_", "-")
 		if strings.HasPrefix(strings.ReplaceAll(strings.ToLower(name), "_", "-"), "x-verified-") ||
@@ -281,7 +204,7 @@ func TestThreatSpoofedIdentityTowardsBackend(t *testing.T) {
 		}
 		require.Len(t, got, 1, name)
 		assert.Equal(t, want, verified(got[0]), name)
-		assert.NotContains(t, string(got[0]), "\r\nX-Admin", name)
+		assert.NotContains(t, got[0], "\r\nX-Admin", name)
 	}
 	status, got, _ := p.send(t, "127.0.0.1", get("/mine", bearer))
 	require.Equal(t, http.StatusOK, status, "what is not spoofed passes")

@@ -78,16 +78,16 @@ func TestThreatPathConfusion(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			shadow, enforce := newGate(t, policy.Shadow, "", ""), newGate(t, policy.Enforce, "", "")
-			unwatched := newLines(t)
-			bare := unwatched.bare(t)
+			unwatched := watching(t)
+			proxied := bare(t, unwatched.Addr)
 			targets := append(confusing(path), path+"?"+strings.Repeat("a", 9<<10))
 			require.Greater(t, len(targets), 200)
 			forwarded, same := 0, 0
 			for _, target := range targets {
 				wire := asking(http.MethodGet, target)
 				s, e := shadow.ask(t, wire), enforce.ask(t, wire)
-				exchange(t, bare, wire)
-				without := unwatched.take()
+				exchange(t, proxied, wire)
+				without := lines(unwatched.Take())
 				if s.told == nil { // net/http refuses it in front of everybody
 					assert.Nil(t, e.told, target)
 					assert.Empty(t, without, target)

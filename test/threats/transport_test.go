@@ -2,13 +2,9 @@ package threats_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
-	"math/big"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -22,42 +18,8 @@ import (
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/proxy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
-
-// signer makes certificates; a nil one makes those that nobody else signed.
-type signer struct{ pair tls.Certificate }
-
-func (s *signer) issue(t *testing.T, change func(*x509.Certificate)) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: serial, DNSNames: []string{"localhost"}, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	if change != nil {
-		change(template)
-	}
-	parent, by := template, any(key)
-	if s != nil {
-		parent, by = s.pair.Leaf, s.pair.PrivateKey
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), by)
-	require.NoError(t, err)
-	leaf, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
-}
-
-func newSigner(t *testing.T) (*signer, *x509.CertPool) {
-	t.Helper()
-	s := &signer{(*signer)(nil).issue(t, func(c *x509.Certificate) { c.IsCA = true })}
-	pool := x509.NewCertPool()
-	pool.AddCert(s.pair.Leaf)
-	return s, pool
-}
 
 const pinged = `paths:
   /ping:
@@ -75,7 +37,7 @@ func askingFor(t *testing.T, mode policy.Mode, pool *x509.CertPool, now func() t
 		contract: document("3.0.3", pinged), mode: mode, now: now,
 		listen: `, tls: {cert_file: c.pem, key_file: k.pem, client_ca_file: ca.pem, client_auth: request}`,
 		keys: &proxy.ListenKeys{
-			Certificate: (*signer)(nil).issue(t, nil), ClientAuth: tls.RequestClientCert, ClientCAs: pool, HTTP2: true,
+			Certificate: proxytest.Issue(t, nil, nil), ClientAuth: tls.RequestClientCert, ClientCAs: pool, HTTP2: true,
 		},
 	})
 }
@@ -132,10 +94,10 @@ func (w *world) judged(t *testing.T, mode policy.Mode, status int, reason policy
 
 func TestThreatClientCertificate(t *testing.T) {
 	t.Parallel()
-	ca, pool := newSigner(t)
-	own, stranger := ca.issue(t, nil), (*signer)(nil).issue(t, nil)
-	over := ca.issue(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
-	server := ca.issue(t, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} })
+	ca, pool := proxytest.Authority(t)
+	own, stranger := proxytest.Issue(t, ca, nil), proxytest.Issue(t, nil, nil)
+	over := proxytest.Issue(t, ca, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+	server := proxytest.Issue(t, ca, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} })
 	for _, mode := range modes() {
 		w := askingFor(t, mode, pool, nil)
 		for _, c := range []struct {
@@ -166,14 +128,14 @@ func TestThreatClientCertificate(t *testing.T) {
 // open connection is judged by the authorities of now.
 func TestThreatSessionOfARemovedAuthority(t *testing.T) {
 	t.Parallel()
-	ca, pool := newSigner(t)
-	_, others := newSigner(t)
-	own := ca.issue(t, nil)
+	ca, pool := proxytest.Authority(t)
+	_, others := proxytest.Authority(t)
+	own := proxytest.Issue(t, ca, nil)
 	for _, mode := range modes() {
 		for _, auth := range []tls.ClientAuthType{tls.RequestClientCert, tls.RequireAndVerifyClientCert} {
 			for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 				w := askingFor(t, mode, pool, nil)
-				keys := proxy.ListenKeys{Certificate: (*signer)(nil).issue(t, nil), ClientAuth: auth, ClientCAs: pool}
+				keys := proxy.ListenKeys{Certificate: proxytest.Issue(t, nil, nil), ClientAuth: auth, ClientCAs: pool}
 				w.tls.Use(keys)
 				client := connection(t, version, false, &own)
 				status, resumed := w.ping(t, client)
@@ -212,8 +174,8 @@ func TestThreatSessionOfARemovedAuthority(t *testing.T) {
 
 func TestThreatCertificateThatEndsDuringItsConnection(t *testing.T) {
 	t.Parallel()
-	ca, pool := newSigner(t)
-	own := ca.issue(t, nil)
+	ca, pool := proxytest.Authority(t)
+	own := proxytest.Issue(t, ca, nil)
 	for _, mode := range modes() {
 		var ahead atomic.Int64
 		w := askingFor(t, mode, pool, func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
@@ -245,7 +207,7 @@ func TestThreatTLSFloor(t *testing.T) {
 	t.Parallel()
 	_, err := exec.LookPath("openssl")
 	require.NoError(t, err, "openssl is in tools/debian-packages.txt")
-	pair := (*signer)(nil).issue(t, nil)
+	pair := proxytest.Issue(t, nil, nil)
 	listen := func(c *tls.Config) string {
 		return serve(t, &http.Server{Handler: http.NotFoundHandler(), TLSConfig: c, ReadHeaderTimeout: time.Minute})
 	}

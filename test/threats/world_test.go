@@ -12,9 +12,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
-	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -22,9 +19,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/zap"
 
-	"github.com/sidewarden/sidewarden/config"
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/policy/compile"
 	"github.com/sidewarden/sidewarden/proxy"
@@ -73,21 +68,14 @@ type observed struct {
 // compiled returns the policy of a plan, as serve makes it.
 func compiled(t *testing.T, p plan) (*compile.Output, error) {
 	t.Helper()
-	dir := t.TempDir()
-	text := fmt.Sprintf(`version: 1
+	return configured(t, map[string]string{"openapi.yaml": p.contract, "sidewarden.yaml": fmt.Sprintf(`version: 1
 product: threats
 listen: {address: "127.0.0.1:0"%s}
 backend: {url: "http://127.0.0.1:9"}
 mode: %s
 spec: {file: openapi.yaml}
 controls: {tok: off, az: off}
-%s`, p.listen, p.mode, p.settings)
-	for name, content := range map[string]string{"openapi.yaml": p.contract, "sidewarden.yaml": text} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
-	}
-	cfg, err := config.Load(filepath.Join(dir, "sidewarden.yaml"), config.Env{})
-	require.NoError(t, err)
-	return compile.Compile(compile.Input{Config: cfg, Now: time.Now})
+%s`, p.listen, p.mode, p.settings)})
 }
 
 func newWorld(t *testing.T, p plan) *world {
@@ -99,33 +87,15 @@ func newWorld(t *testing.T, p plan) *world {
 	}
 	w := &world{}
 	backend := serve(t, &http.Server{Handler: w.backend(p.answer), ReadHeaderTimeout: time.Minute})
-	transport := proxy.NewTransport(proxy.Backend{Connect: time.Minute, Response: time.Minute, Idle: time.Minute, MaxIdle: 8})
-	t.Cleanup(transport.CloseIdleConnections)
-	w.handler = proxy.New(proxy.Options{
-		Policy: out.Policy, Observer: w, Backend: &url.URL{Scheme: "http", Host: backend}, Transport: transport,
-		MaxHeldBytes: 64 << 20, BodyTimeout: time.Minute, MinBodyRate: 1 << 10, AnswerTimeout: time.Minute,
-		Now: p.clock(), NewID: func() string { return "id" }, Log: zap.NewNop(), Listen: p.listener(w),
-	})
+	o := options(t, out.Policy, w, backend)
+	o.MinBodyRate, o.Now, o.Listen = 1<<10, p.clock(), p.listener(w)
+	w.handler = proxy.New(o)
 	var keys *tls.Config
 	if w.tls != nil {
 		keys = w.tls.Config()
 	}
 	w.addr = serveSidecar(t, w.handler, w, keys)
 	return w
-}
-
-// serveSidecar serves a handler as the data listener does, over TLS if there are keys.
-func serveSidecar(t *testing.T, h *proxy.Handler, o policy.Observer, keys *tls.Config) string {
-	t.Helper()
-	const headBytes = 256 << 10
-	server := proxy.NewServer(h, proxy.Bounds{HeadBytes: headBytes, Head: time.Minute, Idle: time.Minute}, zap.NewNop())
-	server.TLSConfig = keys.Clone()
-	return serveOn(t, server, func(l net.Listener) net.Listener {
-		return &proxy.Listener{
-			Listener: l, TLS: keys, HeadBytes: headBytes, Refusals: &proxy.Refusals{}, Observer: o, Policy: h.Policy,
-			Now: time.Now, NewID: func() string { return "id" },
-		}
-	})
 }
 
 func (p *plan) clock() func() time.Time {
@@ -141,34 +111,6 @@ func (p *plan) listener(w *world) *proxy.ListenTLS {
 		w.tls = proxy.NewListenTLS(*p.keys)
 	}
 	return w.tls
-}
-
-func serve(t *testing.T, server *http.Server) string {
-	t.Helper()
-	return serveOn(t, server, func(l net.Listener) net.Listener {
-		if server.TLSConfig != nil {
-			return tls.NewListener(l, server.TLSConfig)
-		}
-		return l
-	})
-}
-
-// serveOn serves on a new listener, as wrap makes it.
-func serveOn(t *testing.T, server *http.Server, wrap func(net.Listener) net.Listener) string {
-	t.Helper()
-	opened, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	l := wrap(opened)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(l)
-	}()
-	t.Cleanup(func() {
-		_ = server.Close()
-		<-done
-	})
-	return l.Addr().String()
 }
 
 func (w *world) backend(answer http.HandlerFunc) http.Handler {
@@ -398,36 +340,4 @@ func spent(t *testing.T) time.Duration {
 	var u syscall.Rusage
 	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// silent is a listener to which nobody may connect. It returns its address.
-func silent(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var connected []string
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			connected = append(connected, c.RemoteAddr().String())
-			_ = c.Close()
-		}
-	}()
-	t.Cleanup(func() {
-		// Whoever connected before is accepted before this.
-		c, err := net.Dial("tcp", l.Addr().String())
-		require.NoError(t, err)
-		own := c.LocalAddr().String()
-		_, _ = c.Read(make([]byte, 1))
-		_ = c.Close()
-		_ = l.Close()
-		<-done
-		assert.Equal(t, []string{own}, connected, "somebody connected")
-	})
-	return l.Addr().String()
 }
