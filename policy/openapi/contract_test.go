@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sidewarden/sidewarden/policy/openapi"
-	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -170,7 +169,7 @@ func TestProblems(t *testing.T) {
 }
 
 func TestThreatReferencesOutOfTheRoot(t *testing.T) {
-	bait := proxytest.Silent(t)
+	bait := silent(t)
 	dir := t.TempDir()
 	api := filepath.Join(dir, "api")
 	require.NoError(t, os.Mkdir(api, 0o700))
