@@ -3,7 +3,6 @@ package proxy_test
 import (
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -165,12 +164,7 @@ func start(t *testing.T, p *policy.Policy, backend string, tune ...func(*proxy.O
 
 func serve(t *testing.T, server *http.Server) string {
 	t.Helper()
-	return serveOn(t, server, proxytest.Listen(t))
-}
-
-func serveOn(t *testing.T, server *http.Server, l net.Listener) string {
-	t.Helper()
-	return proxytest.Serve(t, server, l)
+	return proxytest.Serve(t, server, proxytest.Listen(t))
 }
 
 // answer is what a client got.
@@ -223,7 +217,7 @@ func refusing(t *testing.T, h http.Handler, obs policy.Observer) (string, *proxy
 func guarded(t *testing.T, h http.Handler, obs policy.Observer, refusals *proxy.Refusals, b proxy.Bounds, current func() *policy.Policy) string {
 	t.Helper()
 	l := proxytest.Listen(t)
-	return serveOn(t, proxy.NewServer(h, b, zap.NewNop()), &proxy.Listener{
+	return proxytest.Serve(t, proxy.NewServer(h, b, zap.NewNop()), &proxy.Listener{
 		Listener: l, HeadBytes: b.HeadBytes, Refusals: refusals, Observer: obs, Policy: current,
 		Now: time.Now, NewID: func() string { return "id" },
 	})

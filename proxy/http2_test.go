@@ -25,6 +25,7 @@ import (
 
 	"github.com/sidewarden/sidewarden/policy"
 	"github.com/sidewarden/sidewarden/proxy"
+	"github.com/sidewarden/sidewarden/proxy/proxytest"
 )
 
 // hopTo is a backend by the version of HTTP that it is spoken to with.
@@ -269,7 +270,7 @@ func TestVersionsOfHTTP(t *testing.T) {
 		server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) })}
 		server.Protocols = proxy.ListenProtocols(h2, false)
 		server.TLSConfig = config
-		serveOn(t, server, l)
+		proxytest.Serve(t, server, l)
 		for _, versions := range []proxy.HTTPVersions{proxy.HTTPAuto, proxy.HTTP1} {
 			transport := proxy.NewTransport(proxy.Backend{
 				Connect: time.Minute, Response: time.Minute, Idle: time.Minute, MaxIdle: 1, HTTP: versions,

@@ -160,7 +160,7 @@ func taking(t *testing.T, h http.Handler, timeout time.Duration) *proxy.TakeList
 	t.Helper()
 	l := proxytest.Listen(t)
 	tl := &proxy.TakeListener{Listener: l, Timeout: timeout, Now: time.Now}
-	serveOn(t, proxy.NewServer(h, proxy.Bounds{HeadBytes: 64 << 10, Head: time.Minute, Idle: time.Minute}, zap.NewNop()), tl)
+	proxytest.Serve(t, proxy.NewServer(h, proxy.Bounds{HeadBytes: 64 << 10, Head: time.Minute, Idle: time.Minute}, zap.NewNop()), tl)
 	return tl
 }
 
