@@ -76,7 +76,7 @@ docs-check: ## Fail when docs/ and the code differ
 	@packages=$$(tools/list-tests.sh Docs | cut -f1 | sort -u); $(GO) test -count=1 $$packages -run Docs
 
 .PHONY: fuzz
-fuzz: ## Run every fuzz target for FUZZTIME each (30s)
+fuzz: ## Run every fuzz target for FUZZTIME each (30s), longer if that is over before the seeds are
 	FUZZTIME=$(FUZZTIME) tools/fuzz.sh
 
 .PHONY: bench
