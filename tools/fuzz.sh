@@ -67,9 +67,8 @@ fail() { # fail WHAT
   cat "$log"
 }
 
-# The text says in which packages to look, so that the others need not be built, and the binary which targets there are.
-files=$("$go" list -f '{{range .TestGoFiles}}{{$.Dir}}/{{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$.Dir}}/{{.}}{{"\n"}}{{end}}' ./...)
-mapfile -t folders < <(grep . <<<"$files" | xargs -r -d '\n' grep -l '^func Fuzz' | xargs -r -d '\n' dirname | sort -u)
+folders=$(tools/test-folders.sh '^Fuzz')
+mapfile -t folders <<<"$folders"
 for folder in "${folders[@]}"; do
   package=.${folder#"$PWD"}
   # With -fuzz the go command instruments for coverage what it compiles.
