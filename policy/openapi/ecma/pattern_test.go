@@ -201,9 +201,10 @@ var hostile = []string{
 
 func TestThreatPatternsOfExponentialTime(t *testing.T) {
 	const size, times = 25_000, 8
-	fastest := func(p *Pattern, text []byte) time.Duration {
+	// fastest is the least of five times, or the first that is under enough, since the least is then, too.
+	fastest := func(p *Pattern, text []byte, enough time.Duration) time.Duration {
 		least := time.Hour
-		for range 5 {
+		for i := 0; i < 5 && least >= enough; i++ {
 			began := time.Now() //nolint:forbidigo // what it takes is the question
 			p.Match(text)
 			least = min(least, time.Since(began)) //nolint:forbidigo // what it takes is the question
@@ -215,10 +216,9 @@ func TestThreatPatternsOfExponentialTime(t *testing.T) {
 		require.NoError(t, err, expression)
 		for _, unit := range []string{"a", "ab", "x", "1", "aB1", "é", "a.", "a-", "a a", "\n"} {
 			part := strings.Repeat(unit, size/len(unit))
-			short, long := fastest(p, []byte(part+"!")), fastest(p, []byte(strings.Repeat(part, times)+"!"))
 			// Half of what it were if the time grew with the square.
-			assert.Less(t, long, times*times/2*short+20*time.Millisecond, "%s of %q", expression, unit)
-			assert.Less(t, long, time.Second, "%s of %q", expression, unit)
+			most := min(times*times/2*fastest(p, []byte(part+"!"), 0)+20*time.Millisecond, time.Second)
+			assert.Less(t, fastest(p, []byte(strings.Repeat(part, times)+"!"), most), most, "%s of %q", expression, unit)
 		}
 	}
 }
