@@ -3,14 +3,18 @@ package test_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,6 +27,7 @@ import (
 type backend struct {
 	address string
 	secure  *tls.Config // nil for plain HTTP
+	kept    *os.File    // see keepAddress
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -40,8 +45,47 @@ type seen struct {
 
 // newBackend returns a backend that listens.
 func newBackend() (*backend, error) {
-	b := &backend{address: "127.0.0.1:0", open: map[net.Conn]struct{}{}}
+	kept, address, err := keepAddress()
+	if err != nil {
+		return nil, err
+	}
+	b := &backend{address: address, kept: kept, open: map[net.Conn]struct{}{}}
 	return b, b.up()
+}
+
+// keepAddress returns an address that is the test's until the file is closed, or nobody has
+// it any more: a backend that is down and comes back would find it taken, if only by a
+// connection of another test. Who connects to it meanwhile is refused.
+func keepAddress() (*os.File, string, error) {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, "", fmt.Errorf("a socket for the backend of the test: %w", err)
+	}
+	kept := os.NewFile(uintptr(fd), "backend")
+	if err := shared(uintptr(fd)); err != nil {
+		return nil, "", err
+	}
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return nil, "", fmt.Errorf("an address for the backend of the test: %w", err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		return nil, "", fmt.Errorf("the address of the backend of the test: %w", err)
+	}
+	at, is := name.(*syscall.SockaddrInet4)
+	if !is {
+		return nil, "", fmt.Errorf("the address of the backend of the test is %T", name)
+	}
+	return kept, fmt.Sprintf("127.0.0.1:%d", at.Port), nil
+}
+
+// shared lets others of the same user have the address of a socket too, if theirs is shared.
+func shared(fd uintptr) error {
+	const reusePort = 0xf // SO_REUSEPORT of Linux, see socket(7)
+	if err := syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, reusePort, 1); err != nil {
+		return fmt.Errorf("a shared address for the backend of the test: %w", err)
+	}
+	return nil
 }
 
 // backendOf returns a backend that listens until the test ends.
@@ -53,14 +97,20 @@ func backendOf(t *testing.T) *backend {
 	return b
 }
 
-// up listens, at the same address as before if there was one.
+// up listens, at the same address each time.
 func (b *backend) up() error {
-	l, err := net.Listen("tcp", b.address)
+	var config net.ListenConfig
+	config.Control = func(_, _ string, c syscall.RawConn) error {
+		var failed error
+		err := c.Control(func(fd uintptr) { failed = shared(fd) })
+		return errors.Join(err, failed)
+	}
+	l, err := config.Listen(context.Background(), "tcp", b.address)
 	if err != nil {
 		return fmt.Errorf("the backend of the test: %w", err)
 	}
 	b.mu.Lock()
-	b.listener, b.address = l, l.Addr().String()
+	b.listener = l
 	b.mu.Unlock()
 	if b.secure != nil {
 		l = tls.NewListener(l, b.secure)

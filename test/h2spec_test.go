@@ -95,9 +95,7 @@ func TestThreatHTTP2Conformance(t *testing.T) {
 // servingProbes starts a sidecar for h2spec, before a backend that keeps what comes.
 func servingProbes(t *testing.T, config string) (*backend, *sidecar) {
 	t.Helper()
-	b, err := newBackend()
-	require.NoError(t, err)
-	t.Cleanup(b.down)
+	b := backendOf(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "sidewarden.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
