@@ -41,10 +41,11 @@
 //
 // # Turns
 //
-// The requests of HTTP/2 take turns, in every mode: no more are worked on at once than keep
-// the processors busy, those that wait for their backend not counted, and the connections
-// are served one after the other. Nobody is refused; a request waits before anything is
-// kept for it. A request of HTTP/1 does not wait: its connection has no other.
+// The requests of HTTP/2 take turns, in every mode: of those that a connection asks beside
+// another one, no more are worked on at once than keep the processors busy, and the
+// connections are served one after the other. One that lasts counts no more. Nobody is
+// refused; a request waits before anything is kept for it, and its wait is overhead. A
+// request of HTTP/1 does not wait: its connection has no other.
 //
 // # Framing
 //

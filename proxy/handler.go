@@ -90,10 +90,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	h.flying.enter()
 	defer h.flying.leave()
 	arrived, c := h.options.Now(), connectionOf(req.Context())
+	var waited time.Duration
 	if req.ProtoMajor == 2 {
-		defer h.turns.take(&c.lane).end()
+		turn := h.turns.take(&c.lane)
+		defer turn.end()
+		waited = turn.waited
 	}
 	x := h.begin(w, req, c, arrived)
+	x.overhead = waited
 	defer x.end()
 	// A request of our own, whose body is replaced: by the body of its own net/http tells
 	// whether the connection can be used again.
@@ -121,8 +125,6 @@ type Stats struct {
 	// ConnectionAuth counts answers in which the backend asks for authentication that is
 	// bound to a connection, by scheme: "ntlm" and "negotiate".
 	ConnectionAuth map[string]uint64
-	// Waited counts requests of HTTP/2 that waited for their turn.
-	Waited uint64
 }
 
 type counts struct {
@@ -136,8 +138,13 @@ func (h *Handler) Stats() Stats {
 		PartialInspections: h.counts.partial.Load(),
 		HeldBytes:          h.held.used.Load(),
 		ConnectionAuth:     h.asked.counts(),
-		Waited:             h.turns.waited.Load(),
 	}
+}
+
+// Waited counts the requests of HTTP/2 that waited for their turn, and returns how long all
+// of them together did.
+func (h *Handler) Waited() (waits uint64, waited time.Duration) {
+	return h.turns.waits.Load(), time.Duration(h.turns.waited.Load())
 }
 
 const bufferBytes = 32 << 10

@@ -10,14 +10,16 @@ import (
 )
 
 const (
-	// turnsPerProcessor is how many requests of HTTP/2 are worked on at once, for each
-	// processor: enough to keep it busy, few enough to be done soon.
+	// turnsPerProcessor, and leastTurns on few of them, are how many requests are in their turn
+	// at once: enough to keep the processors busy, few enough to be done soon.
 	turnsPerProcessor = 32
-	// shortTurn is how long a request is in its turn while the process keeps up: one that
-	// still is there waits for its backend or its client, and keeps no processor from
-	// others. longTurn is how long it is where the process does not keep up.
-	shortTurn = 5 * time.Millisecond
-	longTurn  = 100 * time.Millisecond
+	leastTurns        = 64
+	// shortTurn is how long a request that keeps others waiting is in its turn while the process
+	// keeps up: one that is still there waits for its backend or its client, and keeps no
+	// processor from anybody. longTurn is how long it is where the process does not keep up,
+	// and such a one cannot be told from others.
+	shortTurn = 3 * time.Millisecond
+	longTurn  = 60 * time.Millisecond
 	// tooBusy is how long a goroutine that could run waits for a processor where the process
 	// does not keep up.
 	tooBusy = 2 * time.Millisecond
@@ -28,17 +30,20 @@ const (
 // Begun all together, the requests of a few connections make everybody's wait, their own
 // first: for a processor, and for a backend that got as many new connections.
 //
-// Waiting is all that happens here: no request is refused, none waits for one that is slow
-// for longer than longTurn, and none waits whose connection has no other. It is safe for
-// concurrent use.
+// One request of each connection is as one of HTTP/1: it waits for nobody, and keeps
+// nobody waiting. The limit is on all further ones. Waiting is all that happens here: no
+// request is refused. A client that goes away while its request waits changes nothing:
+// else streams that are reset at once would need no turn. It is safe for concurrent use.
 type turns struct {
 	limit int
 	// behind reports whether the process does not keep up with its work.
 	behind func() bool
-	waited atomic.Uint64
+	waits  atomic.Uint64
+	waited atomic.Int64 // nanoseconds, of all that waited together
 
 	mu       sync.Mutex
 	working  list.List // of the *turn that are not over, the one that began first in front
+	further  int       // of these, how many are further ones of their connections
 	lanes    list.List // of the *lane with requests that wait, whose turn is next in front
 	watching bool      // somebody ends the turns that are long
 }
@@ -47,22 +52,24 @@ type turns struct {
 type lane struct {
 	working int
 	waiting []*turn
+	place   *list.Element // among lanes; nil while nothing waits
 }
 
 // turn is that of one request.
 type turn struct {
-	turns *turns
-	lane  *lane
-	began time.Time
-	place *list.Element // nil when it is over
-	ready chan struct{} // closed when it begins; nil of one that did not wait
+	turns  *turns
+	lane   *lane
+	waited time.Duration // until it began
+	began  time.Time
+	place  *list.Element // nil when it is over
+	ready  chan struct{} // closed when it begins; nil of one that did not wait
 }
 
 func newTurns() *turns {
-	return &turns{limit: turnsPerProcessor * runtime.GOMAXPROCS(0), behind: behind}
+	return &turns{limit: max(leastTurns, turnsPerProcessor*runtime.GOMAXPROCS(0)), behind: behind}
 }
 
-// behind measures how long a goroutine waits that could run.
+// behind measures once how long a goroutine waits that could run.
 func behind() bool {
 	before := time.Now()
 	runtime.Gosched()
@@ -73,22 +80,25 @@ func behind() bool {
 func (t *turns) take(l *lane) *turn {
 	u := &turn{turns: t, lane: l}
 	t.mu.Lock()
-	if t.working.Len() < t.limit || l.working+len(l.waiting) == 0 {
+	if l.working == 0 || t.further < t.limit {
 		t.begin(u)
 		t.mu.Unlock()
 		return u
 	}
 	u.ready = make(chan struct{})
-	if l.waiting = append(l.waiting, u); len(l.waiting) == 1 {
-		t.lanes.PushBack(l)
+	if l.waiting = append(l.waiting, u); l.place == nil {
+		l.place = t.lanes.PushBack(l)
 	}
 	if !t.watching {
 		t.watching = true
 		go t.watch()
 	}
 	t.mu.Unlock()
-	t.waited.Add(1)
+	asked := time.Now()
 	<-u.ready
+	u.waited = time.Since(asked)
+	t.waits.Add(1)
+	t.waited.Add(int64(u.waited))
 	return u
 }
 
@@ -99,10 +109,24 @@ func (u *turn) end() {
 	u.turns.over(u)
 }
 
-// begin requires that mu is held, as do over and endLong.
+// begin requires that mu is held, as do next, over and endLong.
 func (t *turns) begin(u *turn) {
-	u.lane.working++
+	if u.lane.working++; u.lane.working > 1 {
+		t.further++
+	}
 	u.began, u.place = time.Now(), t.working.PushBack(u)
+}
+
+// next begins the turn of that request of a connection which has waited longest.
+func (t *turns) next(l *lane) {
+	u := l.waiting[0]
+	l.waiting = slices.Delete(l.waiting, 0, 1)
+	t.lanes.Remove(l.place)
+	if l.place = nil; len(l.waiting) > 0 {
+		l.place = t.lanes.PushBack(l)
+	}
+	t.begin(u)
+	close(u.ready)
 }
 
 // over ends a turn, if it is not over yet, and begins those that it made room for.
@@ -112,15 +136,14 @@ func (t *turns) over(u *turn) {
 	}
 	t.working.Remove(u.place)
 	u.place = nil
-	u.lane.working--
-	for t.working.Len() < t.limit && t.lanes.Len() > 0 {
-		l := t.lanes.Remove(t.lanes.Front()).(*lane) //nolint:errcheck // the list holds nothing else
-		next := l.waiting[0]
-		if l.waiting = slices.Delete(l.waiting, 0, 1); len(l.waiting) > 0 {
-			t.lanes.PushBack(l)
-		}
-		t.begin(next)
-		close(next.ready)
+	l := u.lane
+	if l.working--; l.working > 0 {
+		t.further--
+	} else if l.place != nil {
+		t.next(l) // again the only one of its connection
+	}
+	for t.further < t.limit && t.lanes.Len() > 0 {
+		t.next(t.lanes.Front().Value.(*lane)) //nolint:errcheck // the list holds nothing else
 	}
 }
 

@@ -503,7 +503,7 @@ func exposed(t *testing.T) map[string]metric {
 	m := metrics.New(metrics.Options{Version: "docs", Sources: metrics.Sources{
 		TransportRefused: func() map[string]uint64 { return map[string]uint64{"malformed": 1} },
 		GuardBlind:       func() uint64 { return 1 },
-		Waited:           func() uint64 { return 1 },
+		Waited:           func() (uint64, time.Duration) { return 1, time.Second },
 		ConnectionAuth:   func() map[string]uint64 { return map[string]uint64{"ntlm": 1} },
 		KeySets: func() []metrics.KeySet {
 			return []metrics.KeySet{{Issuer: "docs", Loaded: true, Reads: map[string]uint64{"ok": 1}, Skipped: map[string]int{"use": 1}}}

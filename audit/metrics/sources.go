@@ -23,8 +23,9 @@ type Sources struct {
 	// ConnectionAuth counts answers in which the backend asks for authentication that is
 	// bound to a connection, by scheme, a closed set.
 	ConnectionAuth func() map[string]uint64
-	// Waited counts requests of HTTP/2 that waited for their turn.
-	Waited func() uint64
+	// Waited counts requests of HTTP/2 that waited for their turn, and tells how long all of
+	// them together did.
+	Waited func() (waits uint64, waited time.Duration)
 	// KeySets tells of the key sets of the configured issuers.
 	KeySets func() []KeySet
 	// TokenCache tells how often tokens of the configured issuers were remembered.
@@ -117,7 +118,8 @@ var (
 	refused    = desc("transport_refused_total", "Connections and requests refused by transport bounds before any policy.", "reason")
 	blind      = desc("guard_blind_total", "Connections that went on although it could not be told any more where their requests begin and end.")
 	bound      = desc("connection_auth_total", "Answers in which the backend asks for authentication that is bound to a connection, which does not work through a proxy, by scheme.", "scheme")
-	waited     = desc("turn_waits_total", "Requests of HTTP/2 that waited for their turn: more came at once than are worked on.")
+	waits      = desc("turn_waits_total", "Requests of HTTP/2 that waited for their turn, because others of their connections were being worked on.")
+	waited     = desc("turn_wait_seconds_total", "How long requests of HTTP/2 waited for their turn, all together.")
 	keyAge     = desc("key_set_age_seconds", "Time since the keys of an issuer were read; absent until they are.", "issuer")
 	keyReads   = desc("key_set_refresh_total", "Reads of an issuer's key set by result.", "issuer", "result")
 	keyReady   = desc("key_set_ready", "Whether there are keys of an issuer that are not too old to be used.", "issuer")
@@ -143,7 +145,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements [prometheus.Collector].
 func (s *scraped) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{policyInfo, refused, blind, bound, waited, keyAge, keyReads, keyReady, keys, keySkipped, keyRetired, tokenCache, questions, answers, expiry, matches, endpoints, certExpiry, detected, tested, records, dropped} {
+	for _, d := range []*prometheus.Desc{policyInfo, refused, blind, bound, waits, waited, keyAge, keyReads, keyReady, keys, keySkipped, keyRetired, tokenCache, questions, answers, expiry, matches, endpoints, certExpiry, detected, tested, records, dropped} {
 		out <- d
 	}
 }
@@ -167,7 +169,9 @@ func (s *scraped) Collect(out chan<- prometheus.Metric) {
 		}
 	}
 	if s.sources.Waited != nil {
-		count(out, waited, s.sources.Waited())
+		n, together := s.sources.Waited()
+		count(out, waits, n)
+		send(out, waited, prometheus.CounterValue, together.Seconds(), nil)
 	}
 	if s.sources.KeySets != nil {
 		keySets(out, s.sources.KeySets())

@@ -140,7 +140,7 @@ func (s *sidecar) observers() error {
 		TransportRefused: s.refused,
 		GuardBlind:       s.refusals.Blind,
 		ConnectionAuth:   func() map[string]uint64 { return s.handler.Stats().ConnectionAuth },
-		Waited:           func() uint64 { return s.handler.Stats().Waited },
+		Waited:           func() (uint64, time.Duration) { return s.handler.Waited() },
 		KeySets:          s.keySets,
 		TokenCache:       s.tokenCache,
 		Introspection:    s.introspection,
