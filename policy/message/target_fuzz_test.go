@@ -77,7 +77,7 @@ func resolved(decoded string) []string {
 func FuzzCanonical(f *testing.F) {
 	for _, target := range []string{
 		"/", "/a/b/", "/a/../b", "/a/%2e%2e/b", "//a", "/a//b", "/a%2fb", "/a%252fb", "/a%25%32%66b", "/a;b/c", "/a/..;/b", "/%c0%af",
-		"/caf%C3%A9", "/50%25", "/a%2520b", `/a\b`, "/a%5cb", "/a%00", "/a#b", "/a?b=//../%2f", "/a%u002f", "/a%25u002f", "/%41", "/a%3f", "/a%2523", "/a%2F..%2Fb", "/a/;x/b", "/.%2e", "/%ef%bc%8f",
+		"/caf%C3%A9", "/50%25", "/a%2520b", `/a\b`, "/a%5cb", "/a%00", "/a#b", "/a?b=//../%2f", "/a%u002f", "/a%25u002f", "/%41", "/a%3f", "/a%2523", "/a%2F..%2Fb", "/a/;x/b", "/.%2e", "/%ef%bc%8f", "/%25%254100", "/%25%2575002f",
 	} {
 		for allow := range byte(8) {
 			f.Add(target, allow)

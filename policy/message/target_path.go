@@ -117,7 +117,22 @@ func decodesAgain(decoded []byte) bool {
 		}
 		again = append(again, c)
 	}
-	return !utf8.Valid(again)
+	return !utf8.Valid(again) || hasEscape(again)
+}
+
+// hasEscape reports whether there is an escape in s: a percent sign that begins none may
+// begin one with the digits that were decoded behind it.
+func hasEscape(s []byte) bool {
+	for i, c := range s {
+		if c != '%' {
+			continue
+		}
+		rest := string(s[i:min(len(s), i+6)])
+		if _, ok := unescape(rest); ok || isWide(rest) {
+			return true
+		}
+	}
+	return false
 }
 
 // isWide reports whether s begins with an escape of the form %uXXXX, which some servers

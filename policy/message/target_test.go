@@ -129,6 +129,8 @@ func TestTargets(t *testing.T) {
 		{"a question mark that is", "/a%253Fb", policy.TargetEscape, policy.TargetEscape},
 		{"a fragment that is", "/a%2523b", policy.TargetEscape, policy.TargetEscape},
 		{"a NUL that is", "/a%2500", policy.TargetEscape, policy.TargetEscape},
+		{"a slash whose escape comes together when it is read again", "/a%25%2532fb", policy.TargetEscape, policy.TargetEscape},
+		{"one of four digits that does", "/a%25%2575002fb", policy.TargetEscape, policy.TargetEscape},
 		{"a slash that is escaped three times", "/a%25252fb", policy.TargetEscape, policy.TargetEscape},
 		{"one of four digits that is", "/a%25u002fb", policy.TargetEscape, policy.TargetEscape},
 		{"an overlong slash that is", "/a%25c0%25af", policy.TargetEscape, policy.TargetEscape},
